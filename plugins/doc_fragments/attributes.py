@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What the collection's modules promise about check mode, diff mode and hosts, worded once."""
+
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and returns what it would change, without changing the host.
+    support: full
+  diff_mode:
+    description: Shows in diff mode what it changes, or would change. Secrets are never part of it.
+    support: full
+  platform:
+    description: The systems that the module runs on.
+    platforms: posix
+    support: full
+"""
+
+    # For modules that only look: there is nothing to show a difference of.
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode). Since it never changes anything, it does the same there.
+    support: full
+  diff_mode:
+    description: There is nothing to show, since it never changes anything.
+    support: N/A
+"""
+
+    # For what runs on the controller, as an action plugin.
+    ACTION = r"""
+options: {}
+attributes:
+  action:
+    description: Runs on the controller, as an action plugin.
+    support: full
+"""

@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster as one of its nodes sees it, and whether that is healthy.
+
+``/readyz`` is never asked: it stays 200 when peers are gone.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+import urllib.parse
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
+
+
+class ClusterError(Exception):
+    """The node gave no usable answer; the message says which question, and what came instead."""
+
+
+class Node:
+    """The REST API of one node."""
+
+    def __init__(self, target: _wire.Target, tls: _wire.Tls, api_key: str) -> None:
+        self._target, self._tls, self._headers = target, tls, {"api-key": api_key}
+
+    def get(self, path: str) -> t.Any:
+        """The ``result`` of an answer."""
+        answer = _wire.rest(self._target, path, headers=self._headers, tls=self._tls)
+        if answer.error is not None or answer.status != 200:
+            raise ClusterError("GET %s: %s" % (path, answer.error or "HTTP %s" % answer.status))
+        try:
+            return json.loads(answer.body)["result"]
+        except (ValueError, KeyError, TypeError):
+            raise ClusterError("GET %s: the answer is not Qdrant's" % path) from None
+
+
+def observe(node: Node) -> dict[str, t.Any]:
+    """The cluster in plain data: peers, Raft state, and the shards of each collection that the node knows.
+
+    Source: the shapes of GET /cluster and GET /collections/NAME/cluster of Qdrant's REST API.
+    """
+    cluster = node.get("/cluster")
+    raft = cluster.get("raft_info") or {}
+    collections = {}
+    for entry in node.get("/collections")["collections"]:
+        shards = node.get("/collections/%s/cluster" % urllib.parse.quote(entry["name"], safe=""))
+        collections[entry["name"]] = {
+            "shards": [
+                {"id": shard["shard_id"], "peer": shard.get("peer_id", shards["peer_id"]), "state": shard["state"]}
+                for shard in shards.get("local_shards", []) + shards.get("remote_shards", [])
+            ],
+            "transfers": len(shards.get("shard_transfers", [])),
+        }
+    return {
+        "enabled": cluster.get("status") == "enabled",
+        "peer_id": cluster.get("peer_id"),
+        "peers": [{"id": int(peer), "uri": entry["uri"]} for peer, entry in sorted((cluster.get("peers") or {}).items())],
+        "leader": raft.get("leader"),
+        "term": raft.get("term"),
+        "commit": raft.get("commit"),
+        "pending_operations": raft.get("pending_operations"),
+        "consensus": (cluster.get("consensus_thread_status") or {}).get("consensus_thread_status"),
+        "send_failures": cluster.get("message_send_failures") or {},
+        "collections": collections,
+    }
+
+
+def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
+    """Why a cluster should not lose a node now; empty if it is healthy."""
+    reasons = []
+    if cluster["enabled"]:
+        known = {peer["id"] for peer in cluster["peers"]}
+        if len(known) != expected_peers:
+            reasons.append("it has %d peers, expected are %d" % (len(known), expected_peers))
+        if cluster["leader"] not in known:
+            reasons.append("it has no leader")
+        if cluster["pending_operations"] != 0:
+            reasons.append("%s operations wait for consensus" % cluster["pending_operations"])
+        if cluster["consensus"] != "working":
+            reasons.append("the consensus thread is %s" % cluster["consensus"])
+    elif expected_peers > 1:
+        reasons.append("it is not a cluster")
+    for name, collection in sorted(cluster["collections"].items()):
+        states = sorted({shard["state"] for shard in collection["shards"]} - {"Active"})
+        if states:
+            reasons.append("collection %s has shards that are %s" % (name, ", ".join(states)))
+        if collection["transfers"]:
+            reasons.append("collection %s is moving %d shards" % (name, collection["transfers"]))
+    return reasons

@@ -1,0 +1,171 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a node has and runs, read from its disk, its service manager and the record of its last start.
+
+Nothing here changes the host, and nothing that is returned is secret: of secret files only digests are compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import typing as t
+from dataclasses import dataclass, field
+
+RECORD = "/run/hardened-qdrant/started.json"
+RECORD_SCHEMA = 1
+CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
+
+# How this module runs a program: arguments in, (return code, standard output) out.
+Runner = t.Callable[[t.List[str]], t.Tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a node keeps its parts. All paths are absolute paths of the host."""
+
+    unit: str
+    install_dir: str
+    config_dir: str
+    data_dir: str
+
+    @property
+    def unit_file(self) -> str:
+        return "/etc/systemd/system/" + self.unit
+
+    @property
+    def current(self) -> str:
+        return os.path.join(self.install_dir, "current")
+
+    @property
+    def releases(self) -> str:
+        return os.path.join(self.install_dir, "releases")
+
+    @property
+    def config(self) -> str:
+        return os.path.join(self.config_dir, "config.yaml")
+
+    def credential_source(self, name: str) -> str:
+        folder = self.config_dir if name == "secrets.yaml" else os.path.join(self.config_dir, "tls", "current")
+        return os.path.join(folder, name)
+
+
+@dataclass(frozen=True)
+class Release:
+    """One folder below ``releases``: intact if its binary still has the digest that was recorded at its installation."""
+
+    name: str
+    version: str | None = None
+    artefact_sha256: str | None = None
+    binary_sha256: str | None = None
+    intact: bool = False
+    # Shared libraries that the binary needs, as absolute paths; none for a static build.
+    libraries: list[str] = field(default_factory=list)
+
+
+def digest(path: str) -> str | None:
+    """SHA-256 of a file in hex, or None where it cannot be read."""
+    sha256 = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                sha256.update(block)
+    except OSError:
+        return None
+    return sha256.hexdigest()
+
+
+def load_json(path: str) -> dict[str, t.Any]:
+    """A JSON object from a file; empty where there is none, or where it is no JSON object."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def libraries(binary: str, run: Runner) -> list[str]:
+    """The files that the dynamic loader maps for a binary, loader included: the third column of ldd(1)'s output."""
+    code, output = run(["ldd", binary])
+    if code != 0:  # "not a dynamic executable"
+        return []
+    return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", output, re.MULTILINE)))
+
+
+def releases(layout: Layout, run: Runner) -> list[Release]:
+    """All releases of the node, by name."""
+    found = []
+    try:
+        names = sorted(os.listdir(layout.releases))
+    except OSError:
+        names = []
+    for name in names:
+        folder = os.path.join(layout.releases, name)
+        manifest = load_json(os.path.join(folder, "release.json"))
+        binary = os.path.join(folder, "qdrant")
+        recorded = manifest.get("binary_sha256")
+        intact = bool(recorded) and digest(binary) == recorded
+        found.append(
+            Release(
+                name=name,
+                version=manifest.get("version"),
+                artefact_sha256=manifest.get("artefact_sha256"),
+                binary_sha256=recorded,
+                intact=intact,
+                libraries=libraries(binary, run) if intact else [],
+            )
+        )
+    return found
+
+
+def unit_state(unit: str, run: Runner) -> dict[str, str]:
+    """The unit's properties that say whether it runs, and with what."""
+    wanted = "LoadState,ActiveState,SubState,InvocationID,FragmentPath,DropInPaths,NeedDaemonReload,UnitFileState"
+    code, output = run(["systemctl", "show", "--property=" + wanted, "--", unit])
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
+
+
+def start_arguments(unit_file: str) -> dict[str, str]:
+    """The values of ``--uri`` and ``--bootstrap`` in a unit file's ExecStart."""
+    try:
+        with open(unit_file, encoding="utf-8") as file:
+            text = file.read().replace("\\\n", " ")
+    except OSError:
+        return {}
+    command = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    return dict(re.findall(r"--(uri|bootstrap)[ =]+(\S+)", command.group(1))) if command else {}
+
+
+def cluster_scheme(data_dir: str) -> str | None:
+    """'http' or 'https': how peers of an existing cluster address each other, from Qdrant's Raft state; None without one.
+
+    A cluster keeps the scheme that it was created with: nodes of different schemes cannot talk.
+    """
+    addresses = load_json(os.path.join(data_dir, "raft_state.json")).get("peer_address_by_id")
+    uris = addresses.values() if isinstance(addresses, dict) else []
+    schemes = {str(uri).split(":", 1)[0] for uri in uris}
+    return "http" if "http" in schemes else "https" if "https" in schemes else None
+
+
+def handed_over(layout: Layout, drop_ins: list[str]) -> list[str]:
+    """The files that decide what a process of the unit is: settings, credentials, unit and its drop-ins."""
+    return [layout.config, *map(layout.credential_source, CREDENTIALS), layout.unit_file, *drop_ins]
+
+
+def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.Any]) -> list[str]:
+    """Why the running process is not what the disk says it should be; empty where it is, or where nothing runs."""
+    if state.get("ActiveState") != "active":
+        return []
+    if record.get("schema") != RECORD_SCHEMA or record.get("invocation") != state.get("InvocationID"):
+        return ["its start was not recorded"]
+    started_with = record.get("files", {})
+    paths = handed_over(layout, state.get("DropInPaths", "").split())
+    reasons = ["%s changed" % path for path in paths if digest(path) != started_with.get(path)]
+    reasons += ["%s is gone" % path for path in started_with if path not in paths]
+    if record.get("release") != os.path.realpath(os.path.join(layout.current, "qdrant")):
+        reasons.append("another release is installed")
+    return reasons

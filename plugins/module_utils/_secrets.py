@@ -1,0 +1,64 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The file that holds a node's secrets: its form, and how it is replaced.
+
+The form is JSON, which is YAML too: Qdrant reads it as YAML, and quoted strings keep keys such as ``00123`` or ``1e5`` as they
+are, which Qdrant would mangle as numbers. The gate reads it as JSON, without a library.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+
+MODE = 0o600
+
+
+def render(keys: dict[str, str]) -> str:
+    """The file's text for settings of Qdrant's section ``service``; those that are empty are left out, never written empty.
+
+    An empty key opens Qdrant.
+    """
+    service = {name: value for name, value in sorted(keys.items()) if value}
+    return json.dumps({"service": service}, indent=2) + "\n"
+
+
+def differs(path: str, text: str) -> list[str]:
+    """What is not as it should be of the file at path: ``content``, ``owner``, ``mode``; ``missing`` alone if there is none."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return ["missing"]
+    if not stat.S_ISREG(status.st_mode):
+        return ["content"]
+    wrong = []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        if file.read() != text:
+            wrong.append("content")
+    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+        wrong.append("owner")
+    if stat.S_IMODE(status.st_mode) != MODE:
+        wrong.append("mode")
+    return wrong
+
+
+def replace(path: str, text: str) -> None:
+    """Put text at path in one step: readers see the old file or the new one, and no moment of a wider mode."""
+    prefix = ".%s." % os.path.basename(path)
+    folder = os.path.dirname(path)
+    for name in os.listdir(folder):
+        if name.startswith(prefix):  # left by a run that was killed
+            os.unlink(os.path.join(folder, name))
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=prefix)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp made it 0600, owned by us
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,409 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Questions to a port: REST over TLS, one gRPC call, the certificate that it serves, whether it answers in plaintext.
+
+Needs nothing but Python 3.9's standard library: modules use it, and so does the gate on a node, where it is installed alone.
+
+No question raises: what went wrong is part of the answer. ``error`` is None, or begins with one of these words:
+``refused`` (nothing listens), ``timeout`` (no answer in time: dropped on the way, or busy), ``unreachable`` (no route),
+``reset`` (closed without an answer), ``tls`` (handshake failed, the reason follows), ``protocol`` (an answer that makes no sense).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import socket
+import ssl
+import struct
+import time
+import typing as t
+import urllib.parse
+from dataclasses import dataclass, field
+
+TIMEOUT = 5.0  # seconds for one question, connecting included
+LIMIT = 1 << 20  # bytes of an answer that are read at most
+
+
+@dataclass(frozen=True)
+class Target:
+    """A port of a host. The address is an IPv4 or IPv6 address, or a name."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Whom a client trusts and who it is. Certificates are always verified, name or address included."""
+
+    ca_file: str | None = None
+    ca_data: str | None = None
+    # The client's own certificate and key, as files, for servers that ask for one.
+    certificate: str | None = None
+    key: str | None = None
+
+    def context(self, protocols: t.Sequence[str] = ()) -> ssl.SSLContext:
+        """A context of the ssl module; ``protocols`` are offered by ALPN (RFC 7301)."""
+        context = ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_data)
+        if self.certificate:
+            context.load_cert_chain(self.certificate, self.key)
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
+        return context
+
+
+@dataclass(frozen=True)
+class RestAnswer:
+    """What a REST request got: an HTTP status with headers (names in lower case) and body, or an error."""
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class GrpcAnswer:
+    """What a gRPC call got: a status code (https://grpc.io/docs/guides/status-codes/) and its message, or an error."""
+
+    status: int | None = None
+    message: str = ""
+    body: bytes = b""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Served:
+    """The leaf certificate that a port served, with its SHA-256 in hex and the TLS version and cipher suite that were agreed on."""
+
+    der: bytes = b""
+    sha256: str | None = None
+    version: str | None = None
+    cipher: str | None = None
+    error: str | None = None
+
+
+def describe(error: Exception) -> str:
+    """An exception of a socket as one of this module's errors."""
+    if isinstance(error, ssl.SSLError):  # before OSError, which it is too
+        return "tls: %s" % (getattr(error, "verify_message", None) or error.reason or error)
+    if isinstance(error, (socket.timeout, TimeoutError)):  # two classes before Python 3.10
+        return "timeout"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, (ConnectionError, EOFError, http.client.RemoteDisconnected)):
+        return "reset"
+    if isinstance(error, OSError):
+        return "unreachable: %s" % (error.strerror or error)
+    return "protocol: %s" % error
+
+
+_FAILURES = (OSError, EOFError, ValueError, http.client.HTTPException)
+
+
+def _connect(target: Target, timeout: float) -> socket.socket:
+    return socket.create_connection((target.address, target.port), timeout=timeout)
+
+
+def can_connect(target: Target, timeout: float = TIMEOUT) -> str:
+    """``open``, or the error that connecting ended with."""
+    try:
+        _connect(target, timeout).close()
+    except OSError as error:
+        return describe(error)
+    return "open"
+
+
+def rest(
+    target: Target,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: t.Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    tls: Tls | None = None,
+    timeout: float = TIMEOUT,
+) -> RestAnswer:
+    """One HTTP/1.1 request. Without ``tls`` it goes out in plaintext."""
+    connection: http.client.HTTPConnection
+    try:
+        if tls is None:
+            connection = http.client.HTTPConnection(target.address, target.port, timeout=timeout)
+        else:
+            connection = http.client.HTTPSConnection(target.address, target.port, timeout=timeout, context=tls.context())
+    except OSError as error:  # trust that cannot be loaded
+        return RestAnswer(error=describe(error))
+    try:
+        connection.request(method, path, body=body, headers=dict(headers or {}))
+        response = connection.getresponse()
+        content = response.read(LIMIT)
+        return RestAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+    except _FAILURES as error:
+        return RestAnswer(error=describe(error))
+    finally:
+        connection.close()
+
+
+def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TLSVersion | None = None) -> Served:
+    """The certificate that a port serves, whatever it is worth: this looks, so it does not verify, and nothing else is sent.
+
+    A port that asks for a client's certificate shows its own first, so it is seen there too.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    try:
+        with _connect(target, timeout) as plain, context.wrap_socket(plain) as secure:
+            der = secure.getpeercert(binary_form=True) or b""
+            cipher = secure.cipher()
+            return Served(der, hashlib.sha256(der).hexdigest(), secure.version(), cipher[0] if cipher else None)
+    except _FAILURES as error:
+        return Served(error=describe(error))
+
+
+def plaintext(target: Target, timeout: float = TIMEOUT) -> str:
+    """``answered`` if the port speaks HTTP without TLS, ``silent`` if it takes connections but does not, or an error."""
+    requests = (b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", _PREFACE + _frame(_SETTINGS, 0, 0, b""))
+    for request in requests:
+        try:
+            with _connect(target, timeout) as connection:
+                connection.sendall(request)
+                answer = connection.recv(16)
+        except socket.timeout:
+            answer = b""
+        except ConnectionRefusedError:
+            return "refused"
+        except ConnectionError:
+            answer = b""  # closed at once: so does a server that expected TLS
+        except OSError as error:
+            return describe(error)
+        if answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS]):
+            return "answered"
+    return "silent"
+
+
+# --- gRPC: one call over one HTTP/2 connection (RFC 9113), headers by HPACK (RFC 7541) ---------------------------------
+
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
+_END_STREAM, _ACK, _END_HEADERS, _PADDED, _PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
+_STREAM = 1
+
+# HEADER_TABLE_SIZE = 0: headers come without references to earlier ones. INITIAL_WINDOW_SIZE = LIMIT.
+_OUR_SETTINGS = struct.pack(">HIHI", 0x1, 0, 0x4, LIMIT)
+
+# The lengths of the codes of RFC 7541, appendix B, in base 36, for the bytes 0 to 255. The code is canonical: codes of one length
+# are consecutive numbers in the order of their bytes, so the lengths are all that there is to know.
+_HUFFMAN_LENGTHS = (
+    "dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad67777777777777777777777878djde6"
+    "f56565666577666567655677777fbedskmkkmmmnmmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmm"
+    "nqqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqnqrqqrrrrrsrrrrrq"
+)
+
+
+def _huffman_codes() -> dict[tuple[int, int], int]:
+    """Byte by (length, code)."""
+    codes = {}
+    code = previous = 0
+    for length, byte in sorted((int(digit, 36), byte) for byte, digit in enumerate(_HUFFMAN_LENGTHS)):
+        code <<= length - previous
+        codes[length, code] = byte
+        code, previous = code + 1, length
+    return codes
+
+
+_HUFFMAN = _huffman_codes()
+
+
+def _huffman_decode(data: bytes) -> bytes:
+    """Decode a string; what remains at its end is padding, shorter than a byte."""
+    decoded, length, code = bytearray(), 0, 0
+    for byte in data:
+        for shift in range(7, -1, -1):
+            length, code = length + 1, code << 1 | byte >> shift & 1
+            if (length, code) in _HUFFMAN:
+                decoded.append(_HUFFMAN[length, code])
+                length = code = 0
+    return bytes(decoded)
+
+
+def _integer(data: bytes, position: int, bits: int) -> tuple[int, int]:
+    """An integer with a prefix of ``bits`` (section 5.1), and the position behind it."""
+    value = data[position] & (1 << bits) - 1
+    position += 1
+    if value == (1 << bits) - 1:
+        shift = 0
+        while True:
+            byte = data[position]
+            position += 1
+            value += (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                break
+            if shift > 28:
+                raise ValueError("an integer of HPACK is too long")
+    return value, position
+
+
+def _string(data: bytes, position: int) -> tuple[str, int]:
+    """A string (section 5.2), and the position behind it."""
+    coded = data[position] & 0x80
+    length, position = _integer(data, position, 7)
+    if position + length > len(data):
+        raise ValueError("a string of HPACK is cut off")
+    raw = data[position : position + length]
+    return (_huffman_decode(raw) if coded else raw).decode("utf-8", "replace"), position + length
+
+
+# Of the static table (appendix A) only the status matters; other names are not looked at.
+_STATIC = {8: "200", 9: "204", 10: "206", 11: "304", 12: "400", 13: "404", 14: "500"}
+
+
+def _headers(data: bytes) -> dict[str, str]:
+    """The headers of a header block (section 6). Names from the static table other than :status appear as ``#index``."""
+    headers, position = {}, 0
+    while position < len(data):
+        first = data[position]
+        if first & 0x80:  # indexed
+            index, position = _integer(data, position, 7)
+            name, value = (":status", _STATIC[index]) if index in _STATIC else ("#%d" % index, "")
+        elif first & 0xE0 == 0x20:  # a new size of the dynamic table, which is 0
+            _unused, position = _integer(data, position, 5)
+            continue
+        else:  # literal: with indexing, without, or never
+            index, position = _integer(data, position, 6 if first & 0x40 else 4)
+            if index:
+                name = ":status" if index in _STATIC else "#%d" % index
+            else:
+                name, position = _string(data, position)
+            value, position = _string(data, position)
+        headers[name] = value
+    return headers
+
+
+def _literal(name: str, value: str) -> bytes:
+    """A header as a literal that is never indexed, without Huffman coding (section 6.2.3)."""
+    encoded = b"\x10"
+    for part in (name.encode("ascii"), value.encode("utf-8")):
+        if len(part) < 127:
+            encoded += bytes([len(part)]) + part
+            continue
+        rest_of_length, length = len(part) - 127, b"\x7f"
+        while rest_of_length >= 0x80:
+            length += bytes([rest_of_length & 0x7F | 0x80])
+            rest_of_length >>= 7
+        encoded += length + bytes([rest_of_length]) + part
+    return encoded
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+class _Frames:
+    """Frames from a connection, until a deadline, and up to LIMIT bytes."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self._connection, self._deadline, self._left = connection, deadline, LIMIT
+
+    def _exactly(self, length: int) -> bytes:
+        self._left -= length
+        if self._left < 0:
+            raise ValueError("the answer is too long")
+        data = b""
+        while len(data) < length:
+            remaining = self._deadline - time.monotonic()
+            if remaining <= 0:
+                raise socket.timeout
+            self._connection.settimeout(remaining)
+            part = self._connection.recv(length - len(data))
+            if not part:
+                raise EOFError
+            data += part
+        return data
+
+    def next(self) -> tuple[int, int, int, bytes]:
+        """Kind, flags, stream, and payload without padding and priority."""
+        header = self._exactly(9)
+        length = int.from_bytes(header[:3], "big")
+        kind, flags, stream = header[3], header[4], int.from_bytes(header[5:], "big") & 0x7FFFFFFF
+        payload = self._exactly(length)
+        if kind in (_DATA, _HEADERS) and flags & _PADDED:
+            payload = payload[1 : len(payload) - payload[0]]
+        if kind == _HEADERS and flags & _PRIORITY:
+            payload = payload[5:]
+        return kind, flags, stream, payload
+
+
+def _converse(connection: socket.socket, frames: _Frames) -> tuple[dict[str, str], bytes]:
+    """Read the answer to the one call: its headers and trailers together, and its body."""
+    headers: dict[str, str] = {}
+    body = block = b""
+    ended = False
+    while True:
+        kind, flags, stream, payload = frames.next()
+        if kind == _SETTINGS and not flags & _ACK:
+            connection.sendall(_frame(_SETTINGS, _ACK, 0, b""))
+        elif kind == _PING and not flags & _ACK:
+            connection.sendall(_frame(_PING, _ACK, 0, payload))
+        elif kind == _GOAWAY:
+            raise ConnectionResetError
+        elif stream == _STREAM and kind == _RST_STREAM:
+            raise ConnectionResetError
+        elif stream == _STREAM and kind == _DATA:
+            body += payload
+            ended = bool(flags & _END_STREAM)
+        elif stream == _STREAM and kind in (_HEADERS, _CONTINUATION):
+            block += payload
+            ended = ended or bool(kind == _HEADERS and flags & _END_STREAM)
+            if flags & _END_HEADERS:
+                headers.update(_headers(block))
+                block = b""
+        if ended and not block:
+            return headers, body
+
+
+def grpc(
+    target: Target,
+    method: str = "/qdrant.Collections/List",
+    *,
+    metadata: t.Mapping[str, str] | None = None,
+    message: bytes = b"",
+    tls: Tls | None = None,
+    timeout: float = TIMEOUT,
+) -> GrpcAnswer:
+    """One unary gRPC call with a message in protobuf's encoding. Without ``tls`` it goes out in plaintext."""
+    request = [
+        (":method", "POST"),
+        (":scheme", "https" if tls else "http"),
+        (":path", method),
+        (":authority", "[%s]:%d" % (target.address, target.port) if ":" in target.address else "%s:%d" % (target.address, target.port)),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+        *(metadata or {}).items(),
+    ]
+    deadline = time.monotonic() + timeout
+    try:
+        connection = _connect(target, timeout)
+        try:
+            if tls is not None:
+                connection = tls.context(["h2"]).wrap_socket(connection, server_hostname=target.address)
+            connection.sendall(
+                _PREFACE
+                + _frame(_SETTINGS, 0, 0, _OUR_SETTINGS)
+                + _frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", LIMIT))
+                + _frame(_HEADERS, _END_HEADERS, _STREAM, b"".join(_literal(*header) for header in request))
+                + _frame(_DATA, _END_STREAM, _STREAM, b"\0" + struct.pack(">I", len(message)) + message)
+            )
+            headers, body = _converse(connection, _Frames(connection, deadline))
+        finally:
+            connection.close()
+        if "grpc-status" not in headers:
+            return GrpcAnswer(error="protocol: HTTP %s without a grpc-status" % headers.get(":status"))
+        return GrpcAnswer(int(headers["grpc-status"]), urllib.parse.unquote(headers.get("grpc-message", "")), body[5:])
+    except (*_FAILURES, IndexError) as error:
+        return GrpcAnswer(error=describe(error) if not isinstance(error, IndexError) else "protocol: a header block is cut off")

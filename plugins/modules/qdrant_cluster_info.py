@@ -1,0 +1,137 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_cluster_info
+short_description: See whether a Qdrant cluster is healthy
+version_added: 0.1.0
+description:
+  - Asks a node for its cluster's peers, leader, pending operations, and for the state of every shard, over verified TLS.
+  - A cluster is healthy if all expected peers are there, one leads, no operation waits for consensus, and every replica of every shard is
+    active and stays where it is. Only then does it bear the loss of a node.
+  - Runs on the node. The API key is read there, from the file that the node itself uses.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+options:
+  address:
+    description: The node's address, which its certificate must name.
+    type: str
+    required: true
+  http_port:
+    description: The port of the REST API.
+    type: int
+    default: 6333
+  ca_path:
+    description: The CAs that are trusted, a PEM file on the node.
+    type: path
+    default: /etc/qdrant/tls/current/ca.crt
+  secrets_file:
+    description: The file on the node that holds its API key, as M(hardened.qdrant.qdrant_secrets) writes it.
+    type: path
+    default: /etc/qdrant/secrets.yaml
+  expected_peers:
+    description: How many nodes the cluster should have, this one included.
+    type: int
+    default: 1
+  wait:
+    description:
+      - Seconds to wait until the cluster is healthy. The module fails if it is not by then.
+      - V(0) looks once and fails only if the node does not answer.
+    type: int
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Wait until the cluster is healthy
+  hardened.qdrant.qdrant_cluster_info:
+    address: 192.0.2.11
+    expected_peers: 3
+    wait: 60
+"""
+
+RETURN = r"""
+healthy:
+  description: Whether the cluster is healthy.
+  returned: always
+  type: bool
+unhealthy_because:
+  description: Why it is not.
+  returned: always
+  type: list
+  elements: str
+  sample: ["it has no leader"]
+cluster:
+  description: The cluster as the node sees it.
+  returned: when the node answered
+  type: dict
+  contains:
+    enabled: {description: Whether the node is part of a cluster., type: bool}
+    peer_id: {description: The node's own peer id., type: int}
+    peers: {description: "All peers: id and uri.", type: list, elements: dict}
+    leader: {description: The leading peer's id., type: int}
+    term: {description: The current term of Raft., type: int}
+    commit: {description: The last committed entry of Raft., type: int}
+    pending_operations: {description: Operations that wait for consensus., type: int}
+    consensus: {description: State of the consensus thread., type: str}
+    send_failures: {description: Messages that peers did not get., type: dict}
+    collections: {description: "By name: shards (id, peer, state) and the number of transfers.", type: dict}
+"""
+
+import json
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _wire
+
+PAUSE = 0.25  # seconds between two looks
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "address": {"type": "str", "required": True},
+            "http_port": {"type": "int", "default": 6333},
+            "ca_path": {"type": "path", "default": "/etc/qdrant/tls/current/ca.crt"},
+            # The file's path is no secret.
+            "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
+            "expected_peers": {"type": "int", "default": 1},
+            "wait": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        with open(params["secrets_file"], encoding="utf-8") as file:
+            api_key = json.load(file)["service"]["api_key"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        module.fail_json(msg="Cannot read the API key from %s (%s). Is the node deployed?" % (params["secrets_file"], type(error).__name__))
+    node = _cluster.Node(_wire.Target(params["address"], params["http_port"]), _wire.Tls(ca_file=params["ca_path"]), api_key)
+    deadline = time.monotonic() + params["wait"]
+    while True:
+        result, reasons = {}, []
+        try:
+            result = {"cluster": _cluster.observe(node)}
+            reasons = _cluster.unhealthy(result["cluster"], params["expected_peers"])
+        except _cluster.ClusterError as error:
+            reasons = ["the node does not answer: %s" % error]
+        if not reasons or time.monotonic() >= deadline:
+            break
+        time.sleep(PAUSE)
+    result.update(healthy=not reasons, unhealthy_because=reasons)
+    if reasons and (params["wait"] or "cluster" not in result):
+        module.fail_json(
+            msg="The cluster is not healthy, seen from %s: %s. A restart now could cost data or service. Wait or mend it, then run again; "
+            "for a cluster that is down anyway, run with -e qdrant_restart_strategy=parallel." % (params["address"], "; ".join(reasons)),
+            **result
+        )
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

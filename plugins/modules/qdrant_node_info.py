@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_node_info
+short_description: See what a Qdrant node has and runs
+version_added: 0.1.0
+description:
+  - Reports, in one call, what the roles of this collection need to know of a node before they change it and before they
+    restart it.
+  - Says why a running process is out of date, by comparing the files on disk with the record that the unit makes at each
+    start. So a restart that an interrupted run owed is done by the next run.
+  - Returns nothing that is secret.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+options:
+  unit:
+    description: The systemd unit of the node.
+    type: str
+    default: qdrant.service
+  install_dir:
+    description: The folder that holds the releases.
+    type: path
+    default: /opt/qdrant
+  config_dir:
+    description: The folder that holds settings, secrets and certificates.
+    type: path
+    default: /etc/qdrant
+  data_dir:
+    description: The folder that holds the node's data.
+    type: path
+    default: /var/lib/qdrant/storage
+"""
+
+EXAMPLES = r"""
+- name: See what the node runs
+  hardened.qdrant.qdrant_node_info:
+  register: node
+
+- name: Say why a restart is due
+  ansible.builtin.debug:
+    var: node.restart_reasons
+"""
+
+RETURN = r"""
+architecture:
+  description: The machine's architecture, as the kernel names it.
+  returned: always
+  type: str
+  sample: x86_64
+releases:
+  description: The releases on the node, by name.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name: {description: The release's folder., type: str}
+    version: {description: Its version., type: str}
+    artefact_sha256: {description: Digest of the file that it was installed from., type: str}
+    binary_sha256: {description: Digest of its binary at installation., type: str}
+    intact: {description: Whether the binary still has that digest., type: bool}
+    libraries: {description: The shared libraries that the binary needs; empty for a static build., type: list, elements: str}
+release:
+  description: Name of the release in use, or null.
+  returned: always
+  type: str
+installed_version:
+  description: Version of the release in use, or null.
+  returned: always
+  type: str
+installed:
+  description: Whether the node has a unit of Qdrant.
+  returned: always
+  type: bool
+active:
+  description: Whether the unit is active.
+  returned: always
+  type: bool
+state:
+  description: The unit's state, for messages.
+  returned: always
+  type: str
+  sample: active (running)
+initialised:
+  description: Whether the node's data folder belongs to a node that has run.
+  returned: always
+  type: bool
+cluster_scheme:
+  description: The scheme of the peers' addresses in an existing cluster, or null.
+  returned: always
+  type: str
+  sample: https
+bootstrap:
+  description: The node that the unit joins a cluster through; empty for none, null where there is no unit.
+  returned: always
+  type: str
+restart_reasons:
+  description: Why the running process is not what the disk says it should be.
+  returned: always
+  type: list
+  elements: str
+  sample: ["/etc/qdrant/config.yaml changed"]
+cryptography:
+  description: Whether the Python library cryptography is there.
+  returned: always
+  type: bool
+nft:
+  description: Whether the program nft is there.
+  returned: always
+  type: bool
+time:
+  description: The node's clock, in seconds since 1970-01-01 UTC.
+  returned: always
+  type: float
+"""
+
+import importlib.util
+import os
+import platform
+import time
+from dataclasses import asdict
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _node
+
+
+def observe(layout: _node.Layout, run: _node.Runner) -> dict:
+    """Collect the module's result; shapes as in RETURN."""
+    releases = _node.releases(layout, run)
+    current = os.path.basename(os.path.realpath(layout.current)) if os.path.islink(layout.current) else None
+    state = _node.unit_state(layout.unit, run)
+    arguments = _node.start_arguments(layout.unit_file)
+    installed = os.path.exists(layout.unit_file)
+    return {
+        "architecture": platform.machine(),
+        "releases": [asdict(release) for release in releases],
+        "release": current,
+        "installed_version": next((release.version for release in releases if release.name == current), None),
+        "installed": installed,
+        "active": state.get("ActiveState") == "active",
+        "state": "%s (%s)" % (state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),
+        "initialised": os.path.exists(os.path.join(layout.data_dir, "raft_state.json")),
+        "cluster_scheme": _node.cluster_scheme(layout.data_dir),
+        "bootstrap": arguments.get("bootstrap", "") if installed else None,
+        "restart_reasons": _node.restart_reasons(layout, state, _node.load_json(_node.RECORD)),
+        "cryptography": importlib.util.find_spec("cryptography") is not None,
+        "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),
+        "time": time.time(),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "unit": {"type": "str", "default": "qdrant.service"},
+            "install_dir": {"type": "path", "default": "/opt/qdrant"},
+            "config_dir": {"type": "path", "default": "/etc/qdrant"},
+            "data_dir": {"type": "path", "default": "/var/lib/qdrant/storage"},
+        },
+        supports_check_mode=True,
+    )
+
+    def run(arguments: list[str]) -> tuple[int, str]:
+        code, output, unused = module.run_command(arguments, handle_exceptions=False)
+        return code, output
+
+    try:
+        result = observe(_node.Layout(**module.params), run)
+    except OSError as error:
+        module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import os
+import stat
+
+import pytest
+import yaml
+from ansible_collections.hardened.qdrant.plugins.module_utils import _secrets
+
+
+@pytest.mark.parametrize("key", ["00123", "1e5", "true", "null", "~", "a: b", "#x", "'\"\\", "{}", "plain"])
+def test_every_key_is_read_back_as_it_is(key):
+    text = _secrets.render({"api_key": key, "read_only_api_key": ""})
+    assert yaml.safe_load(text) == json.loads(text) == {"service": {"api_key": key}}
+
+
+def test_empty_keys_are_left_out():
+    assert "read_only" not in _secrets.render({"api_key": "a", "read_only_api_key": ""})
+
+
+def test_replace_writes_a_private_file_and_removes_what_a_killed_run_left(tmp_path):
+    path = tmp_path / "secrets.yaml"
+    (tmp_path / ".secrets.yaml.left").write_text("old")
+    (tmp_path / "config.yaml").write_text("settings")
+    assert _secrets.differs(str(path), "text") == ["missing"]
+    _secrets.replace(str(path), "text")
+    assert path.read_text() == "text"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(os.listdir(tmp_path)) == ["config.yaml", "secrets.yaml"]
+    assert _secrets.differs(str(path), "text") == []
+
+
+def test_differences_are_named(tmp_path):
+    path = tmp_path / "secrets.yaml"
+    path.write_text("other")
+    path.chmod(0o644)
+    assert _secrets.differs(str(path), "text") == ["content", "mode"]
+
+
+def test_a_symlink_is_replaced_not_followed(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("text")
+    path = tmp_path / "secrets.yaml"
+    path.symlink_to(target)
+    assert _secrets.differs(str(path), "text") == ["content"]
+    _secrets.replace(str(path), "new")
+    assert target.read_text() == "text" and not path.is_symlink()
