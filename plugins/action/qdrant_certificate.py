@@ -1,0 +1,84 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of qdrant_certificate: signs, in memory, what the module on the node asks for."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from datetime import datetime, timedelta, timezone
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+try:
+    from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+    from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+except ImportError as error:
+    CRYPTOGRAPHY_ERROR: ImportError | None = error
+else:
+    CRYPTOGRAPHY_ERROR = None
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _variables
+
+MODULE = "hardened.qdrant.qdrant_certificate"
+SET_HERE = ("issuer", "pending", "certificate")
+
+
+class ActionModule(ActionBase):
+    """Module, signature, module again. Where nothing is due, the first call is all."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        if CRYPTOGRAPHY_ERROR is not None:
+            raise AnsibleActionFail("The controller lacks the Python library cryptography (%s). Install it next to ansible-core." % CRYPTOGRAPHY_ERROR)
+        arguments = dict(self._task.args)
+        for name in SET_HERE:
+            if arguments.get(name):
+                raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+        life = timedelta(days=int(arguments.get("validity_days") or 90))
+        try:
+            authority = self._authority(variables, life)
+            arguments["issuer"] = authority.pem()
+            result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+            if result.get("failed") or "request" not in result:
+                return result
+            self._compare_clocks(result["time"])
+            wanted = _certificate.Wanted(
+                common_name=arguments["common_name"],
+                dns_names=list(arguments.get("dns_names") or []),
+                ip_addresses=list(arguments.get("ip_addresses") or []),
+                key_type=arguments.get("key_type") or "ecdsa-p256",
+                issuer=arguments["issuer"],
+                trust=arguments.get("trust") or arguments["issuer"],
+            )
+            arguments["certificate"] = _authority.sign(authority, result["request"], wanted, datetime.now(timezone.utc), life)
+        except (_authority.AuthorityError, _variables.VariableError, ValueError) as error:
+            raise AnsibleActionFail(str(error)) from None
+        arguments["pending"] = result["pending"]
+        installed = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+        if not installed.get("failed"):
+            # The reasons are the first call's, and so is the state before.
+            installed["reasons"] = result["reasons"]
+            installed["diff"]["before"] = result["diff"]["before"]
+        return installed
+
+    def _authority(self, variables: dict[str, t.Any], life: timedelta) -> _authority.Authority:
+        certificate, key = (
+            _variables.read(self._templar, variables, name) for name in (_authority.CERTIFICATE_VARIABLE, _authority.KEY_VARIABLE)
+        )
+        return _authority.load(certificate, key, datetime.now(timezone.utc), life)
+
+    @staticmethod
+    def _compare_clocks(node_time: float) -> None:
+        """A node whose clock is far off would refuse a certificate that is valid from now on."""
+        apart = abs(time.time() - node_time)
+        if apart > _authority.BACKDATE.total_seconds():
+            raise AnsibleActionFail(
+                "The clocks of node and controller are %d s apart, and a certificate is valid from %d s before now. "
+                "Synchronise them (systemctl enable --now systemd-timesyncd) and run again." % (apart, _authority.BACKDATE.total_seconds())
+            )

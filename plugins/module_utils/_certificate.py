@@ -1,0 +1,358 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Generations of a node's certificate: what is due, a key and a request for it, and its installation.
+
+A generation is a folder with ``tls.key``, ``tls.crt`` (the leaf, then what is between it and the trusted CA) and ``ca.crt`` (whom the
+node trusts). It is complete before it gets its name, never changed after, and ``current`` is a symlink that is replaced in one step::
+
+    tls/generations/20260101T000000Z-1a2b3c4d/
+    tls/generations/.pending-x7w2/              a key that waits for its certificate
+    tls/current -> generations/20260101T000000Z-1a2b3c4d
+
+The private key is made here and never leaves. Needs the library cryptography, version 38 or later.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shutil
+import stat
+import tempfile
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+KEY, CERTIFICATE, TRUST = "tls.key", "tls.crt", "ca.crt"
+FILES = (KEY, CERTIFICATE, TRUST)
+PENDING = ".pending-"
+KEY_TYPES = {
+    "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ecdsa-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
+    "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
+}
+PURPOSES = {ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth", ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth"}
+
+
+class CertificateError(Exception):
+    """Something about a certificate or its files that the user must mend; the message says what and how."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The certificate that a node should have."""
+
+    common_name: str
+    dns_names: list[str]
+    ip_addresses: list[str]
+    key_type: str
+    # PEM: the CA that signs, and all CAs that the node trusts.
+    issuer: str
+    trust: str
+    # A certificate is renewed when less than this part of its life is left.
+    renew_fraction: float = 1 / 3
+    force: bool = False
+
+    def sans(self) -> list[str]:
+        """Subject alternative names in the form that ``describe`` gives them."""
+        addresses = [str(ipaddress.ip_address(address)) for address in self.ip_addresses]
+        return sorted({"DNS:" + name for name in self.dns_names} | {"IP:" + address for address in addresses})
+
+
+@dataclass
+class Report:
+    """What is due. ``reissue`` asks for a new key and certificate, ``reinstall`` for a new generation with the same."""
+
+    reissue: list[str] = field(default_factory=list)
+    reinstall: list[str] = field(default_factory=list)
+    permissions: list[str] = field(default_factory=list)
+
+    def reasons(self) -> list[str]:
+        return self.reissue + self.reinstall + self.permissions
+
+
+# --- certificates ------------------------------------------------------------------------------------------------------
+
+
+def load_certificates(pem: str) -> list[x509.Certificate]:
+    """All certificates of a PEM text, in their order."""
+    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
+    if not blocks:
+        raise CertificateError("there is no certificate in PEM form")
+    try:
+        return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+    except ValueError as error:
+        raise CertificateError("a certificate cannot be read: %s" % error) from None
+
+
+def not_before(certificate: x509.Certificate) -> datetime:
+    """Start of validity, UTC. The attribute with a time zone came with cryptography 42."""
+    value = getattr(certificate, "not_valid_before_utc", None)
+    return value if value is not None else certificate.not_valid_before.replace(tzinfo=timezone.utc)
+
+
+def not_after(certificate: x509.Certificate) -> datetime:
+    """End of validity, UTC."""
+    value = getattr(certificate, "not_valid_after_utc", None)
+    return value if value is not None else certificate.not_valid_after.replace(tzinfo=timezone.utc)
+
+
+def key_type(key: t.Any) -> str:
+    """Name of a public or private key's type, as in KEY_TYPES where it is one of those."""
+    if isinstance(key, (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey)):
+        return {"secp256r1": "ecdsa-p256", "secp384r1": "ecdsa-p384"}.get(key.curve.name, "ecdsa-" + key.curve.name)
+    if isinstance(key, (rsa.RSAPublicKey, rsa.RSAPrivateKey)):
+        return "rsa-%d" % key.key_size
+    return type(key).__name__.strip("_").lower()
+
+
+def public_bytes(key: t.Any) -> bytes:
+    """The public key of a private or public key, for comparing."""
+    public = key.public_key() if hasattr(key, "public_key") else key
+    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether issuer's key signed the certificate, which says so too."""
+    if certificate.issuer != issuer.subject or certificate.signature_hash_algorithm is None:
+        return False
+    key = issuer.public_key()
+    signed, signature, algorithm = certificate.tbs_certificate_bytes, certificate.signature, certificate.signature_hash_algorithm
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, signed, ec.ECDSA(algorithm))
+        elif isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, signed, padding.PKCS1v15(), algorithm)
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
+
+
+def subject_alternative_names(certificate: x509.Certificate) -> list[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return []
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return sorted(["DNS:" + name for name in names.get_values_for_type(x509.DNSName)] + ["IP:%s" % address for address in addresses])
+
+
+def purposes(certificate: x509.Certificate) -> set[str]:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return set()
+    return {PURPOSES.get(purpose, purpose.dotted_string) for purpose in usage}
+
+
+def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
+    """A certificate in plain data, with the days that it has left."""
+    return {
+        "serial": "%x" % certificate.serial_number,
+        "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        "subject": certificate.subject.rfc4514_string(),
+        "issuer": certificate.issuer.rfc4514_string(),
+        "not_before": not_before(certificate).isoformat(),
+        "not_after": not_after(certificate).isoformat(),
+        "days_left": round((not_after(certificate) - now) / timedelta(days=1), 1),
+        "sans": subject_alternative_names(certificate),
+        "key_type": key_type(certificate.public_key()),
+    }
+
+
+# --- what is due -------------------------------------------------------------------------------------------------------
+
+
+def due_for_reissue(leaf: x509.Certificate, key: t.Any, wanted: Wanted, now: datetime) -> list[str]:
+    """Why a certificate must be issued anew; empty if it need not."""
+    reasons = []
+    if public_bytes(leaf.public_key()) != public_bytes(key):
+        reasons.append("key and certificate do not match")
+    if subject_alternative_names(leaf) != wanted.sans():
+        reasons.append("names are %s, wanted are %s" % (", ".join(subject_alternative_names(leaf)) or "none", ", ".join(wanted.sans())))
+    missing = set(PURPOSES.values()) - purposes(leaf)
+    if missing:
+        reasons.append("it lacks the extended key usage %s" % ", ".join(sorted(missing)))
+    if not is_signed_by(leaf, load_certificates(wanted.issuer)[0]):
+        reasons.append("it is not signed by the CA that signs now")
+    if key_type(key) != wanted.key_type:
+        reasons.append("its key is %s, wanted is %s" % (key_type(key), wanted.key_type))
+    life, left = not_after(leaf) - not_before(leaf), not_after(leaf) - now
+    if left < life * wanted.renew_fraction:
+        reasons.append("it expires on %s" % not_after(leaf).date().isoformat())
+    elif now < not_before(leaf):
+        reasons.append("it is not valid before %s" % not_before(leaf).isoformat())
+    if wanted.force:
+        reasons.append("asked for")
+    return reasons
+
+
+def same_certificates(left: str, right: str) -> bool:
+    """Whether two PEM texts hold the same certificates, whatever else the texts say."""
+
+    def fingerprints(pem: str) -> list[bytes]:
+        return [certificate.fingerprint(hashes.SHA256()) for certificate in load_certificates(pem)]
+
+    try:
+        return fingerprints(left) == fingerprints(right)
+    except CertificateError:
+        return False
+
+
+# --- the folder --------------------------------------------------------------------------------------------------------
+
+
+class Store:
+    """The folder of a node's generations. Everything in it is root's alone."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.generations = os.path.join(folder, "generations")
+        self.current = os.path.join(folder, "current")
+
+    # Reading
+
+    def generation(self) -> str | None:
+        """Name of the generation in use."""
+        try:
+            return os.path.basename(os.readlink(self.current))
+        except OSError:
+            return None
+
+    def read(self, name: str) -> str:
+        with open(os.path.join(self.current, name), encoding="ascii") as file:
+            return file.read()
+
+    def leaf(self) -> x509.Certificate:
+        return load_certificates(self.read(CERTIFICATE))[0]
+
+    def report(self, wanted: Wanted, now: datetime) -> Report:
+        """What is due of the generation in use."""
+        if self.generation() is None:
+            return Report(reissue=["there is no certificate"])
+        try:
+            leaf = self.leaf()
+            key = serialization.load_pem_private_key(self.read(KEY).encode(), None)
+            trust = self.read(TRUST)
+        except (OSError, ValueError, TypeError, CertificateError) as error:
+            return Report(reissue=["what is there cannot be read: %s" % error])
+        report = Report(reissue=due_for_reissue(leaf, key, wanted, now), permissions=self.wrong_permissions())
+        if not same_certificates(trust, wanted.trust):
+            report.reinstall.append("the trusted CAs change")
+        return report
+
+    def _modes(self) -> t.Iterator[tuple[str, int]]:
+        """Each path of the generation in use and above it, with the mode that it should have."""
+        current = os.path.realpath(self.current)
+        yield from ((path, 0o700) for path in (self.folder, self.generations, current))
+        yield from ((os.path.join(current, name), 0o600) for name in FILES)
+
+    def wrong_permissions(self) -> list[str]:
+        wrong = []
+        for path, mode in self._modes():
+            status = os.stat(path)
+            if stat.S_IMODE(status.st_mode) != mode or (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
+                wrong.append("%s is not root's alone" % path)
+        return wrong
+
+    # Writing. A run may be killed between any two lines: then the next one finds the generation in use as it was, or the new
+    # one complete.
+
+    def mend_permissions(self) -> None:
+        for path, mode in self._modes():
+            os.chown(path, os.geteuid(), os.getegid())
+            os.chmod(path, mode)
+
+    def make_request(self, wanted: Wanted) -> tuple[str, str]:
+        """Make a key; return the name of the folder that it waits in, and its certificate signing request."""
+        pending = self._make_pending()
+        key = KEY_TYPES[wanted.key_type]()
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        _write(os.path.join(pending, KEY), pem.decode())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)])
+        request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+        return os.path.basename(pending), request.public_bytes(serialization.Encoding.PEM).decode()
+
+    def install(self, pending: str, chain: str, trust: str, wanted: Wanted, now: datetime) -> None:
+        """Complete a pending folder with its certificate and put it in use, if certificate, key and names go together."""
+        folder = os.path.join(self.generations, os.path.basename(pending))
+        try:
+            with open(os.path.join(folder, KEY), "rb") as file:
+                key = serialization.load_pem_private_key(file.read(), None)
+        except OSError:
+            raise CertificateError("the key that waited for this certificate is gone; run again") from None
+        leaf = load_certificates(chain)[0]
+        reasons = due_for_reissue(leaf, key, _without_force(wanted), now)
+        if reasons:
+            raise CertificateError("the new certificate is not what was asked for: " + "; ".join(reasons))
+        _write(os.path.join(folder, CERTIFICATE), chain)
+        _write(os.path.join(folder, TRUST), trust)
+        self._put_in_use(folder, leaf, now)
+
+    def reinstall(self, trust: str, now: datetime) -> None:
+        """A new generation with the same key and certificate, and other trusted CAs."""
+        chain, key = self.read(CERTIFICATE), self.read(KEY)
+        folder = self._make_pending()
+        for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, trust)):
+            _write(os.path.join(folder, name), content)
+        self._put_in_use(folder, load_certificates(chain)[0], now)
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest ``keep`` generations, and never the one in use."""
+        names = sorted(name for name in os.listdir(self.generations) if not name.startswith("."))
+        for name in names[: max(0, len(names) - keep)]:
+            if name != self.generation():
+                shutil.rmtree(os.path.join(self.generations, name))
+
+    def _make_pending(self) -> str:
+        for path in (self.folder, self.generations):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        for name in os.listdir(self.generations):
+            if name.startswith(PENDING):  # of a run that was killed
+                shutil.rmtree(os.path.join(self.generations, name))
+        return tempfile.mkdtemp(prefix=PENDING, dir=self.generations)  # 0700
+
+    def _put_in_use(self, folder: str, leaf: x509.Certificate, now: datetime) -> None:
+        name = "%s-%s" % (now.strftime("%Y%m%dT%H%M%SZ"), ("%08x" % leaf.serial_number)[:8])
+        while os.path.exists(os.path.join(self.generations, name)):
+            name += "+"
+        _sync(folder)
+        os.rename(folder, os.path.join(self.generations, name))
+        _sync(self.generations)
+        temporary = self.current + ".new"
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        os.symlink(os.path.join("generations", name), temporary)
+        os.replace(temporary, self.current)
+        _sync(self.folder)
+
+
+def _without_force(wanted: Wanted) -> Wanted:
+    return Wanted(**{**vars(wanted), "force": False})
+
+
+def _write(path: str, content: str) -> None:
+    """A new file that its owner alone can read, on disk when this returns."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

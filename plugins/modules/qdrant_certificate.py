@@ -1,0 +1,229 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_certificate
+short_description: Issue, renew and install the certificate of a Qdrant node
+version_added: 0.1.0
+description:
+  - Looks at the node's certificate, and, if it is due, makes a key and a signing request on the node, has the request signed on the
+    controller, checks that key, certificate and names go together, and puts them in use in one step.
+  - The private key never leaves the node. The CA's key never leaves the controller's memory. It is read from the variables
+    C(qdrant_tls_ca_certificate) and C(qdrant_tls_ca_private_key) of the task's host, not from an option, so no output shows it.
+  - A certificate is due if there is none, if less than a third of its life is left, or if its names, key type or CA are not the wanted
+    ones. If only the trusted CAs change, key and certificate stay.
+  - A run that is killed at any point leaves the certificate in use as it was, and the next run starts over.
+  - Needs the Python library cryptography, 38 or later, on node and controller. In check mode the node needs it only if there is a
+    certificate to look at.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.action
+options:
+  dir:
+    description: The folder of the node's certificates. Each lies in a folder below C(generations); C(current) points to the one in use.
+    type: path
+    default: /etc/qdrant/tls
+  common_name:
+    description: The certificate's subject. Nothing is checked against it.
+    type: str
+    required: true
+  dns_names:
+    description: Host names that clients reach the node by.
+    type: list
+    elements: str
+    default: []
+  ip_addresses:
+    description: Addresses that clients and peers reach the node by.
+    type: list
+    elements: str
+    default: []
+  key_type:
+    description: The private key's type.
+    type: str
+    choices: [ecdsa-p256, ecdsa-p384, rsa-3072, rsa-4096]
+    default: ecdsa-p256
+  validity_days:
+    description: How long a new certificate is valid, in days. It never outlives its CA.
+    type: int
+    default: 90
+  renew_fraction:
+    description: The certificate is renewed when less than this part of its life is left.
+    type: float
+    default: 0.3333
+  force:
+    description: Whether to renew a certificate that is not due.
+    type: bool
+    default: false
+  keep:
+    description: How many generations to keep, the one in use included.
+    type: int
+    default: 2
+  trust:
+    description:
+      - The CAs that the node trusts, in PEM form.
+      - Left out, the CA that signs.
+    type: str
+  issuer:
+    description: The CA that signs, in PEM form. Set by the action plugin.
+    type: str
+  pending:
+    description: The folder of the key that waits for O(certificate). Set by the action plugin.
+    type: str
+  certificate:
+    description: The signed certificate, in PEM form. Set by the action plugin.
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Issue the node's certificate
+  hardened.qdrant.qdrant_certificate:
+    common_name: "{{ inventory_hostname }}"
+    dns_names: ["{{ inventory_hostname }}"]
+    ip_addresses: ["{{ ansible_facts['default_ipv4']['address'] }}"]
+"""
+
+RETURN = r"""
+reasons:
+  description: Why a certificate was, or in check mode would be, issued or installed; empty if nothing was due.
+  returned: always
+  type: list
+  elements: str
+  sample: ["it expires on 2026-03-31"]
+certificate:
+  description: The certificate in use after the task.
+  returned: when there is one
+  type: dict
+  contains:
+    serial: {description: Serial number in hex., type: str}
+    sha256: {description: Fingerprint., type: str}
+    subject: {description: Subject., type: str}
+    issuer: {description: Issuer., type: str}
+    not_before: {description: Start of validity in UTC and ISO 8601., type: str}
+    not_after: {description: End of validity in UTC and ISO 8601., type: str}
+    days_left: {description: Days until the end of validity., type: float}
+    sans: {description: Names and addresses., type: list, elements: str}
+    key_type: {description: The key's type., type: str}
+generation:
+  description: Name of the generation in use after the task.
+  returned: when there is one
+  type: str
+pending:
+  description: Name of the folder of a key that waits for its certificate.
+  returned: when a request is to be signed
+  type: str
+request:
+  description: The certificate signing request, in PEM form.
+  returned: when a request is to be signed
+  type: str
+time:
+  description: The node's clock, in seconds since 1970-01-01 UTC.
+  returned: always
+  type: float
+"""
+
+import os
+import traceback
+from datetime import datetime, timezone
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+except ImportError:
+    _certificate = None
+    CRYPTOGRAPHY_ERROR = traceback.format_exc()
+
+
+def summary(store, now: datetime) -> dict:
+    """The certificate in use, for the result."""
+    if store.generation() is None:
+        return {}
+    try:
+        return {"generation": store.generation(), "certificate": _certificate.describe(store.leaf(), now)}
+    except (OSError, _certificate.CertificateError):
+        return {}
+
+
+def diff_text(result: dict) -> str:
+    """A certificate as readable lines."""
+    return "".join("%s: %s\n" % item for item in sorted(result.get("certificate", {}).items()) if item[0] != "days_left")
+
+
+def execute(module: AnsibleModule, now: datetime) -> dict:
+    """Look at the certificate, and do what can be done without the CA; then, called again with the certificate, install it."""
+    params = module.params
+    store = _certificate.Store(params["dir"])
+    issuer = params["issuer"]
+    wanted = _certificate.Wanted(
+        common_name=params["common_name"],
+        dns_names=params["dns_names"],
+        ip_addresses=params["ip_addresses"],
+        key_type=params["key_type"],
+        issuer=issuer,
+        trust=params["trust"] or issuer,
+        renew_fraction=params["renew_fraction"],
+        force=params["force"],
+    )
+    before = summary(store, now)
+    if params["certificate"]:
+        store.install(params["pending"], params["certificate"], wanted.trust, wanted, now)
+        store.prune(params["keep"])
+        reasons, request = ["installed"], {}
+    else:
+        report = store.report(wanted, now)
+        reasons, request = report.reasons(), {}
+        if not module.check_mode:
+            if report.reissue:
+                request = dict(zip(("pending", "request"), store.make_request(wanted)))
+            elif report.reinstall:
+                store.reinstall(wanted.trust, now)
+                store.prune(params["keep"])
+            if report.permissions and not report.reissue:
+                store.mend_permissions()
+    after = summary(store, now)
+    return {"changed": bool(reasons), "reasons": reasons, "diff": {"before": diff_text(before), "after": diff_text(after)}, **request, **after}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "dir": {"type": "path", "default": "/etc/qdrant/tls"},
+            "common_name": {"type": "str", "required": True},
+            "dns_names": {"type": "list", "elements": "str", "default": []},
+            "ip_addresses": {"type": "list", "elements": "str", "default": []},
+            "key_type": {"type": "str", "choices": ["ecdsa-p256", "ecdsa-p384", "rsa-3072", "rsa-4096"], "default": "ecdsa-p256", "no_log": False},
+            "validity_days": {"type": "int", "default": 90},
+            "renew_fraction": {"type": "float", "default": 0.3333},
+            "force": {"type": "bool", "default": False},
+            "keep": {"type": "int", "default": 2},
+            "trust": {"type": "str"},
+            "issuer": {"type": "str"},
+            "pending": {"type": "str"},
+            "certificate": {"type": "str"},
+        },
+        required_together=[("pending", "certificate")],
+        supports_check_mode=True,
+    )
+    now = datetime.now(timezone.utc)
+    if _certificate is None:
+        if module.check_mode and not os.path.lexists(os.path.join(module.params["dir"], "current")):
+            module.exit_json(changed=True, reasons=["there is no certificate"], time=now.timestamp())
+        module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_ERROR)
+    if not module.params["issuer"]:
+        module.fail_json(msg="The option issuer is missing. Call this module as hardened.qdrant.qdrant_certificate: its action plugin sets it.")
+    try:
+        result = execute(module, now)
+    except _certificate.CertificateError as error:
+        module.fail_json(msg="Certificate in %s: %s." % (module.params["dir"], error))
+    except OSError as error:
+        module.fail_json(msg="Cannot work on the certificates in %s: %s" % (module.params["dir"], error))
+    module.exit_json(time=now.timestamp(), **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The certificate authority that lives in the vault: made, checked and used in the controller's memory."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+
+# A certificate is valid from a little before it is made: a node whose clock is behind would refuse it otherwise.
+BACKDATE = timedelta(minutes=5)
+# The CA outlives many certificates of 90 days, and is replaced while its makers still remember how.
+CA_LIFE = timedelta(days=3 * 365)
+# NIST SP 800-57 part 1, table 4: 112 bits of security end with 2030, so 2048 bits of RSA are too few for a CA.
+CA_RSA_BITS = 3072
+
+CERTIFICATE_VARIABLE = "qdrant_tls_ca_certificate"
+KEY_VARIABLE = "qdrant_tls_ca_private_key"
+
+
+class AuthorityError(Exception):
+    """The CA cannot be used. Messages name the variable and the remedy, never a value."""
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA that can sign."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+    def pem(self) -> str:
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def create(common_name: str, now: datetime) -> tuple[str, str]:
+    """A new CA: its certificate and its private key, in PEM form.
+
+    ECDSA P-256, because every client that Qdrant's TLS library can talk to knows it. It can sign leaves only (path length 0).
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(_name(common_name))
+        .issuer_name(_name(common_name))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
+
+
+def _load(certificate_pem: str, key_pem: str) -> Authority:
+    if not isinstance(certificate_pem, str) or "BEGIN CERTIFICATE" not in certificate_pem:
+        raise AuthorityError("%s is not a certificate in PEM form. The playbook hardened.qdrant.init makes one." % CERTIFICATE_VARIABLE)
+    if not isinstance(key_pem, str) or "PRIVATE KEY" not in key_pem:
+        raise AuthorityError("%s is not a private key in PEM form. The playbook hardened.qdrant.init makes one." % KEY_VARIABLE)
+    if "ENCRYPTED" in key_pem:
+        raise AuthorityError("%s is encrypted with a passphrase. Decrypt it (openssl pkey) and keep it in the vault." % KEY_VARIABLE)
+    try:
+        certificate = _certificate.load_certificates(certificate_pem)[0]
+    except _certificate.CertificateError:
+        raise AuthorityError("%s cannot be read as a certificate. Paste the whole PEM block." % CERTIFICATE_VARIABLE) from None
+    try:
+        key = serialization.load_pem_private_key(key_pem.encode(), None)
+    except (ValueError, TypeError):
+        raise AuthorityError("%s cannot be read as a private key. Paste the whole PEM block." % KEY_VARIABLE) from None
+    if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
+        raise AuthorityError("%s is neither ECDSA nor RSA, which Qdrant's TLS library and its clients need. Use one." % KEY_VARIABLE)
+    return Authority(certificate, key)
+
+
+def _problems(authority: Authority, now: datetime, leaf_life: timedelta) -> list[str]:
+    """What keeps a CA that was read from signing; texts that follow the variable's name."""
+    certificate, key = authority.certificate, authority.key
+    problems = []
+    if _certificate.public_bytes(certificate.public_key()) != _certificate.public_bytes(key):
+        problems.append("does not match %s: they are of two CAs. Put the key that belongs to it into the vault" % KEY_VARIABLE)
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < CA_RSA_BITS:
+        problems.append("has an RSA key of %d bits, which is too weak. Use %d bits or ECDSA" % (key.key_size, CA_RSA_BITS))
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size < 256:
+        problems.append("has an ECDSA key of %d bits, which is too weak. Use P-256 or P-384" % key.curve.key_size)
+    extensions = certificate.extensions
+    try:
+        if not extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            problems.append("is the certificate of a server or client, not of a CA. Use a CA's")
+    except x509.ExtensionNotFound:
+        problems.append("says nothing of being a CA (basic constraints). Use a CA's certificate")
+    try:
+        if not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign:
+            problems.append("may not sign certificates (key usage lacks keyCertSign). Use a CA that may")
+    except x509.ExtensionNotFound:
+        pass  # no key usage, no restriction: RFC 5280, 4.2.1.3
+    if now < _certificate.not_before(certificate):
+        problems.append("is not valid before %s. Check the controller's clock" % _certificate.not_before(certificate).isoformat())
+    elif now > _certificate.not_after(certificate):
+        problems.append("expired on %s. Make a new CA" % _certificate.not_after(certificate).date().isoformat())
+    elif now + leaf_life > _certificate.not_after(certificate):
+        end = _certificate.not_after(certificate).date().isoformat()
+        problems.append("expires on %s, before a certificate of %d days would. Replace the CA, or shorten qdrant_tls_validity_days" % (end, leaf_life.days))
+    return problems
+
+
+def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta) -> Authority:
+    """The CA, ready to sign certificates of a length. Raises AuthorityError, which names all that is wrong."""
+    authority = _load(certificate_pem, key_pem)
+    problems = _problems(authority, now, leaf_life)
+    if problems:
+        raise AuthorityError("\n".join("%s %s." % (CERTIFICATE_VARIABLE, problem) for problem in problems))
+    return authority
+
+
+def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, now: datetime, life: timedelta) -> str:
+    """Sign a node's request; return the certificate in PEM form.
+
+    Of the request only the public key counts. Names and purposes are what the controller wants: a node that was broken into
+    cannot ask for another's.
+    """
+    request = x509.load_pem_x509_csr(request_pem.encode())
+    if not request.is_signature_valid:
+        raise AuthorityError("the node's signing request is not signed with its own key")
+    public_key = request.public_key()
+    if _certificate.key_type(public_key) != wanted.key_type:
+        raise AuthorityError("the node's key is %s, wanted is %s" % (_certificate.key_type(public_key), wanted.key_type))
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=isinstance(public_key, rsa.RSAPublicKey),
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    names = [x509.DNSName(name) for name in wanted.dns_names]
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
+    # Both: a node is server to its clients, and client of its peers.
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(_name(wanted.common_name))
+        .issuer_name(authority.certificate.subject)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATE)
+        .not_valid_after(now + life)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names + addresses), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(authority_id, critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Variables of a task's host, read by name inside an action plugin.
+
+Secrets are read this way, not passed as options: options are shown by callbacks and at -vvv, variables are not.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleError
+
+
+class VariableError(Exception):
+    """A variable that cannot be read; the message names it, and says why without its value."""
+
+
+def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
+    """The templated value of a variable, or the default where it is not set.
+
+    Raises VariableError where the value refers to something that is not defined, or cannot be decrypted.
+    """
+    if name not in variables:
+        return default
+    try:
+        return templar.template(variables[name])
+    except AnsibleError as error:
+        text = str(error)
+        if "ecrypt" in text or "vault" in text.lower():
+            raise VariableError(
+                "%s cannot be decrypted. Give the password of the vault that holds it (--vault-password-file, --vault-id)." % name
+            ) from None
+        reason = text.split(":", 1)[-1].strip() if "undefined" in text else "it cannot be templated"
+        raise VariableError("%s cannot be read: %s" % (name, reason)) from None
+
+
+def address_of(host: str, hostvars: t.Mapping[str, t.Any]) -> str:
+    """A node's address as its inventory gives it, or else its default IPv4 address; empty where neither is known."""
+    try:
+        variables = hostvars.get(host, {})
+        facts = variables.get("ansible_facts") or {}
+        return str(variables.get("qdrant_address") or facts.get("default_ipv4", {}).get("address", ""))
+    except Exception:  # whatever keeps a peer's variables from being templated, its address is not known here
+        return ""
