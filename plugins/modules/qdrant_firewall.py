@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_firewall
+short_description: Keep one table of nftables in file and kernel
+version_added: 0.1.0
+description:
+  - Writes a table's file and loads it, in one transaction of nft, after loading it for trial into a network namespace of its own.
+  - Compares the kernel's table with the wanted one rule by rule, so rules that somebody flushed or changed are put back.
+  - Touches no other table.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+options:
+  table:
+    description: The table, as family and name.
+    type: str
+    default: inet hardened_qdrant
+  path:
+    description: The file. It loads the rules at boot as well. Its folder must exist, except in check mode.
+    type: path
+    default: /etc/qdrant/firewall.nft
+  rules:
+    description:
+      - The file's text, which must replace the table as a whole.
+      - Required for O(state=present).
+    type: str
+  state:
+    description: Whether the table should be there.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Guard the ports
+  hardened.qdrant.qdrant_firewall:
+    rules: "{{ lookup('ansible.builtin.template', 'firewall.nft.j2') }}"
+"""
+
+RETURN = r"""
+differed:
+  description: What was not as it should be, V(file) and V(kernel).
+  returned: always
+  type: list
+  elements: str
+  sample: ["kernel"]
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall
+
+
+def present(module: AnsibleModule, run: _firewall.Runner) -> dict:
+    """Make file and kernel hold the rules."""
+    table, path, rules = (module.params[name] for name in ("table", "path", "rules"))
+    before = _firewall.read(path)
+    if module.check_mode and (module.get_bin_path("nft") is None or not os.path.isdir(os.path.dirname(path))):
+        # A clean host: there is neither a tool to compare with, nor a folder for a draft.
+        return {"differed": ["file", "kernel"], "diff": {"before": before, "after": rules}}
+    draft = _firewall.draft(path, rules)
+    try:
+        wanted = _firewall.rehearse(table, draft, run)
+        live = _firewall.listing(table, run)
+        differed = [name for name, differs in (("file", before != rules), ("kernel", live != wanted)) if differs]
+        if not module.check_mode:
+            if "kernel" in differed:
+                _firewall.load(draft, run)
+            if "file" in differed:
+                os.replace(draft, path)
+    finally:
+        if os.path.exists(draft):
+            os.unlink(draft)
+    if differed == ["kernel"]:
+        return {"differed": differed, "diff": {"before": live, "after": wanted}}
+    return {"differed": differed, "diff": {"before": before, "after": rules}}
+
+
+def absent(module: AnsibleModule, run: _firewall.Runner) -> dict:
+    """Remove the table from the kernel, and the file."""
+    table, path = module.params["table"], module.params["path"]
+    live = _firewall.listing(table, run) if module.get_bin_path("nft") else ""
+    before = _firewall.read(path)
+    differed = [name for name, there in (("file", before), ("kernel", live)) if there]
+    if not module.check_mode:
+        if live:
+            run(["nft", "delete", "table", *table.split()])
+        if before:
+            os.unlink(path)
+    return {"differed": differed, "diff": {"before": before, "after": ""}}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "table": {"type": "str", "default": "inet hardened_qdrant"},
+            "path": {"type": "path", "default": "/etc/qdrant/firewall.nft"},
+            "rules": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        required_if=[("state", "present", ["rules"])],
+        supports_check_mode=True,
+    )
+    # nft lies in sbin, which is not on every user's path.
+    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    try:
+        result = {"present": present, "absent": absent}[module.params["state"]](module, module.run_command)
+    except _firewall.FirewallError as error:
+        module.fail_json(msg="nft refused the rules, and the ones in force stay: %s" % error)
+    except OSError as error:
+        module.fail_json(msg="Cannot work on %s: %s" % (module.params["path"], error))
+    module.exit_json(changed=bool(result["differed"]), **result)
+
+
+if __name__ == "__main__":
+    main()
