@@ -1,0 +1,63 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fills in what the module of the same name needs and the inventory knows: where the node is, and whom to try to reach."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _variables
+
+# The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
+FROM_VARIABLES = {
+    "user": "qdrant_user",
+    "install_dir": "qdrant_install_dir",
+    "config_dir": "qdrant_config_dir",
+    "data_dir": "qdrant_data_dir",
+    "snapshots_dir": "qdrant_snapshots_dir",
+    "http_port": "qdrant_http_port",
+    "grpc_port": "qdrant_grpc_port",
+}
+
+
+class ActionModule(ActionBase):
+    """One call of the module, with the inventory's values."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = dict(self._task.args)
+        try:
+            self._fill(arguments, variables)
+        except _variables.VariableError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return self._execute_module(module_name="hardened.qdrant.qdrant_evidence", module_args=arguments, task_vars=variables)
+
+    def _fill(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> None:
+        def read(name: str, default: t.Any = None) -> t.Any:
+            return _variables.read(self._templar, variables, name, default)
+
+        name = variables["inventory_hostname"]
+        nodes = list(variables["groups"].get(read("qdrant_nodes_group", "qdrant"), []))
+        for option, variable in FROM_VARIABLES.items():
+            value = read(variable)
+            if value is not None:
+                arguments.setdefault(option, value)
+        arguments.setdefault("node", name in nodes)
+        arguments.setdefault("role", "peer" if name in nodes else read("qdrant_verify_role", "outsider"))
+        addresses = {node: _variables.address_of(node, variables["hostvars"]) for node in nodes}
+        if arguments["node"]:
+            arguments.setdefault("address", read("qdrant_address") or addresses.get(name))
+            if read("qdrant_cluster_enabled", len(nodes) > 1):
+                arguments.setdefault("p2p_port", read("qdrant_p2p_port", 6335))
+        ports = {"rest": read("qdrant_http_port", 6333), "grpc": read("qdrant_grpc_port", 6334), "p2p": read("qdrant_p2p_port", 6335)}
+        unknown = [node for node, address in addresses.items() if not address and node != name]
+        if unknown:
+            raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory, or gather facts first." % ", ".join(unknown))
+        arguments.setdefault("targets", [{"name": node, "address": addresses[node], "ports": ports} for node in nodes if node != name])

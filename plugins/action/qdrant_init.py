@@ -1,0 +1,98 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the files that a new deployment starts from, on the controller, and never overwrites one."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.text.converters import to_text
+from ansible.parsing.vault import VaultLib
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _init
+
+INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
+
+NO_PASSWORD = """\
+There is no vault password, so the secrets cannot be encrypted. Choose one and run again, in one of these ways:
+  ansible-playbook hardened.qdrant.init --vault-id qdrant@prompt
+  ansible-playbook hardened.qdrant.init --vault-password-file FILE
+Every later run needs the same option."""
+
+
+class ActionModule(ActionBase):
+    """One call, on the controller alone."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("dir", "group", "vault_id", "common_name"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        arguments = {"group": "qdrant", "vault_id": "", "common_name": "Qdrant cluster CA", **self._task.args}
+        folder = Path(os.path.abspath(os.path.expanduser(arguments["dir"])))
+        settings = folder / "group_vars" / arguments["group"]
+        created: list[str] = []
+        kept: list[str] = []
+
+        def place(path: Path, text: t.Callable[[], str], mode: int) -> None:
+            """Make a file in one step, if there is none."""
+            if path.exists():
+                kept.append(str(path))
+                return
+            created.append(str(path))
+            if not self._task.check_mode:
+                _write(path, text(), mode)
+
+        try:
+            if any((folder / name).exists() for name in INVENTORIES):
+                kept.append(str(next(folder / name for name in INVENTORIES if (folder / name).exists())))
+            else:
+                place(folder / "hosts.yml", lambda: _init.HOSTS.format(group=arguments["group"]), 0o644)
+            place(settings / "main.yml", lambda: _init.SETTINGS, 0o644)
+            # Beside the vault, where an inventory folder does not take it for an inventory.
+            vault_file, ca_file = settings / "vault.yml", settings / "ca.crt"
+            if vault_file.exists():
+                kept.append(str(vault_file))
+            else:
+                encrypt = self._encrypter(arguments["vault_id"])
+                text, certificate = _init.vault(arguments["common_name"], datetime.now(timezone.utc))
+                # The vault last: while it is missing, the next run makes both anew, and they match.
+                if not self._task.check_mode:
+                    _write(ca_file, certificate, 0o644)
+                created.append(str(ca_file))
+                place(vault_file, lambda: encrypt(text), 0o600)
+        except OSError as error:
+            raise AnsibleActionFail("Cannot write %s: %s" % (error.filename or folder, error.strerror)) from None
+        return {**result, "changed": bool(created), "created": created, "kept": kept}
+
+    def _encrypter(self, vault_id: str) -> t.Callable[[str], str]:
+        """A function that encrypts with the run's vault secret."""
+        known = list(self._loader._vault.secrets or [])  # the loader offers no other way to its secrets
+        fitting = [entry for entry in known if not vault_id or entry[0] == vault_id]
+        if not known:
+            raise AnsibleActionFail(NO_PASSWORD)
+        if not fitting:
+            raise AnsibleActionFail("There is no vault password for the id %s. Run with --vault-id %s@prompt." % (vault_id, vault_id))
+        label, secret = fitting[0]
+        vault = VaultLib(known)
+        named = label if vault_id or label != "default" else None
+        return lambda text: to_text(vault.encrypt(text, secret=secret, vault_id=named))
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """A file that is there as a whole or not at all, never wider than its mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(".%s.new" % path.name)
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judges evidence by controls, on the controller, and writes the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _report
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """One call judges all hosts: what one host saw of another is evidence about the other."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("evidence", "evidence_file", "controls", "waivers", "fail_on", "report_dir"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        arguments = {"fail_on": "low", "report_dir": "", "controls": [], "waivers": [], **self._task.args}
+        if arguments["fail_on"] not in (*_controls.SEVERITIES, "never"):
+            raise AnsibleActionFail("fail_on is %r and must be never or one of %s." % (arguments["fail_on"], ", ".join(_controls.SEVERITIES)))
+        try:
+            controls = _controls.combine(_controls.catalogue(), _controls.parse_controls(arguments["controls"], "qdrant_verify_controls"))
+            waivers = _controls.parse_waivers(arguments["waivers"], controls)
+        except _controls.ControlError as error:
+            raise AnsibleActionFail(str(error)) from None
+        documents = with_vantages(self._documents(arguments))
+        now = datetime.now(timezone.utc)
+        findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
+        report = _report.Report(now, findings, documents)
+        paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
+        display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))
+        result.update(
+            changed=False,
+            counts=report.counts(),
+            findings={host: [finding.as_dict() for finding in entries if finding.state != _controls.PASSED] for host, entries in findings.items()},
+            reports=paths,
+        )
+        everything = [finding for entries in findings.values() for finding in entries]
+        if arguments["fail_on"] != "never" and _controls.reaches(everything, arguments["fail_on"]):
+            counted = report.counts()
+            result.update(
+                failed=True,
+                msg="The deployment is not as it should be: %d controls failed, %d could not be judged. The summary above names them."
+                % (counted[_controls.FAILED], counted[_controls.ERROR]),
+            )
+        return result
+
+    def _documents(self, arguments: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+        """Evidence by host: given, or from a report that was saved."""
+        if arguments.get("evidence_file"):
+            try:
+                return json.loads(Path(arguments["evidence_file"]).read_text(encoding="utf-8"))["evidence"]
+            except (OSError, ValueError, KeyError) as error:
+                raise AnsibleActionFail("%s holds no evidence: %s" % (arguments["evidence_file"], error)) from None
+        evidence = arguments.get("evidence")
+        if not isinstance(evidence, dict) or not any(isinstance(document, dict) and document.get("node") for document in evidence.values()):
+            raise AnsibleActionFail("There is no evidence of any node: give evidence, a mapping of host names to documents of qdrant_evidence.")
+        return evidence
+
+    def _write(self, report: _report.Report, folder: str) -> list[str]:
+        """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
+        path = Path(os.path.abspath(os.path.expanduser(folder)))
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            target = path / "report.json"
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(_report.as_json(report))
+        except OSError as error:
+            raise AnsibleActionFail("Cannot write the report to %s: %s. Set qdrant_verify_report_dir." % (path, error.strerror)) from None
+        return [str(target)]
+
+
+def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
+    """The nodes' documents, each with what the other hosts saw of that node: [{from, role, rest, grpc, p2p}] as ``vantages``."""
+    nodes = {}
+    for name, document in documents.items():
+        if document.get("node"):
+            views = [
+                {"from": other, "role": view.get("role"), **view["seen"][name]}
+                for other, view in sorted(documents.items())
+                if isinstance(view.get("seen"), dict) and name in view["seen"]
+            ]
+            nodes[name] = {**document, "vantages": views}
+    return nodes

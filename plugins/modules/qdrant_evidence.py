@@ -1,0 +1,138 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_evidence
+short_description: Observe a Qdrant node, from itself and from elsewhere
+version_added: 0.1.0
+description:
+  - Looks at a node's unit, process, files, release, settings, certificate, firewall and cluster, asks its ports what they answer to
+    whom, and tries to reach other nodes' ports. Returns all of it as one document of plain data.
+  - Has no opinion and changes nothing. M(hardened.qdrant.qdrant_verify) judges the document.
+  - API keys are read on the node, from the file that it uses itself, and are not part of the document.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+options:
+  node:
+    description: Whether the host is a node. If not, it only tries to reach O(targets), as a vantage.
+    type: bool
+    default: true
+  role:
+    description: What the host is to the targets.
+    type: str
+    choices: [peer, client, outsider]
+    default: peer
+  targets:
+    description: The hosts whose ports are tried from this one, each with C(name), C(address) and C(ports), numbers by name.
+    type: list
+    elements: dict
+    default: []
+  unit:
+    description: The systemd unit of the node.
+    type: str
+    default: qdrant.service
+  user:
+    description: The user that the node should run as.
+    type: str
+    default: qdrant
+  install_dir:
+    description: The folder that holds the releases.
+    type: path
+    default: /opt/qdrant
+  config_dir:
+    description: The folder that holds settings, secrets, certificates and firewall table.
+    type: path
+    default: /etc/qdrant
+  data_dir:
+    description: The folder that holds the data.
+    type: path
+    default: /var/lib/qdrant/storage
+  snapshots_dir:
+    description: The folder that holds the snapshots.
+    type: path
+    default: /var/lib/qdrant/snapshots
+  address:
+    description: The node's address. Required for a node.
+    type: str
+  http_port:
+    description: The port of the REST API.
+    type: int
+    default: 6333
+  grpc_port:
+    description: The port of the gRPC API.
+    type: int
+    default: 6334
+  p2p_port:
+    description: The port of the cluster. Left out for a single node.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Observe the node
+  hardened.qdrant.qdrant_evidence:
+    address: 192.0.2.11
+    p2p_port: 6335
+    targets:
+      - name: node2
+        address: 192.0.2.12
+        ports: {rest: 6333, grpc: 6334, p2p: 6335}
+  register: evidence
+"""
+
+RETURN = r"""
+evidence:
+  description: The document. docs/evidence.md describes its parts.
+  returned: always
+  type: dict
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence
+
+PLACE = ("unit", "user", "install_dir", "config_dir", "data_dir", "snapshots_dir", "address", "http_port", "grpc_port", "p2p_port")
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "node": {"type": "bool", "default": True},
+            "role": {"type": "str", "choices": ["peer", "client", "outsider"], "default": "peer"},
+            "targets": {"type": "list", "elements": "dict", "default": []},
+            "unit": {"type": "str", "default": "qdrant.service"},
+            "user": {"type": "str", "default": "qdrant"},
+            "install_dir": {"type": "path", "default": "/opt/qdrant"},
+            "config_dir": {"type": "path", "default": "/etc/qdrant"},
+            "data_dir": {"type": "path", "default": "/var/lib/qdrant/storage"},
+            "snapshots_dir": {"type": "path", "default": "/var/lib/qdrant/snapshots"},
+            "address": {"type": "str"},
+            "http_port": {"type": "int", "default": 6333},
+            "grpc_port": {"type": "int", "default": 6334},
+            "p2p_port": {"type": "int"},
+        },
+        required_if=[("node", True, ["address"])],
+        supports_check_mode=True,
+    )
+    params = module.params
+    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    started = time.time()
+    if params["node"]:
+        place = _evidence.Place(**{name: params[name] for name in PLACE})
+        document = _evidence.observe_node(place, params["targets"], module.run_command)
+    else:
+        document = _evidence.ask(_evidence.elsewhere(params["targets"]))
+    document.update(
+        schema=_evidence.SCHEMA, node=params["node"], role=params["role"], time=started, seconds=round(time.time() - started, 2), address=params["address"]
+    )
+    module.exit_json(changed=False, evidence=document)
+
+
+if __name__ == "__main__":
+    main()

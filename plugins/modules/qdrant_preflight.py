@@ -1,0 +1,64 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The action plugin of the same name does the work; this file is its documentation.
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_preflight
+short_description: Refuse bad input for a Qdrant node before any host is changed
+version_added: 0.1.0
+description:
+  - Checks the variables of the roles C(qdrant), C(qdrant_tls) and C(qdrant_firewall) for one node and its cluster, on the controller.
+  - Has no options. It reads the variables by name, secrets among them, so that no output shows them.
+  - Fails with one message that names every problem, where it stands, and what to write instead.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+  - hardened.qdrant.attributes.action
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Refuse bad input
+  hardened.qdrant.qdrant_preflight:
+  register: preflight
+"""
+
+RETURN = r"""
+settings:
+  description: The node's settings of Qdrant, the hardened defaults with the variable C(qdrant_config) merged in, without secrets.
+  returned: success
+  type: dict
+peers:
+  description: The other nodes of the cluster.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: The host's name in the inventory., type: str}
+    address: {description: Its address., type: str}
+uri:
+  description: The URI by which peers reach the node.
+  returned: success
+  type: str
+  sample: https://192.0.2.11:6335
+bootstrap:
+  description: The URI of the node that it joins the cluster through; empty for none.
+  returned: success
+  type: str
+accepted:
+  description: The risks that the user accepts, with the reasons.
+  returned: success
+  type: list
+  elements: dict
+warnings_found:
+  description: What is allowed but not wise. Printed as warnings, too.
+  returned: success
+  type: list
+  elements: str
+"""

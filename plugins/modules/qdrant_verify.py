@@ -1,0 +1,77 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# The action plugin of the same name does the work; this file is its documentation.
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_verify
+short_description: Judge evidence of Qdrant nodes by declared controls
+version_added: 0.1.0
+description:
+  - Takes what M(hardened.qdrant.qdrant_evidence) observed, judges every control of the catalogue on every node, prints a summary and
+    writes a report. Runs on the controller, once for all hosts.
+  - A control whose evidence is missing fails. It never passes by default.
+  - Needs the Python library jmespath on the controller.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+  - hardened.qdrant.attributes.action
+options:
+  evidence:
+    description:
+      - Documents of M(hardened.qdrant.qdrant_evidence) by host name, of nodes and of other vantages.
+      - Required unless O(evidence_file) is given.
+    type: dict
+  evidence_file:
+    description: A report that was saved, C(report.json), whose evidence is judged again.
+    type: path
+  controls:
+    description: More controls, in the catalogue's form.
+    type: list
+    elements: dict
+    default: []
+  waivers:
+    description: Controls that are switched off, each with C(control), C(reason), C(expires) (a day, such as C(2026-12-31)) and C(hosts).
+    type: list
+    elements: dict
+    default: []
+  fail_on:
+    description: The lowest severity of a failed control that fails the task, or V(never).
+    type: str
+    choices: [low, medium, high, critical, never]
+    default: low
+  report_dir:
+    description: The folder on the controller for the report. Empty for none.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: Judge what was observed
+  hardened.qdrant.qdrant_verify:
+    evidence: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, ['evidence', 'evidence']))) }}"
+    fail_on: medium
+    report_dir: ./qdrant-report
+  run_once: true
+"""
+
+RETURN = r"""
+counts:
+  description: How many findings are passed, failed, error, waived and skipped.
+  returned: always
+  type: dict
+findings:
+  description: The findings that did not pass, by host.
+  returned: always
+  type: dict
+reports:
+  description: The files that were written.
+  returned: always
+  type: list
+  elements: str
+"""

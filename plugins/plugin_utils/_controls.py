@@ -1,0 +1,243 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controls: declared in YAML, judged over evidence. What cannot be judged fails, and never passes by default.
+
+A control::
+
+    - id: auth-rest-anonymous
+      title: REST refuses requests without a key
+      severity: critical                       # critical, high, medium, low
+      why: Whoever reaches the port would read and write everything.
+      remedy: Run hardened.qdrant.site. It writes the keys and restarts behind the gate.
+      references: ["Qdrant security guide: Authentication"]
+      when: unit.active                        # optional, JMESPath; true or false
+      reads: [auth.rest.none]                  # JMESPath; all must be there
+      expect: auth.rest.none == `401`          # JMESPath; true
+      message: "REST answered {0} to a request without a key"   # {0} is what the first of reads gave
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+import jmespath
+import yaml
+from jmespath.exceptions import JMESPathError
+
+SEVERITIES = ("low", "medium", "high", "critical")
+CATALOGUE = Path(__file__).with_name("controls")
+REQUIRED = ("id", "title", "severity", "why", "remedy", "reads", "expect", "message")
+OPTIONAL = ("references", "when")
+PASSED, FAILED, ERROR, WAIVED, SKIPPED = "passed", "failed", "error", "waived", "skipped"
+
+
+class ControlError(Exception):
+    """A control or waiver that is not well formed; the message says which, where, and what is wrong."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One thing that must hold."""
+
+    id: str
+    title: str
+    severity: str
+    why: str
+    remedy: str
+    reads: tuple[str, ...]
+    expect: str
+    message: str
+    references: tuple[str, ...] = ()
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A control that is switched off, for a reason and until a day."""
+
+    control: str
+    reason: str
+    expires: date
+    hosts: tuple[str, ...] = ()  # none: all
+
+
+@dataclass
+class Finding:
+    """What became of one control on one host."""
+
+    control: Control
+    state: str
+    text: str = ""
+    evidence: dict[str, t.Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        control = self.control
+        return {
+            "id": control.id,
+            "title": control.title,
+            "severity": control.severity,
+            "state": self.state,
+            "text": self.text,
+            "why": control.why,
+            "remedy": control.remedy,
+            "references": list(control.references),
+            "evidence": self.evidence,
+        }
+
+
+# --- reading declarations ----------------------------------------------------------------------------------------------
+
+
+def parse_control(entry: t.Any, where: str) -> Control:
+    """A control from its declaration. ``where`` says where that stands, for messages."""
+    if not isinstance(entry, dict):
+        raise ControlError("%s: a control is a mapping, with %s" % (where, ", ".join(REQUIRED)))
+    where = "%s, control %s" % (where, entry.get("id", "without id"))
+    missing = [name for name in REQUIRED if not entry.get(name)]
+    unknown = sorted(set(entry) - set(REQUIRED) - set(OPTIONAL))
+    if missing or unknown:
+        parts = ["%s is missing" % name for name in missing] + ["%s is no field of a control" % name for name in unknown]
+        raise ControlError("%s: %s" % (where, "; ".join(parts)))
+    if entry["severity"] not in SEVERITIES:
+        raise ControlError("%s: severity is %r and must be one of %s" % (where, entry["severity"], ", ".join(SEVERITIES)))
+    if not isinstance(entry["reads"], list):
+        raise ControlError("%s: reads is a list of expressions" % where)
+    for name, expressions in (("reads", entry["reads"]), ("expect", [entry["expect"]]), ("when", [entry.get("when") or "`true`"])):
+        for expression in expressions:
+            try:
+                jmespath.compile(expression)
+            except (JMESPathError, TypeError) as error:
+                raise ControlError("%s: %s is no JMESPath expression: %s" % (where, name, " ".join(str(error).split()))) from None
+    try:
+        entry["message"].format(*entry["reads"])
+    except (IndexError, KeyError, ValueError, AttributeError):
+        raise ControlError("%s: message may name {0} to {%d}, the values of reads" % (where, len(entry["reads"]) - 1)) from None
+    fields = {name: tuple(value) if name in ("reads", "references") else str(value) for name, value in entry.items()}
+    return Control(**fields)
+
+
+def parse_controls(entries: t.Any, where: str) -> list[Control]:
+    if not isinstance(entries, list):
+        raise ControlError("%s: controls are a list" % where)
+    return [parse_control(entry, "%s, entry %d" % (where, number)) for number, entry in enumerate(entries, 1)]
+
+
+@lru_cache
+def catalogue() -> tuple[Control, ...]:
+    """The collection's own controls, in the order of their files."""
+    controls: list[Control] = []
+    for path in sorted(CATALOGUE.glob("*.yml")):
+        controls += parse_controls(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+    return tuple(controls)
+
+
+def combine(own: t.Iterable[Control], extra: t.Iterable[Control]) -> list[Control]:
+    """All controls. An id stands once."""
+    controls = [*own, *extra]
+    twice = sorted(name for name, count in Counter(control.id for control in controls).items() if count > 1)
+    if twice:
+        raise ControlError("qdrant_verify_controls: these ids are taken: %s" % ", ".join(twice))
+    return controls
+
+
+def parse_waivers(entries: t.Any, controls: t.Iterable[Control]) -> list[Waiver]:
+    """Waivers from their declaration: {control, reason, expires, hosts}."""
+    known = {control.id for control in controls}
+    waivers = []
+    for number, entry in enumerate(entries or [], 1):
+        where = "qdrant_verify_waivers, entry %d" % number
+        if not isinstance(entry, dict) or set(entry) - {"control", "reason", "expires", "hosts"}:
+            raise ControlError("%s: a waiver is {control: ID, reason: TEXT, expires: YYYY-MM-DD, hosts: [NAME]}" % where)
+        if entry.get("control") not in known:
+            raise ControlError("%s: there is no control %s" % (where, entry.get("control")))
+        if not str(entry.get("reason") or "").strip():
+            raise ControlError("%s: the reason is missing" % where)
+        try:
+            expires = date.fromisoformat(str(entry.get("expires")))
+        except ValueError:
+            raise ControlError("%s: expires is %r and must be a day, such as 2026-12-31" % (where, entry.get("expires"))) from None
+        waivers.append(Waiver(entry["control"], str(entry["reason"]), expires, tuple(entry.get("hosts") or ())))
+    return waivers
+
+
+# --- judging -----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=None)
+def _compiled(expression: str) -> t.Any:
+    return jmespath.compile(expression)
+
+
+def _shown(value: t.Any) -> str:
+    """A value in a message: short, on one line."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
+    """One control over one host's evidence."""
+    values: dict[str, t.Any] = {}
+    try:
+        if control.when:
+            applies = _compiled(control.when).search(evidence)
+            if applies is False:
+                return Finding(control, SKIPPED)
+            if applies is not True:
+                return Finding(control, ERROR, "It cannot be told whether this applies: %s gave %s." % (control.when, _shown(applies)))
+        for expression in control.reads:
+            values[expression] = _compiled(expression).search(evidence)
+            if values[expression] is None:
+                return Finding(control, ERROR, "There is no evidence of %s%s." % (expression, _section_error(expression, evidence)), values)
+        holds = _compiled(control.expect).search(evidence)
+    except JMESPathError as error:
+        return Finding(control, ERROR, "It cannot be judged: %s." % " ".join(str(error).split()), values)
+    if holds is True:
+        return Finding(control, PASSED, evidence=values)
+    return Finding(control, FAILED, control.message.format(*map(_shown, values.values())) + ".", values)
+
+
+def _section_error(expression: str, evidence: dict[str, t.Any]) -> str:
+    """What the collector wrote in place of a section, for the message."""
+    value: t.Any = evidence
+    for key in expression.split("."):
+        value = value.get(key.strip('"')) if isinstance(value, dict) else None
+        if isinstance(value, dict) and set(value) == {"error"}:
+            return " (%s)" % _shown(value["error"])
+    return ""
+
+
+def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date) -> Finding:
+    """A finding under the waivers that name it. One that expired leaves it failed, and says so."""
+    for waiver in waivers:
+        if waiver.control != finding.control.id or (waiver.hosts and host not in waiver.hosts):
+            continue
+        if today > waiver.expires:
+            return Finding(finding.control, FAILED, "The waiver expired on %s. %s" % (waiver.expires, finding.text), finding.evidence)
+        if finding.state in (FAILED, ERROR):
+            return Finding(finding.control, WAIVED, "Until %s: %s. %s" % (waiver.expires, waiver.reason, finding.text), finding.evidence)
+    return finding
+
+
+def judge_all(controls: t.Iterable[Control], evidence: dict[str, t.Any], waivers: t.Iterable[Waiver], host: str, today: date) -> list[Finding]:
+    return [waive(judge(control, evidence), waivers, host, today) for control in controls]
+
+
+def counts(findings: t.Iterable[Finding]) -> dict[str, int]:
+    """How many findings are in each state."""
+    counted = Counter(finding.state for finding in findings)
+    return {state: counted.get(state, 0) for state in (PASSED, FAILED, ERROR, WAIVED, SKIPPED)}
+
+
+def reaches(findings: t.Iterable[Finding], threshold: str) -> bool:
+    """Whether a finding that failed is at least as severe as the threshold."""
+    return any(
+        finding.state in (FAILED, ERROR) and SEVERITIES.index(finding.control.severity) >= SEVERITIES.index(threshold) for finding in findings
+    )

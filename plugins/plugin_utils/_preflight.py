@@ -1,0 +1,314 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of what a user gave, before any host is changed. Pure functions: values in, problems out. None repeats a secret."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import re
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, RISK_NAMES, Problem, Risk, Version
+
+MINIMUM_KEY_LENGTH = 32
+MINIMUM_ENTROPY = 100  # bits, estimated from the frequency of characters: random hex of 32 characters has about 110
+PLACEHOLDERS = ("change", "secret", "password", "placeholder", "example", "your", "default", "insert", "todo", "xxxx", "qdrant", "1234", "abcd")
+MAXIMUM_CLOCK_DIFFERENCE = 300  # seconds
+ARCHITECTURES = ("x86_64", "aarch64")
+
+
+@dataclass
+class Findings:
+    """What the checks found."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def refuse(self, where: str, what: str, remedy: str) -> None:
+        self.problems.append(Problem(where, what, remedy))
+
+
+# --- secrets -----------------------------------------------------------------------------------------------------------
+
+
+def entropy(key: str) -> float:
+    """Bits of a key, if each character were drawn by its frequency in the key itself: an estimate from below."""
+    counts = Counter(key)
+    return -sum(count * math.log2(count / len(key)) for count in counts.values()) if key else 0.0
+
+
+def _consecutive(key: str) -> bool:
+    """Whether most characters follow the one before by a constant step: aaaa, abcd, 9876."""
+    steps = Counter(ord(right) - ord(left) for left, right in zip(key, key[1:]))
+    return bool(steps) and max(steps[step] for step in (-1, 0, 1)) > len(key) / 2
+
+
+def check_key(where: str, key: t.Any) -> list[Problem]:
+    """What is wrong with an API key. The texts are fixed: no part of the key is in them."""
+    make = "Let the playbook hardened.qdrant.init make one, or take the output of: openssl rand -base64 33 | tr -d '/+='"
+    if not isinstance(key, str):
+        return [Problem(where, "it is not a text but %s" % type(key).__name__.lstrip("_"), "Put it in quotes: without, YAML changes keys such as 00123")]
+    if not key:
+        return [Problem(where, "it is empty, and Qdrant would answer everyone", make)]
+    if key != key.strip():
+        return [Problem(where, "it begins or ends with white space, such as a newline", "Write it on one line, in quotes")]
+    if not re.fullmatch(r"[A-Za-z0-9._~=+/-]+", key):
+        return [Problem(where, "it holds characters that a header or YAML may change", "Use letters, digits and . _ ~ = + / - only")]
+    if any(word in key.lower() for word in PLACEHOLDERS) and entropy(key) < MINIMUM_ENTROPY + 40:
+        return [Problem(where, "it looks like a placeholder", make)]
+    if len(key) < MINIMUM_KEY_LENGTH:
+        return [Problem(where, "it is shorter than %d characters" % MINIMUM_KEY_LENGTH, make)]
+    if re.fullmatch(r"[0-9.+-]+([eE][0-9+-]+)?", key):
+        return [Problem(where, "it reads as a number", make)]
+    if entropy(key) < MINIMUM_ENTROPY or _consecutive(key):
+        return [Problem(where, "it can be guessed: too few different characters, or a sequence", make)]
+    return []
+
+
+def check_keys(api_key: t.Any, read_only_api_key: t.Any, jwt_rbac: bool) -> Findings:
+    found = Findings(check_key("qdrant_api_key", api_key))
+    if read_only_api_key in ("", None):
+        found.warnings.append("qdrant_read_only_api_key is not set, so whoever only reads needs the key with full rights.")
+    else:
+        found.problems += check_key("qdrant_read_only_api_key", read_only_api_key)
+        if api_key == read_only_api_key and api_key:
+            found.refuse("qdrant_read_only_api_key", "it equals qdrant_api_key, so it would have full rights", "Use two different keys")
+    if jwt_rbac and not api_key:
+        found.refuse("qdrant_jwt_rbac", "tokens are signed with qdrant_api_key, which is empty", "Set qdrant_api_key")
+    return found
+
+
+# --- addresses ---------------------------------------------------------------------------------------------------------
+
+
+def check_address(where: str, address: t.Any, cluster: bool) -> list[Problem]:
+    """What keeps an address from being a node's."""
+    try:
+        ip = ipaddress.ip_address(str(address))
+    except ValueError:
+        return [Problem(where, "%r is no IP address" % str(address), "Qdrant binds to it, so write the node's own, such as 192.0.2.11")]
+    if ip.is_multicast or ip.is_link_local or (ip.is_reserved and not ip.is_private):
+        return [Problem(where, "%s cannot be a server's" % ip, "Write the node's own address")]
+    if ip.is_loopback and cluster:
+        return [Problem(where, "%s is loopback, and peers cannot reach it" % ip, "Write the address that peers reach the node by")]
+    return []
+
+
+def check_addresses(addresses: t.Mapping[str, t.Any], name: str, cluster: bool) -> Findings:
+    """A node's address against those of its whole group. ``addresses`` is by host name."""
+    found = Findings(check_address("qdrant_address of %s" % name, addresses.get(name), cluster))
+    same = sorted(host for host, address in addresses.items() if address and address == addresses.get(name))
+    if len(same) > 1 and name == same[0]:
+        found.refuse("qdrant_address", "%s have the same, %s" % (" and ".join(same), addresses[name]), "Give each node its own")
+    for host, address in sorted(addresses.items()):
+        if host != name and not address:
+            found.refuse(
+                "qdrant_address of %s" % host,
+                "it is not known, so neither firewall nor cluster can name that peer",
+                "Set it in the inventory, or run without --limit so that its facts are gathered",
+            )
+    families = {ipaddress.ip_address(address).version for address in addresses.values() if _is_ip(address)}
+    if len(families) > 1:
+        found.refuse("qdrant_address", "some nodes have IPv4, some IPv6 addresses", "Use one family for all nodes of a cluster")
+    return found
+
+
+def _is_ip(address: t.Any) -> bool:
+    try:
+        ipaddress.ip_address(str(address))
+    except ValueError:
+        return False
+    return True
+
+
+def check_clients(clients: t.Any, accepted: t.Collection[str]) -> Findings:
+    """The addresses and networks that may use the API."""
+    found, networks = Findings(), []
+    where = "qdrant_firewall_clients"
+    if not isinstance(clients, list):
+        found.refuse(where, "it is not a list", "Write [192.0.2.10, 198.51.100.0/24]")
+        return found
+    if not clients:
+        found.warnings.append("qdrant_firewall_clients is empty, so no client will reach the API.")
+    for client in clients:
+        try:
+            network = ipaddress.ip_network(str(client))
+        except ValueError as error:
+            if "host bits" in str(error):
+                network = ipaddress.ip_network(str(client), strict=False)
+                found.refuse(where, "%s is an address within a network" % client, "Write the network, %s, or the address without its length" % network)
+            else:
+                found.refuse(where, "%r is neither an address nor a network" % str(client), "Write 192.0.2.10, 198.51.100.0/24 or 2001:db8::/64")
+            continue
+        if network.prefixlen == 0 and "clients-everyone" not in accepted:
+            found.problems.append(risk_problem(where, "%s is everyone" % network, "clients-everyone"))
+        overlapping = [other for other in networks if other.version == network.version and other.overlaps(network)]
+        if overlapping:
+            found.refuse(where, "%s and %s overlap" % (overlapping[0], network), "Keep the one that you mean")
+        networks.append(network)
+    return found
+
+
+# --- cluster -----------------------------------------------------------------------------------------------------------
+
+
+def check_ports(ports: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Ports by the variable that sets them."""
+    problems = []
+    for name, port in ports.items():
+        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+            problems.append(Problem(name, "%r is no port" % (port,), "Write a number from 1 to 65535"))
+    same = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
+    if same:
+        problems.append(Problem(", ".join(same), "they are the same", "Give each its own port"))
+    return problems
+
+
+def check_cluster(names: t.Sequence[str], unreachable: t.Collection[str], cluster: bool, scheme: str | None, name: str) -> Findings:
+    """The group as a cluster. ``scheme`` is that of the peers' addresses in the node's existing Raft state."""
+    found = Findings()
+    if name not in names:
+        found.refuse("qdrant_nodes_group", "%s is not in that inventory group" % name, "Set it to the group that holds the nodes")
+    if len(names) > 1 and not cluster:
+        found.refuse("qdrant_cluster_enabled", "the group has %d nodes, which would not know each other" % len(names), "Enable it, or use one node")
+    if cluster and len(names) % 2 == 0 and name == names[0]:
+        found.warnings.append(
+            "The cluster has %d nodes. An even number survives the loss of no more nodes than one fewer would; use an odd one." % len(names)
+        )
+    for host in sorted(set(names) & set(unreachable)):
+        found.refuse("host %s" % host, "it cannot be reached, and a change without it would split the cluster", "Mend it or take it out of the group")
+    if cluster and scheme == "http":
+        found.refuse(
+            "host %s" % name,
+            "it belongs to a cluster whose nodes talk in plaintext, which cannot be changed in place",
+            "Take snapshots, remove the data folder on every node, run this again, and restore",
+        )
+    return found
+
+
+def check_clock(node_time: float | None, now: float, name: str) -> list[Problem]:
+    if node_time is None or abs(node_time - now) <= MAXIMUM_CLOCK_DIFFERENCE:
+        return []
+    what = "its clock is %d s away from the controller's, and certificates would not be valid yet" % abs(node_time - now)
+    return [Problem("host %s" % name, what, "Synchronise both clocks, as by systemctl enable --now systemd-timesyncd")]
+
+
+# --- the release -------------------------------------------------------------------------------------------------------
+
+
+def parse_version(text: t.Any) -> Version | None:
+    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", str(text))
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def check_release(
+    *, version: t.Any, checksum: t.Any, known: t.Mapping[str, t.Mapping[str, str]], architecture: str | None, file: str, url: str
+) -> list[Problem]:
+    """The server that is to be installed. ``known`` are pinned checksums by version and architecture."""
+    problems = []
+    if parse_version(version) is None:
+        problems.append(Problem("qdrant_version", "%r is no version" % str(version), "Write it in quotes and in full, such as '1.19.0'"))
+    if architecture and architecture not in ARCHITECTURES and not file:
+        problems.append(Problem("qdrant_version", "there is no release for %s" % architecture, "Give a build of your own in qdrant_binary_file"))
+    digest = str(checksum or "").removeprefix("sha256:")
+    if digest and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
+        problems.append(Problem("qdrant_checksum", "it is no SHA-256", "Write the 64 hexadecimal digits that sha256sum prints"))
+    if not digest and (file or architecture not in known.get(str(version), {})):
+        what = "nothing is known of the file" if file else "the checksum of version %s is not known" % version
+        command = "sha256sum %s" % (file or "FILE, after downloading and checking the release")
+        problems.append(Problem("qdrant_checksum", what, "Nothing unverified is installed: set it to the output of %s" % command))
+    if file and not os.path.isfile(file):
+        problems.append(Problem("qdrant_binary_file", "%s is no file on the controller" % file, "Write the path of the release's .tar.gz or binary"))
+    if not file and not re.match(r"https://", url):
+        problems.append(Problem("qdrant_download_url", "it is not an https URL", "Write one: what comes without TLS can be exchanged on its way"))
+    return problems
+
+
+def check_upgrade(installed: t.Any, version: t.Any, accepted: t.Collection[str]) -> list[Problem]:
+    """Qdrant reads data of the minor version before, and of no later one."""
+    old, new = parse_version(installed), parse_version(version)
+    if old is None or new is None or "version-jump" in accepted:
+        return []
+    if new < old:
+        return [risk_problem("qdrant_version", "%s is older than the installed %s" % (version, installed), "version-jump")]
+    if new[0] != old[0] or new[1] > old[1] + 1:
+        step = "%d.%d" % (old[0], old[1] + 1)
+        what = "%s skips minor versions after the installed %s. The next step is %s" % (version, installed, step)
+        return [risk_problem("qdrant_version", what, "version-jump")]
+    return []
+
+
+# --- paths and risks ---------------------------------------------------------------------------------------------------
+
+
+def check_paths(folders: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Folders by the variable that sets them: absolute, and none within another."""
+    problems = []
+    for name, folder in folders.items():
+        if not isinstance(folder, str) or not os.path.isabs(folder) or os.path.normpath(folder) != folder or folder.count("/") < 2 or " " in folder:
+            remedy = "Write an absolute path of two parts or more, without spaces, .. or a slash at its end"
+            problems.append(Problem(name, "%r cannot be used as a folder" % (folder,), remedy))
+    items = [(name, folder) for name, folder in folders.items() if isinstance(folder, str)]
+    for position, (name, folder) in enumerate(items):
+        for other_name, other in items[position + 1 :]:
+            if (folder + "/").startswith(other + "/") or (other + "/").startswith(folder + "/"):
+                problems.append(Problem("%s, %s" % (name, other_name), "one lies within the other", "Keep them apart"))
+    return problems
+
+
+def risk_problem(where: str, what: str, risk: str) -> Problem:
+    """A refusal that can be overruled."""
+    remedy = "Change it, or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % risk
+    return Problem(where, what, remedy)
+
+
+def accepted_risks(entries: t.Any) -> tuple[dict[str, str], list[Problem]]:
+    """Reasons by risk, and what is wrong with the list."""
+    accepted: dict[str, str] = {}
+    problems = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("risk"), str):
+            problems.append(Problem("qdrant_accepted_risks", "an entry is not {risk: NAME, reason: TEXT}", "Write both"))
+        elif entry["risk"] not in RISK_NAMES:
+            problems.append(Problem("qdrant_accepted_risks", "there is no risk %r" % entry["risk"], "Risks are: %s" % ", ".join(RISK_NAMES)))
+        elif not str(entry.get("reason") or "").strip():
+            problems.append(Problem("qdrant_accepted_risks", "%s is accepted without a reason" % entry["risk"], "Write one: you will be asked"))
+        else:
+            accepted[entry["risk"]] = str(entry["reason"])
+    return accepted, problems
+
+
+def check_risks(weakened: t.Sequence[Risk], bind_all: bool, accepted: t.Mapping[str, str]) -> Findings:
+    """Risks that the settings run, against those that were accepted."""
+    found = Findings()
+    for risk in weakened:
+        if risk.name not in accepted:
+            found.problems.append(risk_problem("qdrant_config.%s" % risk.path, "%s" % risk.why, risk.name))
+    if bind_all and "bind-all-addresses" not in accepted:
+        found.problems.append(risk_problem("qdrant_address", OTHER_RISKS["bind-all-addresses"], "bind-all-addresses"))
+    running = {risk.name for risk in weakened} | ({"bind-all-addresses"} if bind_all else set()) | set(OTHER_RISKS)
+    for name in accepted:
+        if name not in running:
+            found.warnings.append("qdrant_accepted_risks names %s, which no setting runs. Remove it." % name)
+    return found
+
+
+def bootstrap(name: str, names: t.Sequence[str], states: t.Mapping[str, t.Mapping[str, t.Any]], uris: t.Mapping[str, str], cluster: bool) -> str:
+    """The URI of the node that a node joins the cluster through; empty for none.
+
+    An initialised node keeps what its unit says, for Qdrant looks at it once. A fresh one joins through an initialised node if there
+    is any, and else through the group's first, which joins nobody.
+    """
+    if not cluster:
+        return ""
+    state = states.get(name, {})
+    if state.get("initialised") and state.get("bootstrap") is not None:
+        return str(state["bootstrap"])
+    members = [host for host in names if host != name and states.get(host, {}).get("initialised")]
+    target = members[0] if members else names[0]
+    return "" if target == name else uris[target]

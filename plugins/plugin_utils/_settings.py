@@ -1,0 +1,210 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Qdrant's settings: the hardened defaults, what a user may merge over them, and what would weaken a node.
+
+Qdrant ignores settings that it does not know. So a typing error in a protective setting opens the node without a word, and
+settings are checked here against the ones that Qdrant has.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import typing as t
+from dataclasses import dataclass
+
+Settings = dict[str, t.Any]
+Version = tuple[int, int, int]
+
+# Where the confined process finds things.
+CREDENTIALS = "/run/credentials/qdrant.service"
+STORAGE, SNAPSHOTS = "/qdrant/storage", "/qdrant/snapshots"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that the user must mend: where it stands, what is wrong, what to write instead."""
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return "%s: %s. %s." % (self.where, self.what, self.remedy)
+
+
+@dataclass(frozen=True)
+class Risk:
+    """A setting that weakens a node, and the values that do not."""
+
+    name: str
+    path: str
+    safe: tuple[t.Any, ...]
+    why: str
+
+
+RISKS = (
+    Risk("plaintext-api", "service.enable_tls", (True,), "keys and data would cross the network in clear"),
+    Risk("plaintext-p2p", "cluster.p2p.enable_tls", (True,), "whoever reaches the cluster port could read and write without a key"),
+    Risk("cors", "service.enable_cors", (False,), "any web page could use a browser's access to the API"),
+    Risk("telemetry", "telemetry_disabled", (True,), "the node would report to Qdrant's makers"),
+    Risk("snapshot-url-recovery", "service.enable_snapshot_url_recovery", (False, None), "a client could make the node fetch any URL"),
+    Risk("metrics-port", "service.metrics_port", (None,), "the metrics port asks for no key"),
+)
+# Risks that are no single setting. Their checks are in _preflight.
+OTHER_RISKS = {
+    "bind-all-addresses": "Qdrant would listen on every network of the host",
+    "no-firewall": "whoever reaches the host could reach the cluster port",
+    "clients-everyone": "every address could try keys on the API",
+    "version-jump": "Qdrant supports upgrades by one minor version at a time",
+}
+RISK_NAMES = tuple(risk.name for risk in RISKS) + tuple(OTHER_RISKS)
+
+# Settings that the roles own, and what sets them instead.
+MANAGED = {
+    "service.host": "qdrant_address",
+    "service.http_port": "qdrant_http_port",
+    "service.grpc_port": "qdrant_grpc_port",
+    "service.api_key": "qdrant_api_key, in a vault",
+    "service.read_only_api_key": "qdrant_read_only_api_key, in a vault",
+    "service.alt_api_key": "a vault; a rotation uses it",
+    "service.jwt_rbac": "qdrant_jwt_rbac",
+    "service.enable_static_content": "qdrant_dashboard",
+    "service.static_content_dir": "qdrant_dashboard",
+    "service.verify_https_client_certificate": "a reverse proxy: it covers REST alone, and its CA opens the cluster port",
+    "tls": "the variables of the role qdrant_tls",
+    "storage.storage_path": "qdrant_data_dir",
+    "storage.snapshots_path": "qdrant_snapshots_dir",
+    "storage.temp_path": "qdrant_snapshots_dir",
+    "cluster.enabled": "qdrant_cluster_enabled",
+    "cluster.p2p.port": "qdrant_p2p_port",
+}
+
+# Qdrant's own settings: by section, those whose names are checked. Below them anything goes.
+KNOWN: dict[str, frozenset[str]] = {
+    "": frozenset(
+        "log_level logger debugger service storage cluster tls telemetry_disabled load_collections_from inference gpu audit "
+        "feature_flags slow_requests_log".split()
+    ),
+    "service": frozenset(
+        "host http_port grpc_port metrics_port max_request_size_mb max_workers enable_cors enable_tls api_key alt_api_key "
+        "read_only_api_key jwt_rbac hide_jwt_dashboard enable_static_content static_content_dir verify_https_client_certificate "
+        "enable_snapshot_url_recovery enforce_internal_auth hardware_reporting slow_query_secs enable_metrics_prefix metrics_prefix".split()
+    ),
+    "cluster": frozenset("enabled p2p consensus grpc_timeout_ms connection_timeout resharding_enabled peer_id".split()),
+    "cluster.p2p": frozenset("port enable_tls connection_pool_size".split()),
+    "storage": frozenset(
+        "storage_path snapshots_path snapshots_config temp_path on_disk_payload performance optimizers wal node_type update_concurrency "
+        "update_queue_size mmap_advice hnsw_index collection max_collections quotas shard_transfer_method async_scorer handle_collection_load_errors "
+        "recovery_mode optimizers_overwrite update_rate_limit search_threads quantization".split()
+    ),
+}
+
+# Settings that came with a version.
+SINCE: dict[str, Version] = {
+    "service.metrics_port": (1, 17, 0),
+    "service.enforce_internal_auth": (1, 18, 0),
+    "service.enable_snapshot_url_recovery": (1, 18, 0),
+    "audit": (1, 17, 0),
+    "storage.quotas": (1, 19, 0),
+}
+
+# Weaknesses of servers older than a version.
+ADVISORIES: tuple[tuple[Version, str], ...] = (
+    ((1, 17, 1), "restores snapshots from any file of the host (file://)"),
+    ((1, 18, 1), "lets the read-only key upload snapshots (GHSA-3v92-w72v-j994)"),
+    ((1, 18, 2), "lets REST requests past the key check (qdrant#9254), and malicious snapshots read memory (qdrant#9268)"),
+    ((1, 19, 0), "lets S3 snapshots out of their folder (qdrant#10085)"),
+)
+
+
+def hardened(
+    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool
+) -> Settings:
+    """The settings of a node before the user's are merged in. Secrets are not part of them."""
+    service: Settings = {
+        "host": address,
+        "http_port": http_port,
+        "grpc_port": grpc_port,
+        "enable_tls": True,
+        "enable_cors": False,
+        "enable_static_content": dashboard,
+        "jwt_rbac": jwt_rbac,
+        "max_request_size_mb": 32,
+    }
+    if version >= SINCE["service.enable_snapshot_url_recovery"]:
+        service["enable_snapshot_url_recovery"] = False
+    return {
+        "log_level": "INFO",
+        "telemetry_disabled": True,
+        "service": service,
+        "storage": {"storage_path": STORAGE, "snapshots_path": SNAPSHOTS, "temp_path": SNAPSHOTS + "/tmp"},
+        "tls": {
+            "cert": CREDENTIALS + "/tls.crt",
+            "key": CREDENTIALS + "/tls.key",
+            "ca_cert": CREDENTIALS + "/ca.crt",
+            # Credentials do not change while the process lives, so there is nothing to reload.
+            "cert_ttl": None,
+        },
+        "cluster": {"enabled": cluster, "p2p": {"port": p2p_port, "enable_tls": True}},
+    }
+
+
+def merge(base: Settings, over: Settings) -> Settings:
+    """A new dictionary: ``over`` over ``base``, key by key, lists and scalars replaced."""
+    merged = copy.deepcopy(base)
+    for key, value in over.items():
+        merged[key] = merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else copy.deepcopy(value)
+    return merged
+
+
+def lookup(settings: Settings, path: str) -> t.Any:
+    """The value at a dotted path, or None."""
+    value: t.Any = settings
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
+    """All dotted paths of a dictionary, of branches and leaves."""
+    for key, value in settings.items():
+        path = "%s.%s" % (prefix, key) if prefix else str(key)
+        yield path
+        if isinstance(value, dict):
+            yield from paths(value, path)
+
+
+def check(config: Settings, version: Version) -> list[Problem]:
+    """What a user's ``qdrant_config`` must not say: settings that are managed, unknown, of another version or of a wrong type."""
+    problems = []
+    for path in paths(config):
+        section, _dot, key = path.rpartition(".")
+        where = "qdrant_config.%s" % path
+        if path in MANAGED:
+            problems.append(Problem(where, "the role sets it", "Use %s" % MANAGED[path]))
+        elif section in KNOWN and key not in KNOWN[section]:
+            near = difflib.get_close_matches(key, KNOWN[section], 1)
+            remedy = "Did you mean %s?" % (near[0] if not section else "%s.%s" % (section, near[0])) if near else "Remove it"
+            problems.append(Problem(where, "Qdrant has no such setting and would ignore it", remedy.rstrip("?")))
+        elif path in SINCE and version < SINCE[path]:
+            wanted = "%d.%d.%d" % SINCE[path]
+            problems.append(Problem(where, "Qdrant has it from %s on, and older ones ignore it" % wanted, "Raise qdrant_version or remove it"))
+        elif path in KNOWN and not isinstance(lookup(config, path), dict):
+            problems.append(Problem(where, "it is a section, not a value", "Write the section's settings below it"))
+    for risk in RISKS:
+        value = lookup(config, risk.path)
+        if isinstance(risk.safe[0], bool) and value is not None and not isinstance(value, bool):
+            problems.append(Problem("qdrant_config.%s" % risk.path, "it is not a boolean", "Write true or false, without quotes"))
+    return problems
+
+
+def weakened(settings: Settings) -> list[Risk]:
+    """The risks that the settings run."""
+    return [risk for risk in RISKS if not any(lookup(settings, risk.path) is safe for safe in risk.safe)]
+
+
+def advisories(version: Version) -> list[str]:
+    """Known weaknesses of a version."""
+    return ["%s (mended in %d.%d.%d)" % (text, *fixed) for fixed, text in ADVISORIES if version < fixed]

@@ -1,0 +1,208 @@
+#!/usr/bin/python3
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gate of a Qdrant node: three steps of its systemd unit. Any of them failing fails the unit.
+
+record  ExecStartPre=+  root: write down what the process is about to be started with
+check   ExecStartPre=   refuse secrets that would open Qdrant, whose configuration fails open
+probe   ExecStartPost=+ wait for the server, then make sure that it refuses strangers and knows its key
+
+Messages go to the journal and never hold a secret.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import pwd
+import ssl
+import subprocess
+import sys
+import time
+
+import _wire
+
+CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
+MINIMUM_KEY_LENGTH = 16  # what could only be a mistake; the role itself asks for more
+UNAUTHENTICATED = 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
+OK = 0
+PAUSE = 0.1  # seconds between two looks at a server that is not up yet
+
+
+class Refused(Exception):
+    """The node must not run like this."""
+
+
+def credential(name: str) -> str:
+    """Path of the copy that systemd made for this start.
+
+    After the start, systemd hides it from the unit's other steps, so it is read where the server sees it.
+    """
+    server = os.environ.get("MAINPID")
+    root = "/proc/%s/root" % server if server else ""
+    return os.path.join(root + os.environ["CREDENTIALS_DIRECTORY"], name)
+
+
+def read(name: str) -> str:
+    with open(credential(name), encoding="ascii") as file:
+        return file.read()
+
+
+def first_certificate(pem: str) -> str:
+    """The leaf, which comes first in a chain."""
+    end = "-----END CERTIFICATE-----"
+    return pem[: pem.index(end) + len(end)]
+
+
+def become(user: str) -> None:
+    """Give up root for good."""
+    entry = pwd.getpwnam(user)
+    os.setgroups([])
+    os.setgid(entry.pw_gid)
+    os.setuid(entry.pw_uid)
+
+
+def record(arguments: argparse.Namespace) -> None:
+    """Write the digests of everything that the process is started with.
+
+    Credentials are read from systemd's copies: what counts is what the process gets, not what the disk says a moment later.
+    """
+    show = ["systemctl", "show", "--value", "--property=DropInPaths", "--", arguments.unit]
+    drop_ins = subprocess.run(show, check=True, capture_output=True, text=True).stdout.split()
+    files = {}
+    for path in arguments.files + drop_ins:
+        name = os.path.basename(path)
+        source = credential(name) if name in CREDENTIALS else path
+        with open(source, "rb") as file:
+            files[path] = hashlib.sha256(file.read()).hexdigest()
+    content = {
+        "schema": 1,
+        "invocation": os.environ["INVOCATION_ID"],
+        "time": time.time(),
+        "release": os.path.realpath(arguments.binary),
+        "files": files,
+    }
+    os.makedirs(os.path.dirname(arguments.record), mode=0o700, exist_ok=True)
+    temporary = arguments.record + ".new"
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2)
+    os.replace(temporary, arguments.record)
+
+
+def service_secrets() -> dict:
+    """The secrets of Qdrant's section ``service`` that this start hands over."""
+    try:
+        with open(credential("secrets.yaml"), encoding="utf-8") as file:
+            service = json.load(file)["service"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused("the secrets cannot be read (%s), and Qdrant would run open" % type(error).__name__) from None
+    if not isinstance(service, dict):
+        raise Refused("the secrets have no section 'service', and Qdrant would run open")
+    return service
+
+
+def check(_arguments: argparse.Namespace) -> None:
+    """Refuse secrets that open Qdrant, and files that are empty."""
+    secrets = service_secrets()
+    for name in ["api_key"] + [key for key in ("read_only_api_key", "alt_api_key") if key in secrets]:
+        value = secrets.get(name)
+        if not isinstance(value, str) or len(value.strip()) < MINIMUM_KEY_LENGTH:
+            raise Refused("%s is missing or too short, and Qdrant would run open" % name)
+    for name in CREDENTIALS:
+        if not os.path.getsize(credential(name)):
+            raise Refused("credential %s is empty" % name)
+
+
+def wait_for_server(target, tls, seconds: float):
+    """The first answer to an anonymous REST request that needs a key, once the server answers at all."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = _wire.rest(target, "/collections", tls=tls)
+        if answer.error is None:
+            return answer
+        if time.monotonic() > deadline:
+            raise Refused("REST on port %d gave no answer within %d s (%s)" % (target.port, seconds, answer.error))
+        time.sleep(PAUSE)
+
+
+def probe(arguments: argparse.Namespace) -> None:
+    """Make sure that strangers are refused, the key is known, and the certificate is ours, on every port."""
+    address, ports = arguments.address, {"REST": arguments.http_port, "gRPC": arguments.grpc_port, "p2p": arguments.p2p_port}
+    ports = {name: port for name, port in ports.items() if port}
+    # Only root can read credentials in this step. They are read first, and then root is given up.
+    tls = _wire.Tls(ca_data=read("ca.crt"))
+    ours = hashlib.sha256(ssl.PEM_cert_to_DER_cert(first_certificate(read("tls.crt")))).hexdigest()
+    key = {"api-key": service_secrets()["api_key"]}
+    become(arguments.user)
+    rest, grpc = _wire.Target(address, arguments.http_port), _wire.Target(address, arguments.grpc_port)
+
+    anonymous = wait_for_server(rest, tls, arguments.timeout)
+    if anonymous.status != 401:
+        raise Refused("REST answered a request without a key with HTTP %s instead of 401" % anonymous.status)
+    status = _wire.rest(rest, "/collections", headers=key, tls=tls)
+    if status.status != 200:
+        raise Refused("REST answered a request with the API key with HTTP %s instead of 200" % status.status)
+    if arguments.grpc_port:
+        expect_grpc(grpc, {}, tls, UNAUTHENTICATED, "a call without a key")
+        expect_grpc(grpc, key, tls, OK, "a call with the API key")
+
+    for name, port in ports.items():
+        target = _wire.Target(address, port)
+        without_tls = _wire.plaintext(target)
+        if without_tls != "silent":
+            raise Refused("%s on port %d: a request without TLS was not turned away but ended as: %s" % (name, port, without_tls))
+        served = _wire.served_certificate(target)
+        if served.sha256 != ours:
+            raise Refused("%s on port %d does not serve this node's certificate (%s)" % (name, port, served.error or "it serves another"))
+
+
+def expect_grpc(target, metadata: dict, tls, wanted: int, what: str) -> None:
+    """Make sure that gRPC, which may come up a moment after REST, answers with a status."""
+    deadline = time.monotonic() + 10
+    answer = _wire.grpc(target, metadata=metadata, tls=tls)
+    while answer.error is not None and time.monotonic() < deadline:
+        time.sleep(PAUSE)
+        answer = _wire.grpc(target, metadata=metadata, tls=tls)
+    if answer.status != wanted:
+        raise Refused("gRPC answered %s with status %s (%s) instead of %d" % (what, answer.status, answer.error, wanted))
+
+
+def parse(words: list) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    steps = parser.add_subparsers(dest="step", required=True)
+    step = steps.add_parser("record")
+    step.set_defaults(run=record)
+    step.add_argument("--record", default="/run/hardened-qdrant/started.json")
+    step.add_argument("--unit", required=True)
+    step.add_argument("--binary", required=True)
+    step.add_argument("files", nargs="+")
+    steps.add_parser("check").set_defaults(run=check)
+    step = steps.add_parser("probe")
+    step.set_defaults(run=probe)
+    step.add_argument("--user", required=True)
+    step.add_argument("--address", required=True)
+    step.add_argument("--http-port", type=int, required=True)
+    step.add_argument("--grpc-port", type=int, default=0)
+    step.add_argument("--p2p-port", type=int, default=0)
+    step.add_argument("--timeout", type=int, default=300, help="seconds")
+    return parser.parse_args(words)
+
+
+def main() -> int:
+    arguments = parse(sys.argv[1:])
+    try:
+        arguments.run(arguments)
+    except Refused as refusal:
+        print("gate: %s" % refusal, file=sys.stderr)
+    except Exception as error:  # whatever it is, a gate that cannot judge stays shut
+        print("gate: cannot judge, so the node stays down: %s: %s" % (type(error).__name__, error), file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
