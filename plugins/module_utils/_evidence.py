@@ -1,0 +1,550 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be seen of a node: by itself, and from elsewhere. This only observes; it changes nothing and has no opinion.
+
+Each section is a function that returns plain data. A section that cannot be observed becomes ``{"error": TEXT}``, so that whoever
+judges sees a lack instead of a pass. Secrets are used to ask questions and to search for them; they are never part of an answer.
+"""
+
+from __future__ import annotations
+
+import grp
+import ipaddress
+import json
+import os
+import pwd
+import re
+import secrets as random
+import stat
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _firewall, _node, _wire
+
+SCHEMA = 1
+# Seconds: within a host and among peers an answer takes milliseconds; a packet that is dropped costs this much.
+LOCAL_TIMEOUT, REMOTE_TIMEOUT = 3.0, 1.0
+SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
+PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
+
+Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
+Json = t.Dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a node keeps its parts and is to be found."""
+
+    unit: str
+    user: str
+    install_dir: str
+    config_dir: str
+    data_dir: str
+    snapshots_dir: str
+    address: str
+    http_port: int
+    grpc_port: int
+    p2p_port: int | None
+
+    @property
+    def layout(self) -> _node.Layout:
+        return _node.Layout(self.unit, self.install_dir, self.config_dir, self.data_dir)
+
+    @property
+    def secrets(self) -> str:
+        return os.path.join(self.config_dir, "secrets.yaml")
+
+    @property
+    def tls(self) -> str:
+        return os.path.join(self.config_dir, "tls", "current")
+
+    def ports(self) -> dict[str, _wire.Target]:
+        ports = {"rest": self.http_port, "grpc": self.grpc_port, "p2p": self.p2p_port}
+        return {name: _wire.Target(self.address, port) for name, port in ports.items() if port}
+
+
+def read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def api_keys(place: Place) -> dict[str, str]:
+    """The keys that the node has on disk, by setting."""
+    service = _node.load_json(place.secrets).get("service")
+    return {name: value for name, value in service.items() if isinstance(value, str)} if isinstance(service, dict) else {}
+
+
+# --- the unit ----------------------------------------------------------------------------------------------------------
+
+PROPERTIES = (
+    "ActiveState SubState UnitFileState MainPID InvocationID User Group RootDirectory NoNewPrivileges CapabilityBoundingSet "
+    "AmbientCapabilities PrivateDevices PrivateTmp PrivateUsers PrivateMounts ProtectSystem ProtectHome ProtectProc ProcSubset "
+    "ProtectKernelTunables ProtectKernelModules ProtectKernelLogs ProtectControlGroups ProtectClock ProtectHostname "
+    "RestrictNamespaces RestrictRealtime RestrictSUIDSGID RestrictAddressFamilies LockPersonality MemoryDenyWriteExecute "
+    "SystemCallFilter SystemCallArchitectures IPAddressDeny IPAddressAllow DevicePolicy KeyringMode RemoveIPC UMask NoExecPaths "
+    "LimitCORE LimitNOFILE TasksMax MemoryMax TimeoutStopUSec KillSignal Restart LoadCredential Environment ExecStartPre "
+    "ExecStartPost ExecReload Requires NeedDaemonReload DropInPaths FragmentPath"
+)
+
+
+def unit(place: Place, run: Run) -> Json:
+    """The unit's properties as systemd reports them, and its exposure score (0 to 10, lower is better)."""
+    code, output, error = run(["systemctl", "show", "--property=" + PROPERTIES.replace(" ", ","), "--", place.unit])
+    if code != 0:
+        raise OSError(error.strip() or "systemctl failed")
+    properties: Json = {}
+    for line in output.splitlines():
+        name, _equals, value = line.partition("=")
+        properties[name] = (properties[name] + "\n" + value) if name in properties else value
+    _code, output, _error = run(["systemd-analyze", "security", "--no-pager", place.unit])
+    exposure = re.search(r"exposure level for \S+ ([0-9.]+)", output)
+    return {
+        "active": properties.get("ActiveState") == "active",
+        "enabled": properties.get("UnitFileState") == "enabled",
+        "exposure": float(exposure.group(1)) if exposure else None,
+        "properties": properties,
+    }
+
+
+def restart_due(place: Place, run: Run) -> Json:
+    """Whether the running process is what the disk says."""
+
+    def run_two(arguments: list[str]) -> tuple[int, str]:
+        code, output, _error = run(arguments)
+        return code, output
+
+    state = _node.unit_state(place.unit, run_two)
+    record = _node.load_json(_node.RECORD)
+    return {"recorded": bool(record), "reasons": _node.restart_reasons(place.layout, state, record)}
+
+
+# --- the process -------------------------------------------------------------------------------------------------------
+
+
+def main_pid(place: Place, run: Run) -> int:
+    _code, output, _error = run(["systemctl", "show", "--property=MainPID", "--value", "--", place.unit])
+    pid = int(output.strip() or 0)
+    if not pid:
+        raise OSError("%s has no process" % place.unit)
+    return pid
+
+
+def capabilities(mask: str) -> int:
+    """How many capabilities a mask of /proc/PID/status holds."""
+    return bin(int(mask, 16)).count("1")
+
+
+def mounts(pid: int) -> list[Json]:
+    """The mounts that a process sees, from /proc/PID/mountinfo (proc(5)): path, type, and whether it may write there."""
+    found = []
+    for line in read("/proc/%d/mountinfo" % pid).splitlines():
+        fields, _dash, rest = line.partition(" - ")
+        path, options = fields.split()[4], fields.split()[5].split(",")
+        kind, _source, super_options = rest.split(" ", 2)
+        writable = "rw" in options and "rw" in super_options.split(",")
+        found.append({"path": path.replace("\\040", " "), "type": kind, "writable": writable, "executable": "noexec" not in options})
+    return found
+
+
+def writable_by(pid: int, uid: int, gids: t.Collection[int], seen: list[Json]) -> list[Json]:
+    """The mounts whose top folder the process may write: by the mount's options, and by owner and mode."""
+    found = []
+    for mount in seen:
+        try:
+            status = os.stat("/proc/%d/root%s" % (pid, mount["path"]))
+        except OSError:
+            continue  # hidden below a later mount
+        allowed = (status.st_uid == uid and status.st_mode & 0o200) or (status.st_gid in gids and status.st_mode & 0o020) or status.st_mode & 0o002
+        if mount["writable"] and allowed and mount["type"] not in ("proc", "sysfs"):
+            found.append(mount)
+    return found
+
+
+def listeners(pid: int) -> list[str]:
+    """The sockets that a process listens on, as ADDRESS:PORT, from /proc/net/tcp and the process's open files."""
+    inodes = set()
+    folder = "/proc/%d/fd" % pid
+    for name in os.listdir(folder):
+        try:
+            link = os.readlink(os.path.join(folder, name))
+        except OSError:
+            continue  # closed meanwhile
+        if link.startswith("socket:["):
+            inodes.add(link[8:-1])
+    found = []
+    for table, size in (("tcp", 4), ("tcp6", 16)):
+        for line in read("/proc/%d/net/%s" % (pid, table)).splitlines()[1:]:
+            columns = line.split()
+            if columns[3] == "0A" and columns[9] in inodes:  # 0A: LISTEN
+                address, port = columns[1].split(":")
+                raw = bytes.fromhex(address)
+                # Words of four bytes in the host's order, little-endian on all platforms of Qdrant.
+                packed = b"".join(raw[start : start + 4][::-1] for start in range(0, size, 4))
+                found.append("%s:%d" % (ipaddress.ip_address(packed), int(port, 16)))
+    return sorted(found)
+
+
+def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
+    """The server's process as the kernel has it."""
+    pid = main_pid(place, run)
+    status = dict(line.split(":\t", 1) for line in read("/proc/%d/status" % pid).splitlines() if ":\t" in line)
+    root = "/proc/%d/root" % pid
+    limits = {line[:26].strip(): line[26:46].strip() for line in read("/proc/%d/limits" % pid).splitlines()[1:]}
+    words = read("/proc/%d/cmdline" % pid) + read("/proc/%d/environ" % pid)
+    seen = mounts(pid)
+    uids, gids = ([int(number) for number in status[name].split()] for name in ("Uid", "Gid"))
+    groups = [int(number) for number in status.get("Groups", "").split()]
+    sockets = listeners(pid)
+    writable = writable_by(pid, uids[1], {gids[1], *groups}, seen)
+    return {
+        "pid": pid,
+        "exe": os.readlink("/proc/%d/exe" % pid),
+        "user": owner_name(pwd.getpwuid, uids[1]),
+        "uids": uids,
+        "gids": gids,
+        "groups": groups,
+        "capabilities": {name[3:].lower(): capabilities(status[name]) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")},
+        "no_new_privs": status.get("NoNewPrivs") == "1",
+        "seccomp": {"0": "off", "1": "strict", "2": "filter"}.get(status.get("Seccomp", ""), "unknown"),
+        "root_writable": next((mount["writable"] for mount in reversed(seen) if mount["path"] == "/"), None),
+        "writable": sorted({mount["path"] for mount in writable}),
+        "writable_and_executable": sorted({mount["path"] for mount in writable if mount["executable"]}),
+        "shells": sorted(
+            os.path.join(folder, name) for folder in PROGRAM_FOLDERS for name in SHELLS if os.path.lexists(root + os.path.join(folder, name))
+        ),
+        "listeners": sockets,
+        "listeners_elsewhere": [socket for socket in sockets if not socket.startswith(place.address + ":")],
+        "secrets_in_words": any(key in words for key in keys),
+        "core_limit": limits.get("Max core file size"),
+        "start_ticks": int(read("/proc/%d/stat" % pid).rpartition(")")[2].split()[19]),
+    }
+
+
+# --- files -------------------------------------------------------------------------------------------------------------
+
+
+def owner_name(function: t.Callable[[int], t.Any], number: int) -> str:
+    try:
+        return str(function(number)[0])
+    except KeyError:
+        return str(number)
+
+
+def file(path: str) -> Json:
+    """One file or folder: owner, group, mode in octal, kind."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return {"path": path, "exists": False}
+    kinds = ((stat.S_ISLNK, "link"), (stat.S_ISDIR, "folder"), (stat.S_ISREG, "file"))
+    return {
+        "path": path,
+        "exists": True,
+        "kind": next((name for test, name in kinds if test(status.st_mode)), "other"),
+        "owner": owner_name(pwd.getpwuid, status.st_uid),
+        "group": owner_name(grp.getgrgid, status.st_gid),
+        "mode": "%04o" % stat.S_IMODE(status.st_mode),
+    }
+
+
+def way(path: str) -> list[str]:
+    """A path and all folders on its way, from the root."""
+    parts = [path]
+    while parts[-1] != "/":
+        parts.append(os.path.dirname(parts[-1]))
+    return parts[::-1]
+
+
+def changeable(paths: t.Iterable[str]) -> list[str]:
+    """Of paths and the folders on their ways, those that someone else than root may change."""
+    found = []
+    for path in sorted({step for path in paths for step in way(os.path.realpath(path))}):
+        status = os.stat(path)
+        sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
+        if status.st_uid != 0 or (status.st_mode & 0o022 and not sticky):
+            found.append(path)
+    return found
+
+
+def files(place: Place) -> Json:
+    """Who owns and may read what."""
+    tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
+    trusted = [place.layout.unit_file, place.layout.config, place.secrets, os.path.join(place.layout.current, "qdrant"), os.path.join(place.tls, "tls.key")]
+    libexec = os.path.join(place.install_dir, "libexec")
+    if os.path.isdir(libexec):
+        trusted += [os.path.join(libexec, name) for name in os.listdir(libexec)]
+    return {
+        "config": file(place.layout.config),
+        "secrets": file(place.secrets),
+        "tls": tls,
+        "tls_dir": file(os.path.join(place.config_dir, "tls")),
+        "data": file(place.data_dir),
+        "snapshots": file(place.snapshots_dir),
+        "changeable_by_others": changeable(path for path in trusted if os.path.exists(path)),
+    }
+
+
+def release(place: Place, run: Run) -> Json:
+    """The installed releases, and whether the one in use is what was verified at its installation."""
+
+    def run_two(arguments: list[str]) -> tuple[int, str]:
+        code, output, _error = run(arguments)
+        return code, output
+
+    current = os.path.basename(os.path.realpath(place.layout.current))
+    found = {entry.name: entry for entry in _node.releases(place.layout, run_two)}
+    entry = found.get(current)
+    return {"current": current, "intact": bool(entry and entry.intact), "version": entry.version if entry else None, "others": sorted(set(found) - {current})}
+
+
+def config(place: Place) -> Json:
+    """The settings on disk: the file's own lines, and the ones that matter, read without a YAML library.
+
+    Only scalars of block style are read, which is how the role writes them.
+    """
+    text = read(place.layout.config)
+    values: Json = {}
+    stack: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        match = re.match(r"^(\s*)([A-Za-z0-9_]+):\s*(.*?)\s*$", line)
+        if not match:
+            continue
+        indent = len(match.group(1))
+        stack = [entry for entry in stack if entry[0] < indent] + [(indent, match.group(2))]
+        if match.group(3):
+            value: t.Any = match.group(3).strip("'\"")
+            value = {"true": True, "false": False, "null": None, "~": None}.get(value, value)
+            values[".".join(name for _indent, name in stack)] = int(value) if isinstance(value, str) and value.isdigit() else value
+    return {"values": values, "holds_keys": bool(re.search(r"^\s*['\"]?(api_key|read_only_api_key|alt_api_key)['\"]?\s*:", text, re.MULTILINE))}
+
+
+# --- the wire ----------------------------------------------------------------------------------------------------------
+
+
+def status_or_error(answer: t.Any) -> t.Any:
+    """An answer's status, or what kept it from coming."""
+    return answer.status if answer.error is None else answer.error
+
+
+def auth_probes(place: Place, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+    """Questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
+    rest, grpc = place.ports()["rest"], place.ports()["grpc"]
+    tls = _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt"))
+    nothing = "hardened-qdrant-%s" % random.token_hex(8)
+    message = b"\x0a" + bytes([len(nothing)]) + nothing.encode()  # protobuf: field 1, a string
+
+    def ask_rest(path: str = "/collections", method: str = "GET", **headers: str) -> t.Callable[[], t.Any]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return lambda: status_or_error(_wire.rest(rest, path, method=method, headers=sent, tls=tls, timeout=LOCAL_TIMEOUT))
+
+    def ask_grpc(method: str = "/qdrant.Collections/List", message: bytes = b"", **metadata: str) -> t.Callable[[], t.Any]:
+        sent = {name.replace("_", "-"): value for name, value in metadata.items()}
+        return lambda: status_or_error(_wire.grpc(grpc, method, metadata=sent, message=message, tls=tls, timeout=LOCAL_TIMEOUT))
+
+    wrong = random.token_urlsafe(32)
+    probes = {
+        ("rest", "none"): ask_rest(),
+        ("rest", "wrong"): ask_rest(api_key=wrong),
+        ("rest", "empty"): ask_rest(api_key=""),
+        ("rest", "bearer_garbage"): ask_rest(Authorization="Bearer " + wrong),
+        ("grpc", "none"): ask_grpc(),
+        ("grpc", "wrong"): ask_grpc(api_key=wrong),
+        ("grpc", "empty"): ask_grpc(api_key=""),
+    }
+    for path in ("/metrics", "/telemetry", "/cluster"):
+        probes["rest", "none_" + path[1:]] = ask_rest(path)
+    if keys.get("api_key"):
+        probes["rest", "key"] = ask_rest(api_key=keys["api_key"])
+        probes["grpc", "key"] = ask_grpc(api_key=keys["api_key"])
+    if keys.get("read_only_api_key"):
+        key = keys["read_only_api_key"]
+        probes["rest", "read_only_reads"] = ask_rest(api_key=key)
+        probes["rest", "read_only_deletes"] = ask_rest("/collections/" + nothing, "DELETE", api_key=key)
+        probes["grpc", "read_only_reads"] = ask_grpc(api_key=key)
+        probes["grpc", "read_only_deletes"] = ask_grpc("/qdrant.Collections/Delete", message, api_key=key)
+    return probes
+
+
+def web_probes(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+    """Questions that a browser would ask."""
+    rest = place.ports()["rest"]
+    tls = _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt"))
+
+    def preflight() -> t.Any:
+        headers = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}
+        return status_or_error(_wire.rest(rest, "/collections", method="OPTIONS", headers=headers, tls=tls, timeout=LOCAL_TIMEOUT))
+
+    def allowed_origin() -> t.Any:
+        answer = _wire.rest(rest, "/", headers={"Origin": "https://attacker.example"}, tls=tls, timeout=LOCAL_TIMEOUT)
+        return answer.headers.get("access-control-allow-origin", "") if answer.error is None else "error: " + answer.error
+
+    def version() -> t.Any:
+        answer = _wire.rest(rest, "/", tls=tls, timeout=LOCAL_TIMEOUT)
+        return json.loads(answer.body).get("version") if answer.status == 200 else "error: %s" % status_or_error(answer)
+
+    def dashboard() -> t.Any:
+        return status_or_error(_wire.rest(rest, "/dashboard/", tls=tls, timeout=LOCAL_TIMEOUT))
+
+    return {("cors_preflight",): preflight, ("cors_origin",): allowed_origin, ("version",): version, ("dashboard",): dashboard}
+
+
+def served(place: Place, target: _wire.Target) -> Json:
+    """The certificate that a port serves, and whether it verifies against the node's own trust, address included."""
+    seen = _wire.served_certificate(target, LOCAL_TIMEOUT)
+    if seen.error:
+        raise OSError(seen.error)
+    # A handshake that verifies. Ports that ask for a client's certificate end it later, after this side has verified.
+    checked = _wire.rest(target, "/", tls=_wire.Tls(ca_file=os.path.join(place.tls, "ca.crt")), timeout=LOCAL_TIMEOUT)
+    verifies = not (checked.error or "").startswith("tls:") or "ALERT" in (checked.error or "")
+    return {"sha256": seen.sha256, "version": seen.version, "cipher": seen.cipher, "verifies": verifies, "plaintext": _wire.plaintext(target, LOCAL_TIMEOUT)}
+
+
+def certificate_on_disk(place: Place) -> Json:
+    """The certificate in use on disk."""
+    from datetime import datetime, timezone
+
+    from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+
+    store = _certificate.Store(os.path.dirname(place.tls))
+    leaf = store.leaf()
+    now = datetime.now(timezone.utc)
+    trusted = _certificate.load_certificates(store.read("ca.crt"))
+    return {
+        **_certificate.describe(leaf, now),
+        "purposes": sorted(_certificate.purposes(leaf)),
+        "life_days": round((_certificate.not_after(leaf) - _certificate.not_before(leaf)).total_seconds() / 86400, 1),
+        "signed_by_trusted": any(_certificate.is_signed_by(leaf, ca) for ca in trusted),
+        "ca": [_certificate.describe(ca, now) for ca in trusted],
+    }
+
+
+def reach(target: _wire.Target) -> str:
+    return _wire.can_connect(target, REMOTE_TIMEOUT)
+
+
+def anonymous_elsewhere(target: _wire.Target) -> str:
+    """Whether a port of another host answers a stranger who does not even ask for TLS."""
+    return _wire.plaintext(target, REMOTE_TIMEOUT)
+
+
+# --- firewall and cluster ----------------------------------------------------------------------------------------------
+
+
+def firewall(place: Place, run: Run) -> Json:
+    """The guard's table as the kernel has it, against its file, and whether boot brings it back."""
+    table, path = "inet hardened_qdrant", os.path.join(place.config_dir, "firewall.nft")
+    code, output, error = run(["nft", "--json", "list", "table", *table.split()])
+    if code != 0:
+        return {"table": False, "why": error.strip().splitlines()[0] if error.strip() else "nft failed"}
+    objects = json.loads(output)["nftables"]
+    chains = [entry["chain"] for entry in objects if "chain" in entry]
+    sets = {entry["set"]["name"]: [element_text(element) for element in entry["set"].get("elem", [])] for entry in objects if "set" in entry}
+    try:
+        as_file = _firewall.rehearse(table, path, run) == _firewall.listing(table, run)
+    except _firewall.FirewallError:
+        as_file = False
+    _code, enabled, _error = run(["systemctl", "is-enabled", "qdrant-firewall.service"])
+    return {
+        "table": True,
+        "hooks": [{"name": chain["name"], "hook": chain.get("hook"), "priority": chain.get("prio")} for chain in chains],
+        "sets": sets,
+        "dropped_ports": sorted(dropped_ports(entry["rule"] for entry in objects if "rule" in entry)),
+        "as_file": as_file,
+        "at_boot": enabled.strip() == "enabled",
+    }
+
+
+def element_text(element: t.Any) -> str:
+    """An element of a set, as nft's JSON has it, in its usual notation."""
+    if isinstance(element, dict) and "prefix" in element:
+        return "%s/%d" % (element["prefix"]["addr"], element["prefix"]["len"])
+    if isinstance(element, dict) and "range" in element:
+        return "-".join(element["range"])
+    if isinstance(element, dict) and "elem" in element:
+        return element_text(element["elem"]["val"])
+    return str(element)
+
+
+def dropped_ports(rules: t.Iterable[Json]) -> set[int]:
+    """The TCP ports that a rule without a condition on the source drops."""
+    ports: set[int] = set()
+    for rule in rules:
+        expressions = rule.get("expr", [])
+        fields = [entry["match"]["left"].get("payload", {}).get("field") for entry in expressions if isinstance(entry.get("match", {}).get("left"), dict)]
+        if not any("drop" in entry for entry in expressions) or "saddr" in fields:
+            continue
+        for entry in expressions:
+            match = entry.get("match", {})
+            left = match.get("left")
+            if isinstance(left, dict) and left.get("payload", {}).get("field") == "dport":
+                right = match["right"]
+                ports.update(right["set"] if isinstance(right, dict) and "set" in right else [right])
+    return ports
+
+
+def cluster(place: Place, keys: dict[str, str]) -> Json:
+    node = _cluster.Node(place.ports()["rest"], _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt")), keys.get("api_key", ""))
+    return _cluster.observe(node)
+
+
+# --- the document ------------------------------------------------------------------------------------------------------
+
+
+def put(document: Json, keys: tuple[str, ...], value: t.Any) -> None:
+    for key in keys[:-1]:
+        document = document.setdefault(key, {})
+    document[keys[-1]] = value
+
+
+def attempt(question: t.Callable[[], t.Any]) -> t.Any:
+    """A section, or why it could not be observed."""
+    try:
+        return question()
+    except Exception as error:  # an observer that stops at the first surprise sees less than one that writes it down
+        return {"error": "%s: %s" % (type(error).__name__, error)}
+
+
+def ask(questions: dict[tuple[str, ...], t.Callable[[], t.Any]]) -> Json:
+    """All questions at once: most of the time is spent waiting."""
+    document: Json = {}
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        futures = {keys: pool.submit(attempt, question) for keys, question in questions.items()}
+        for keys, future in futures.items():
+            put(document, keys, future.result())
+    return document
+
+
+def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+    """Questions to other hosts' ports. A target is {name, address, ports: {name: number}}."""
+    questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
+    for entry in targets:
+        for name, port in entry["ports"].items():
+            if port:
+                target = _wire.Target(entry["address"], port)
+                questions["seen", entry["name"], name, "connect"] = lambda target=target: reach(target)
+                questions["seen", entry["name"], name, "plaintext"] = lambda target=target: anonymous_elsewhere(target)
+    return questions
+
+
+def observe_node(place: Place, targets: t.Iterable[Json], run: Run) -> Json:
+    """Everything of a node: what it can see of itself, and of its peers."""
+    keys = api_keys(place)
+    questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
+        ("unit",): lambda: unit(place, run),
+        ("process",): lambda: process(place, run, keys.values()),
+        ("files",): lambda: files(place),
+        ("release",): lambda: release(place, run),
+        ("config",): lambda: config(place),
+        ("started",): lambda: restart_due(place, run),
+        ("certificate",): lambda: certificate_on_disk(place),
+        ("firewall",): lambda: firewall(place, run),
+        ("cluster",): lambda: cluster(place, keys),
+        ("keys",): lambda: {"there": sorted(keys), "shortest": min((len(key) for key in keys.values()), default=0), "differ": len(set(keys.values())) == len(keys)},
+    }
+    questions.update({("tls", name): (lambda target=target: served(place, target)) for name, target in place.ports().items()})
+    questions.update({("auth", *where): probe for where, probe in auth_probes(place, keys).items()})
+    questions.update({("web", *where): probe for where, probe in web_probes(place).items()})
+    questions.update(elsewhere(targets))
+    return ask(questions)
