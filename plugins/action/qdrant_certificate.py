@@ -12,15 +12,8 @@ from datetime import datetime, timedelta, timezone
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-try:
-    from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-    from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
-except ImportError as error:
-    CRYPTOGRAPHY_ERROR: ImportError | None = error
-else:
-    CRYPTOGRAPHY_ERROR = None
-
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _variables
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _variables
 
 MODULE = "hardened.qdrant.qdrant_certificate"
 SET_HERE = ("issuer", "pending", "certificate")
@@ -34,8 +27,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        if CRYPTOGRAPHY_ERROR is not None:
-            raise AnsibleActionFail("The controller lacks the Python library cryptography (%s). Install it next to ansible-core." % CRYPTOGRAPHY_ERROR)
         arguments = dict(self._task.args)
         for name in SET_HERE:
             if arguments.get(name):

@@ -15,7 +15,7 @@ from ansible.module_utils.common.text.converters import to_text
 from ansible.parsing.vault import VaultLib
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _init
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _init
 
 INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
 
@@ -68,6 +68,8 @@ class ActionModule(ActionBase):
                     _write(ca_file, certificate, 0o644)
                 created.append(str(ca_file))
                 place(vault_file, lambda: encrypt(text), 0o600)
+        except _authority.AuthorityError as error:
+            raise AnsibleActionFail(str(error)) from None
         except OSError as error:
             raise AnsibleActionFail("Cannot write %s: %s" % (error.filename or folder, error.strerror)) from None
         return {**result, "changed": bool(created), "created": created, "kept": kept}

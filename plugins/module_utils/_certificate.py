@@ -21,15 +21,21 @@ import re
 import shutil
 import stat
 import tempfile
+import traceback
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+# A host may lack the library until the role installed it; whoever calls looks here first.
+CRYPTOGRAPHY_ERROR: str | None = None
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.x509.oid import NameOID
+except ImportError:
+    CRYPTOGRAPHY_ERROR = traceback.format_exc()
 
 KEY, CERTIFICATE, TRUST = "tls.key", "tls.crt", "ca.crt"
 FILES = (KEY, CERTIFICATE, TRUST)
@@ -40,7 +46,8 @@ KEY_TYPES = {
     "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
     "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
 }
-PURPOSES = {ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth", ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth"}
+# Extended key usages that a node's certificate needs, by object identifier (RFC 5280, 4.2.1.12).
+PURPOSES = {"1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "clientAuth"}
 
 
 class CertificateError(Exception):
@@ -153,7 +160,7 @@ def purposes(certificate: x509.Certificate) -> set[str]:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return set()
-    return {PURPOSES.get(purpose, purpose.dotted_string) for purpose in usage}
+    return {PURPOSES.get(purpose.dotted_string, purpose.dotted_string) for purpose in usage}
 
 
 def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:

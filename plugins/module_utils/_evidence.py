@@ -20,8 +20,9 @@ import stat
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _firewall, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _firewall, _node, _wire
 
 SCHEMA = 1
 # Seconds: within a host and among peers an answer takes milliseconds; a packet that is dropped costs this much.
@@ -74,6 +75,15 @@ def api_keys(place: Place) -> dict[str, str]:
     """The keys that the node has on disk, by setting."""
     service = _node.load_json(place.secrets).get("service")
     return {name: value for name, value in service.items() if isinstance(value, str)} if isinstance(service, dict) else {}
+
+
+def strength(keys: dict[str, str]) -> Json:
+    """What may be said of the keys: which there are, how long the shortest is, and whether they differ."""
+    return {
+        "there": sorted(keys),
+        "shortest": min((len(key) for key in keys.values()), default=0),
+        "differ": len(set(keys.values())) == len(keys),
+    }
 
 
 # --- the unit ----------------------------------------------------------------------------------------------------------
@@ -403,10 +413,8 @@ def served(place: Place, target: _wire.Target) -> Json:
 
 def certificate_on_disk(place: Place) -> Json:
     """The certificate in use on disk."""
-    from datetime import datetime, timezone
-
-    from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-
+    if _certificate.CRYPTOGRAPHY_ERROR is not None:
+        raise OSError("the Python library cryptography is missing on the host")
     store = _certificate.Store(os.path.dirname(place.tls))
     leaf = store.leaf()
     now = datetime.now(timezone.utc)
@@ -541,7 +549,7 @@ def observe_node(place: Place, targets: t.Iterable[Json], run: Run) -> Json:
         ("certificate",): lambda: certificate_on_disk(place),
         ("firewall",): lambda: firewall(place, run),
         ("cluster",): lambda: cluster(place, keys),
-        ("keys",): lambda: {"there": sorted(keys), "shortest": min((len(key) for key in keys.values()), default=0), "differ": len(set(keys.values())) == len(keys)},
+        ("keys",): lambda: strength(keys),
     }
     questions.update({("tls", name): (lambda target=target: served(place, target)) for name, target in place.ports().items()})
     questions.update({("auth", *where): probe for where, probe in auth_probes(place, keys).items()})

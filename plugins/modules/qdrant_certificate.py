@@ -127,16 +127,10 @@ time:
 """
 
 import os
-import traceback
 from datetime import datetime, timezone
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-except ImportError:
-    _certificate = None
-    CRYPTOGRAPHY_ERROR = traceback.format_exc()
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
 
 def summary(store, now: datetime) -> dict:
@@ -210,10 +204,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)
-    if _certificate is None:
+    if _certificate.CRYPTOGRAPHY_ERROR is not None:
         if module.check_mode and not os.path.lexists(os.path.join(module.params["dir"], "current")):
             module.exit_json(changed=True, reasons=["there is no certificate"], time=now.timestamp())
-        module.fail_json(msg=missing_required_lib("cryptography"), exception=CRYPTOGRAPHY_ERROR)
+        module.fail_json(msg=missing_required_lib("cryptography"), exception=_certificate.CRYPTOGRAPHY_ERROR)
     if not module.params["issuer"]:
         module.fail_json(msg="The option issuer is missing. Call this module as hardened.qdrant.qdrant_certificate: its action plugin sets it.")
     try:

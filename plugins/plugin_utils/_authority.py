@@ -9,10 +9,13 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+except ImportError:
+    pass  # _require says so, to whoever needs it
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
@@ -42,6 +45,11 @@ class Authority:
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
+def _require() -> None:
+    if _certificate.CRYPTOGRAPHY_ERROR is not None:
+        raise AuthorityError("The controller lacks the Python library cryptography. Install it where ansible-core is installed.")
+
+
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
@@ -51,6 +59,7 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
 
     ECDSA P-256, because every client that Qdrant's TLS library can talk to knows it. It can sign leaves only (path length 0).
     """
+    _require()
     key = ec.generate_private_key(ec.SECP256R1())
     usage = x509.KeyUsage(
         digital_signature=False,
@@ -133,6 +142,7 @@ def _problems(authority: Authority, now: datetime, leaf_life: timedelta) -> list
 
 def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta) -> Authority:
     """The CA, ready to sign certificates of a length. Raises AuthorityError, which names all that is wrong."""
+    _require()
     authority = _load(certificate_pem, key_pem)
     problems = _problems(authority, now, leaf_life)
     if problems:

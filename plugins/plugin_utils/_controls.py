@@ -27,9 +27,14 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-import jmespath
 import yaml
-from jmespath.exceptions import JMESPathError
+
+try:
+    import jmespath
+    from jmespath.exceptions import JMESPathError
+except ImportError:
+    jmespath = None
+    JMESPathError = ValueError
 
 SEVERITIES = ("low", "medium", "high", "critical")
 CATALOGUE = Path(__file__).with_name("controls")
@@ -97,6 +102,8 @@ class Finding:
 
 def parse_control(entry: t.Any, where: str) -> Control:
     """A control from its declaration. ``where`` says where that stands, for messages."""
+    if jmespath is None:
+        raise ControlError("The controller lacks the Python library jmespath. Install it where ansible-core is installed")
     if not isinstance(entry, dict):
         raise ControlError("%s: a control is a mapping, with %s" % (where, ", ".join(REQUIRED)))
     where = "%s, control %s" % (where, entry.get("id", "without id"))

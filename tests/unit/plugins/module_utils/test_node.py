@@ -90,7 +90,9 @@ def test_a_start_without_its_record_is_a_reason(layout, record):
 
 
 def test_releases_are_intact_only_with_the_recorded_digest(layout, tmp_path):
-    static = lambda arguments: (1, "not a dynamic executable")  # noqa: E731
+    def static(_arguments):
+        return 1, "not a dynamic executable"
+
     assert [release.intact for release in _node.releases(layout, static)] == [True]
     (tmp_path / "install_dir/releases/1.0.0-aaaaaaaa/qdrant").write_bytes(b"another")
     assert [release.intact for release in _node.releases(layout, static)] == [False]

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each role says the same of its variables in its defaults, its argument specs and its README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROLES = sorted(path for path in (Path(__file__).parents[3] / "roles").iterdir() if path.is_dir())
+
+
+def load(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def options(role):
+    return load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+@pytest.fixture(params=ROLES, ids=[role.name for role in ROLES])
+def role(request):
+    return request.param
+
+
+def test_roles_are_found():
+    assert {"qdrant", "qdrant_tls", "qdrant_firewall"} <= {role.name for role in ROLES}
+
+
+def test_defaults_and_argument_specs_hold_the_same(role):
+    specs = {name: spec.get("default") for name, spec in options(role).items()}
+    defaults = load(role / "defaults/main.yml")
+    assert specs.keys() == defaults.keys()
+    assert {name: str(value).split() for name, value in specs.items()} == {name: str(value).split() for name, value in defaults.items()}
+
+
+def test_every_variable_is_described_and_in_the_readme(role):
+    readme = (role / "README.md").read_text(encoding="utf-8")
+    for name, spec in options(role).items():
+        assert spec.get("description"), name
+        assert "`%s`" % name in readme, name
+
+
+def test_names_carry_the_role(role):
+    for name in load(role / "defaults/main.yml"):
+        assert name.startswith(role.name + "_"), name
+    if (role / "vars/main.yml").exists():
+        for name in load(role / "vars/main.yml"):
+            assert name.startswith("__%s_" % role.name), name
+
+
+def test_roles_stay_small(role):
+    """House style: main.yml only includes, about 12 tasks a file."""
+
+    def count(tasks):
+        return sum(count(task["block"]) + count(task.get("rescue", [])) if "block" in task else 1 for task in tasks)
+
+    for path in sorted((role / "tasks").glob("*.yml")):
+        tasks = load(path)
+        assert count(tasks) <= 12, path
+        if path.name == "main.yml":
+            assert len(tasks) <= 10, path
+            assert all(any("include" in key or "import" in key for key in task) for task in tasks), path

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import io
+import tarfile
+
+import pytest
+from ansible_collections.hardened.qdrant.tests.testbed.bed import hosts
+from ansible_collections.hardened.qdrant.tests.testbed.bed.shell import Failure
+
+
+def test_spec() -> None:
+    assert hosts.parse_spec("node1=debian12", "qdrant") == hosts.Spec("node1", "debian12", "qdrant")
+
+
+@pytest.mark.parametrize("text", ["node1", "node1=", "=debian12", "node1=debian11", "Node1=debian12", "no de=debian12", "1node=debian12", "--x=debian12"])
+def test_spec_of_another_form(text: str) -> None:
+    with pytest.raises(Failure, match="write NAME=IMAGE"):
+        hosts.parse_spec(text, "qdrant")
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "a" * 32, "a/b", "-a", "../a", "a b"])
+def test_name_of_another_form(name: str) -> None:
+    with pytest.raises(Failure, match="cannot be the name of a test bed"):
+        hosts.check_name(name)
+
+
+def test_the_archive_holds_a_file_that_sshd_accepts() -> None:
+    with tarfile.open(fileobj=io.BytesIO(hosts._archive("authorized_keys", b"key\n"))) as archive:
+        [entry] = archive.getmembers()
+        # sshd refuses keys that others may write (sshd(8), StrictModes).
+        assert (entry.name, entry.mode, entry.uid) == ("authorized_keys", 0o600, 1000)
+        assert archive.extractfile(entry).read() == b"key\n"
