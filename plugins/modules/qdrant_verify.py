@@ -65,8 +65,8 @@ counts:
   description: How many findings are passed, failed, error, waived and skipped.
   returned: always
   type: dict
-findings:
-  description: The findings that did not pass, by host.
+failed_controls:
+  description: The ids of the controls that failed or could not be judged, by host, the most severe first.
   returned: always
   type: dict
 reports:

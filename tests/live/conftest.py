@@ -1,0 +1,97 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tests of a deployment that runs: hosts over SSH, the real server, a real client.
+
+QDRANT_TEST_INVENTORY names the inventory folder of a Molecule scenario; its verify step sets it and runs these tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+# Without Molecule's log: it is what the tests search, and what they run themselves must not get into it.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_LOG", "ANSIBLE_DIFF"))}
+
+
+@dataclass(frozen=True)
+class Host:
+    """A test host: its inventory variables, and a way to run things on it as root."""
+
+    name: str
+    vars: dict = field(repr=False)  # holds secrets, which a failing assertion must not show
+
+    @property
+    def address(self) -> str:
+        return self.vars["ansible_host"]
+
+    def run(self, script: str, check: bool = True) -> str:
+        """Run a shell script on the host as root, given on standard input; return its standard output."""
+        command = [
+            "ssh",
+            *("-i", self.vars["ansible_ssh_private_key_file"]),
+            *shlex.split(self.vars["ansible_ssh_common_args"]),
+            *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
+            "%s@%s" % (self.vars["ansible_user"], self.address),
+            "sudo sh -s",
+        ]
+        result = subprocess.run(command, input=script, capture_output=True, text=True, timeout=180, check=False)
+        if check and result.returncode != 0:
+            raise AssertionError("%s: %s\n%s" % (self.name, script, result.stderr))
+        return result.stdout
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The scenario's hosts by role, and its secrets by name."""
+
+    inventory: Path
+    nodes: list[Host]
+    outsiders: list[Host]
+    spares: list[Host]
+    secrets: dict = field(repr=False)
+
+    @property
+    def ca(self) -> str:
+        return str(self.inventory / "group_vars" / "qdrant" / "ca.crt")
+
+    def playbook(self, name: str, *arguments: str, limit: str = "", timeout: int = 600, check: bool = True) -> subprocess.CompletedProcess:
+        """Run one of the collection's playbooks over the scenario's hosts, as a user would."""
+        command = ["ansible-playbook", "--inventory", str(self.inventory), name, *arguments]
+        if limit:
+            command += ["--limit", limit]
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout, check=False, cwd=PROJECT, stdin=subprocess.DEVNULL, env=ENVIRONMENT
+        )
+        if check and result.returncode != 0:
+            raise AssertionError("%s failed:\n%s\n%s" % (" ".join(command), result.stdout[-6000:], result.stderr[-3000:]))
+        return result
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Deployment:
+    inventory = Path(os.environ["QDRANT_TEST_INVENTORY"])
+    command = ["ansible-inventory", "--inventory", str(inventory), "--list"]
+    listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=PROJECT, env=ENVIRONMENT).stdout)
+    variables = listed["_meta"]["hostvars"]
+
+    def hosts(group: str) -> list[Host]:
+        return [Host(name, variables[name]) for name in listed.get(group, {}).get("hosts", [])]
+
+    nodes = hosts("qdrant")
+    names = ("qdrant_api_key", "qdrant_read_only_api_key", "qdrant_tls_ca_private_key")
+    return Deployment(inventory, nodes, hosts("outsiders"), hosts("spares"), {name: nodes[0].vars[name] for name in names})
+
+
+@pytest.fixture(scope="session")
+def nodes(deployment) -> list[Host]:
+    return deployment.nodes
