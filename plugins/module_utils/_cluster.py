@@ -80,6 +80,8 @@ def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
             reasons.append("%s operations wait for consensus" % cluster["pending_operations"])
         if cluster["consensus"] != "working":
             reasons.append("the consensus thread is %s" % cluster["consensus"])
+        if reasons and cluster["send_failures"]:
+            reasons.append("messages to %s fail" % ", ".join(sorted(cluster["send_failures"])))
     elif expected_peers > 1:
         reasons.append("it is not a cluster")
     for name, collection in sorted(cluster["collections"].items()):

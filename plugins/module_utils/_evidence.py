@@ -18,6 +18,7 @@ import re
 import secrets as random
 import stat
 import typing as t
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -492,9 +493,12 @@ def dropped_ports(rules: t.Iterable[Json]) -> set[int]:
     return ports
 
 
-def cluster(place: Place, keys: dict[str, str]) -> Json:
+def cluster(place: Place, keys: dict[str, str], known: t.Collection[str]) -> Json:
+    """The cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
     node = _cluster.Node(place.ports()["rest"], _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt")), keys.get("api_key", ""))
-    return _cluster.observe(node)
+    seen = _cluster.observe(node)
+    hosts = {peer["uri"]: urllib.parse.urlsplit(peer["uri"]).hostname for peer in seen["peers"]}
+    return {**seen, "strangers": sorted(uri for uri, host in hosts.items() if host not in {place.address, *known})}
 
 
 # --- the document ------------------------------------------------------------------------------------------------------
@@ -536,7 +540,7 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
     return questions
 
 
-def observe_node(place: Place, targets: t.Iterable[Json], run: Run) -> Json:
+def observe_node(place: Place, targets: t.Sequence[Json], run: Run) -> Json:
     """Everything of a node: what it can see of itself, and of its peers."""
     keys = api_keys(place)
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
@@ -548,7 +552,7 @@ def observe_node(place: Place, targets: t.Iterable[Json], run: Run) -> Json:
         ("started",): lambda: restart_due(place, run),
         ("certificate",): lambda: certificate_on_disk(place),
         ("firewall",): lambda: firewall(place, run),
-        ("cluster",): lambda: cluster(place, keys),
+        ("cluster",): lambda: cluster(place, keys, {entry["address"] for entry in targets}),
         ("keys",): lambda: strength(keys),
     }
     questions.update({("tls", name): (lambda target=target: served(place, target)) for name, target in place.ports().items()})

@@ -196,12 +196,12 @@ _STREAM = 1
 # HEADER_TABLE_SIZE = 0: headers come without references to earlier ones. INITIAL_WINDOW_SIZE = LIMIT.
 _OUR_SETTINGS = struct.pack(">HIHI", 0x1, 0, 0x4, LIMIT)
 
-# The lengths of the codes of RFC 7541, appendix B, in base 36, for the bytes 0 to 255. The code is canonical: codes of one length
+# The lengths of the codes of RFC 7541, appendix B, in base 36, for the bytes 0 to 255 and the end mark. The code is canonical: codes of one length
 # are consecutive numbers in the order of their bytes, so the lengths are all that there is to know.
 _HUFFMAN_LENGTHS = (
     "dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad67777777777777777777777878djde6"
-    "f56565666577666567655677777fbedskmkkmmmnmmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmm"
-    "nqqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqnqrqqrrrrrsrrrrrq"
+    "f56565666577666567655677777fbedskmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmmn"
+    "qqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqnqrqqrrrrrsrrrrrqu"
 )
 
 
@@ -225,8 +225,11 @@ def _huffman_decode(data: bytes) -> bytes:
     for byte in data:
         for shift in range(7, -1, -1):
             length, code = length + 1, code << 1 | byte >> shift & 1
-            if (length, code) in _HUFFMAN:
-                decoded.append(_HUFFMAN[length, code])
+            symbol = _HUFFMAN.get((length, code))
+            if symbol == 256:
+                raise ValueError("a string of HPACK holds the end mark")
+            if symbol is not None:
+                decoded.append(symbol)
                 length = code = 0
     return bytes(decoded)
 

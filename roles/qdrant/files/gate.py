@@ -29,6 +29,7 @@ MINIMUM_KEY_LENGTH = 16  # what could only be a mistake; the role itself asks fo
 UNAUTHENTICATED = 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
 OK = 0
 PAUSE = 0.1  # seconds between two looks at a server that is not up yet
+ODD_ANSWERS = 10  # of a server that talks, but not as it should: a second, for one that is just starting
 
 
 class Refused(Exception):
@@ -116,14 +117,23 @@ def check(_arguments: argparse.Namespace) -> None:
 
 
 def wait_for_server(target, tls, seconds: float):
-    """The first answer to an anonymous REST request that needs a key, once the server answers at all."""
+    """The first answer to an anonymous REST request that needs a key, once the server answers at all.
+
+    A server that is not up yet refuses connections or is silent, and may take its time. One that talks, but not as it should, is not
+    waited for: it may be open.
+    """
     deadline = time.monotonic() + seconds
+    odd = 0
     while True:
         answer = _wire.rest(target, "/collections", tls=tls)
         if answer.error is None:
             return answer
-        if time.monotonic() > deadline:
-            raise Refused("REST on port %d gave no answer within %d s (%s)" % (target.port, seconds, answer.error))
+        if answer.error not in ("refused", "timeout"):
+            if _wire.plaintext(target) == "answered":
+                raise Refused("REST on port %d answers without TLS" % target.port)
+            odd += 1
+        if odd >= ODD_ANSWERS or time.monotonic() > deadline:
+            raise Refused("REST on port %d did not answer as it should (%s)" % (target.port, answer.error))
         time.sleep(PAUSE)
 
 

@@ -1,0 +1,67 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The unit itself refuses to run open: whoever starts it, and whatever was broken. Nothing is left listening."""
+
+from __future__ import annotations
+
+import pytest
+
+SECRETS = "/etc/qdrant/secrets.yaml"
+DROP_INS = "/run/systemd/system/qdrant.service.d"
+
+
+def drop_in(*lines: str) -> str:
+    """A script that puts lines into a drop-in of the unit's section Service."""
+    return "mkdir -p %s; printf '%%s\\n' '[Service]' %s > %s/test.conf; systemctl daemon-reload" % (
+        DROP_INS,
+        " ".join("'%s'" % line for line in lines),
+        DROP_INS,
+    )
+
+
+# How to break a node, and what its journal must say.
+SABOTAGES = {
+    "no_secrets": ("rm %s" % SECRETS, "credentials"),
+    "empty_secrets": ("> %s" % SECRETS, "gate: the secrets cannot be read"),
+    "empty_key": ('echo \'{"service": {"api_key": ""}}\' > %s' % SECRETS, "gate: api_key is missing or too short"),
+    "no_section": ("echo '{}' > %s" % SECRETS, "gate: the secrets cannot be read"),
+    "garbage": ("head -c 100 /dev/urandom > %s" % SECRETS, "gate: the secrets cannot be read"),
+    "secrets_not_handed_over": (
+        "sed -i 's/--config-path=[^ ]*//' /etc/systemd/system/qdrant.service; systemctl daemon-reload",
+        "gate: REST answered a request without a key",
+    ),
+    "plaintext": (drop_in("Environment=QDRANT__SERVICE__ENABLE_TLS=false"), "gate: REST on port 6333 answers without TLS"),
+    "key_of_another": ("openssl ecparam -name prime256v1 -genkey -noout > /etc/qdrant/tls/current/tls.key", "gate: "),
+    "firewall_broken": ("echo nonsense > /etc/qdrant/firewall.nft; systemctl stop qdrant-firewall", "Dependency failed for qdrant.service"),
+}
+
+
+@pytest.fixture
+def node(deployment):
+    """A node whose files come back, and which runs again, whatever a test does to it."""
+    node = deployment.nodes[len(deployment.nodes) // 2]  # of three, the one with Debian 13
+    node.run("rm -rf /root/saved; cp -a /etc/qdrant /root/saved; cp -a /etc/systemd/system/qdrant.service /root/saved.service")
+    yield node
+    node.run(
+        "rm -rf /etc/qdrant %s; mv /root/saved /etc/qdrant; mv /root/saved.service /etc/systemd/system/qdrant.service; systemctl daemon-reload; "
+        "systemctl stop qdrant; systemctl reset-failed; systemctl start qdrant-firewall qdrant" % DROP_INS
+    )
+    assert node.run("systemctl is-active qdrant").strip() == "active"
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_a_broken_node_does_not_become_active(node, name):
+    action, words = SABOTAGES[name]
+    since = node.run("%s; date +%%s.%%N" % action).split()[-1]
+    node.run("systemctl restart qdrant", check=False)
+    assert node.run("systemctl is-active qdrant", check=False).strip() != "active"
+    node.run("systemctl stop qdrant")
+    assert node.run("ss -Hltn 'sport >= 6333 and sport <= 6335'").strip() == ""
+    journal = node.run("journalctl --no-pager -o cat --since @%s" % since)
+    assert words in journal, journal[-2000:]
+
+
+def test_a_start_by_hand_passes_the_gate_too(node):
+    node.run("systemctl stop qdrant && systemctl start qdrant")
+    assert node.run("systemctl is-active qdrant").strip() == "active"

@@ -1,0 +1,229 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of controls: well formed, and never passing on evidence that lacks what it reads."""
+
+from __future__ import annotations
+
+import copy
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_vantages
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+CATALOGUE = _controls.catalogue()
+IDS = [control.id for control in CATALOGUE]
+# Evidence of a healthy node of a real cluster, taken from the report of a run on test hosts.
+HEALTHY = json.loads((Path(__file__).parent / "evidence.json").read_text(encoding="utf-8"))
+TODAY = date(2026, 6, 1)
+
+
+def by_id(name: str) -> _controls.Control:
+    return next(control for control in CATALOGUE if control.id == name)
+
+
+def test_the_catalogue_is_large_and_its_ids_are_unique():
+    assert len(CATALOGUE) >= 60 and len(set(IDS)) == len(IDS)
+
+
+@pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
+def test_each_control_says_why_what_to_do_and_where_that_is_from(control):
+    assert control.why.endswith(".") and control.remedy.endswith(".") and control.references
+    assert not control.title.endswith(".") and control.id == control.id.lower()
+
+
+@pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
+def test_each_control_holds_on_a_healthy_node(control):
+    finding = _controls.judge(control, HEALTHY)
+    assert finding.state == ("failed" if control.id == "version-without-advisories" else "passed"), finding.text
+
+
+def paths(value, prefix=()):
+    """Every place in a document."""
+    yield prefix
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from paths(inner, (*prefix, key))
+
+
+def without(document, path):
+    """A copy of a document that lacks one place."""
+    changed = copy.deepcopy(document)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    del inner[path[-1]]
+    return changed
+
+
+@pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
+def test_no_control_passes_on_evidence_that_lacks_what_it_reads(control):
+    """Each place of the evidence is taken away in turn. Where that changes what the control reads, it must not pass."""
+    touched = 0
+    for path in paths(HEALTHY):
+        if not path:
+            continue
+        mutant = without(HEALTHY, path)
+        reads = [_controls._compiled(expression).search(mutant) for expression in control.reads]
+        if any(value is None for value in reads):
+            touched += 1
+            assert _controls.judge(control, mutant).state in ("error", "skipped" if control.when else "error"), path
+            # Skipped only where the condition itself says so, on evidence that is there.
+            if _controls.judge(control, mutant).state == "skipped":
+                assert _controls._compiled(control.when).search(mutant) is False
+    assert touched, "the control reads nothing that the evidence has"
+
+
+@pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
+@pytest.mark.parametrize("evidence", [{}, {"unit": {"error": "x"}, "process": {"error": "x"}, "tls": {"rest": {"error": "x"}}}], ids=["empty", "errors"])
+def test_nothing_passes_on_nothing(control, evidence):
+    assert _controls.judge(control, evidence).state == "error"
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from([path for path in paths(HEALTHY) if path]), JSON)
+def test_malformed_evidence_crashes_nothing(path, value):
+    document = copy.deepcopy(HEALTHY)
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    for control in CATALOGUE:
+        assert _controls.judge(control, document).state in ("passed", "failed", "error", "skipped")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("auth-rest-anonymous", ("auth", "rest", "none"), 200),
+        ("auth-grpc-anonymous", ("auth", "grpc", "none"), 0),
+        ("auth-grpc-anonymous", ("auth", "grpc", "none"), "timeout"),
+        ("auth-rest-read-only-cannot-write", ("auth", "rest", "read_only_deletes"), 200),
+        ("tls-p2p-plaintext", ("tls", "p2p", "plaintext"), "answered"),
+        ("tls-grpc-served-is-on-disk", ("tls", "grpc", "sha256"), "other"),
+        ("tls-expiry", ("certificate", "days_left"), 6.9),
+        ("tls-names-address", ("certificate", "sans"), ["DNS:node1"]),
+        ("process-unprivileged", ("process", "uids"), [999, 0, 999, 999]),
+        ("process-capabilities-effective", ("process", "capabilities", "eff"), 1),
+        ("process-root-read-only", ("process", "root_writable"), True),
+        ("process-writable-places", ("process", "writable"), ["/etc"]),
+        ("process-no-shell", ("process", "shells"), ["/bin/sh"]),
+        ("process-up-to-date", ("started", "reasons"), ["x changed"]),
+        ("unit-exposure", ("unit", "exposure"), 1.1),
+        ("unit-no-reload", ("unit", "properties", "ExecReload"), "{ path=/bin/kill }"),
+        ("config-cors-off", ("web", "cors_origin"), "https://attacker.example"),
+        ("firewall-drops", ("firewall", "dropped_ports"), [6333, 6334]),
+        ("firewall-hook", ("firewall", "hooks"), [{"hook": "input", "priority": 0}]),
+        ("reach-p2p-outsider", ("vantages",), [{"role": "outsider", "p2p": {"connect": "open"}}]),
+        ("reach-peers", ("vantages",), [{"role": "peer", "p2p": {"connect": "timeout"}}]),
+        ("cluster-no-strangers", ("cluster", "strangers"), ["https://198.51.100.9:6335/"]),
+        ("cluster-https-peers", ("cluster", "peers"), [{"uri": "http://192.0.2.1:6335/"}]),
+        ("cluster-shards-active", ("cluster", "collections"), {"c": {"shards": [{"state": "Dead"}]}}),
+        ("file-ways-root-only", ("files", "changeable_by_others"), ["/opt"]),
+    ],
+)
+def test_controls_catch_what_they_are_for(name, path, value):
+    document = copy.deepcopy(HEALTHY)
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    finding = _controls.judge(by_id(name), document)
+    assert finding.state == "failed" and finding.text
+    others = [control.id for control in CATALOGUE if control.id != name and _controls.judge(control, document).state != _controls.judge(control, HEALTHY).state]
+    assert len(others) <= 1, others
+
+
+GOOD = {"id": "x", "title": "t", "severity": "low", "why": "w", "remedy": "r", "reads": ["a"], "expect": "a", "message": "{0}"}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"id": None}, "id is missing"),
+        ({"expect": "a ==="}, "expect is no JMESPath expression"),
+        ({"reads": "a"}, "reads is a list"),
+        ({"reads": ["]"]}, "reads is no JMESPath expression"),
+        ({"when": "(("}, "when is no JMESPath expression"),
+        ({"severity": "grave"}, "must be one of low, medium, high, critical"),
+        ({"message": "{3}"}, "message may name"),
+        ({"color": "red"}, "color is no field"),
+    ],
+)
+def test_malformed_controls_are_refused_with_their_place(change, expected):
+    with pytest.raises(_controls.ControlError, match="mine, entry 1, control") as error:
+        _controls.parse_controls([{**GOOD, **change}], "mine")
+    assert expected in str(error.value)
+
+
+def test_an_id_stands_once():
+    with pytest.raises(_controls.ControlError, match="auth-rest-anonymous"):
+        _controls.combine(CATALOGUE, _controls.parse_controls([{**GOOD, "id": "auth-rest-anonymous"}], "mine"))
+
+
+def test_a_control_of_the_users_own_is_judged():
+    control = _controls.parse_controls([{**GOOD, "expect": "a == `1`"}], "mine")[0]
+    assert [_controls.judge(control, {"a": value}).state for value in (1, 2)] == ["passed", "failed"]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, "true", [1], {"a": 1}])
+def test_only_true_is_true(value):
+    control = _controls.parse_controls([GOOD], "mine")[0]
+    assert _controls.judge(control, {"a": value}).state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"control": "none", "reason": "r", "expires": "2026-01-01"}, "no control none"),
+        ({"control": IDS[0], "reason": " ", "expires": "2026-01-01"}, "reason is missing"),
+        ({"control": IDS[0], "reason": "r"}, "must be a day"),
+        ({"control": IDS[0], "reason": "r", "expires": "soon"}, "must be a day"),
+        ({"control": IDS[0], "reason": "r", "expires": "2026-01-01", "host": "a"}, "a waiver is"),
+        ("all", "a waiver is"),
+    ],
+)
+def test_malformed_waivers_are_refused(entry, expected):
+    with pytest.raises(_controls.ControlError, match=expected):
+        _controls.parse_waivers([entry], CATALOGUE)
+
+
+def test_waivers_hold_until_their_day_and_fail_after():
+    control = by_id("unit-exposure")
+    bad = copy.deepcopy(HEALTHY)
+    bad["unit"]["exposure"] = 5.0
+    waivers = _controls.parse_waivers([{"control": control.id, "reason": "later", "expires": TODAY}], CATALOGUE)
+
+    def state(document, day, host="node1", waivers=waivers):
+        return _controls.judge_all([control], document, waivers, host, day)[0].state
+
+    assert state(bad, TODAY) == "waived"
+    assert state(bad, date(2026, 6, 2)) == "failed"
+    assert state(HEALTHY, TODAY) == "passed"
+    assert state(HEALTHY, date(2026, 6, 2)) == "failed", "an expired waiver is to be removed"
+    elsewhere = _controls.parse_waivers([{"control": control.id, "reason": "later", "expires": TODAY, "hosts": ["node2"]}], CATALOGUE)
+    assert state(bad, TODAY, waivers=elsewhere) == "failed"
+    assert state(bad, TODAY, "node2", elsewhere) == "waived"
+
+
+def test_what_others_saw_becomes_evidence_about_a_node():
+    seen = {"b": {"p2p": {"connect": "open", "plaintext": "silent"}}}
+    documents = with_vantages({"a": {"node": True, "role": "peer", "seen": seen}, "b": {"node": True}, "o": {"node": False, "role": "outsider", "seen": {}}})
+    assert sorted(documents) == ["a", "b"]
+    assert documents["b"]["vantages"] == [{"from": "a", "role": "peer", **seen["b"]}]
+    assert documents["a"]["vantages"] == []
+
+
+def test_thresholds():
+    low = [_controls.Finding(by_id("unit-protect-clock"), "failed")]
+    assert _controls.reaches(low, "low") and not _controls.reaches(low, "medium")
+    assert _controls.reaches([_controls.Finding(by_id("unit-protect-clock"), "error")], "low")
+    assert not _controls.reaches([_controls.Finding(by_id("unit-protect-clock"), "waived")], "low")
