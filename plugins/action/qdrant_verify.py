@@ -70,7 +70,8 @@ class ActionModule(ActionBase):
         evidence = arguments.get("evidence")
         if not isinstance(evidence, dict) or not any(isinstance(document, dict) and document.get("node") for document in evidence.values()):
             raise AnsibleActionFail("There is no evidence of any node: give evidence, a mapping of host names to documents of qdrant_evidence.")
-        return evidence
+        # Ansible marks texts that come from hosts by types of its own, which JMESPath does not know as texts.
+        return json.loads(json.dumps(evidence))
 
     def _write(self, report: _report.Report, folder: str) -> list[str]:
         """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -194,6 +196,12 @@ def test_only_true_is_true(value):
 def test_malformed_waivers_are_refused(entry, expected):
     with pytest.raises(_controls.ControlError, match=expected):
         _controls.parse_waivers([entry], CATALOGUE)
+
+
+def test_the_documentation_is_made_from_the_catalogue():
+    project = Path(__file__).parents[4]
+    made = subprocess.run([sys.executable, str(project / "scripts/lib/controls_doc")], check=True, capture_output=True, text=True).stdout
+    assert made == (project / "docs/controls.md").read_text(encoding="utf-8"), "run scripts/lib/controls_doc > docs/controls.md"
 
 
 def test_waivers_hold_until_their_day_and_fail_after():
