@@ -29,6 +29,18 @@ def connect(deployment, node, grpc: bool, key: str = "qdrant_api_key") -> Qdrant
     )
 
 
+def eventually(action, seconds: float = 60.0):
+    """The result of an action that may fail while the cluster elects a leader."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return action()
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
 def vector(number: int) -> list[float]:
     return [float(number % 7), float(number % 11), float(number % 13), 1.0]
 
@@ -36,7 +48,7 @@ def vector(number: int) -> list[float]:
 @pytest.fixture(scope="module")
 def collection(deployment):
     client = connect(deployment, deployment.nodes[0], grpc=False)
-    client.delete_collection(NAME)
+    eventually(lambda: client.delete_collection(NAME))
     client.create_collection(
         NAME,
         vectors_config=models.VectorParams(size=4, distance=models.Distance.DOT),
@@ -47,7 +59,7 @@ def collection(deployment):
     points = [models.PointStruct(id=number, vector=vector(number), payload={"number": number}) for number in range(POINTS)]
     client.upsert(NAME, points, wait=True)
     yield NAME
-    client.delete_collection(NAME)
+    eventually(lambda: client.delete_collection(NAME))
 
 
 def read_back(deployment, node, grpc: bool) -> list[tuple]:
@@ -75,13 +87,5 @@ def test_the_read_only_key_reads_and_does_not_write(deployment, collection):
 def test_data_survives_a_restart_of_each_node_in_turn(deployment, collection):
     for node in deployment.nodes:
         node.run("systemctl restart qdrant.service")
-        deadline = time.monotonic() + 60
         for peer in deployment.nodes:
-            while True:
-                try:
-                    assert read_back(deployment, peer, grpc=False) == EXPECTED
-                    break
-                except Exception:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.5)
+            assert eventually(lambda peer=peer: read_back(deployment, peer, grpc=False)) == EXPECTED, peer.name

@@ -64,7 +64,8 @@ def test_elements_of_sets_in_their_usual_notation():
 
 
 def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
-    (tmp_path / "config.yaml").write_text("# comment\ncluster:\n  enabled: true\n  p2p:\n    port: 6335\nlog_level: INFO\ntls:\n  cert_ttl: null\n  key: '/k'\n")
+    text = "# comment\ncluster:\n  enabled: true\n  p2p:\n    port: 6335\nlog_level: INFO\ntls:\n  cert_ttl: null\n  key: '/k'\n"
+    (tmp_path / "config.yaml").write_text(text)
     place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
     assert _evidence.config(place) == {
         "values": {"cluster.enabled": True, "cluster.p2p.port": 6335, "log_level": "INFO", "tls.cert_ttl": None, "tls.key": "/k"},

@@ -87,7 +87,11 @@ def test_nothing_passes_on_nothing(control, evidence):
     assert _controls.judge(control, evidence).state == "error"
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=8)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -210,7 +214,7 @@ def test_waivers_hold_until_their_day_and_fail_after():
     bad["unit"]["exposure"] = 5.0
     waivers = _controls.parse_waivers([{"control": control.id, "reason": "later", "expires": TODAY}], CATALOGUE)
 
-    def state(document, day, host="node1", waivers=waivers):
+    def state(document, day, host="node1", waivers=tuple(waivers)):
         return _controls.judge_all([control], document, waivers, host, day)[0].state
 
     assert state(bad, TODAY) == "waived"

@@ -20,7 +20,10 @@ def test_random_keys_are_taken():
         assert _preflight.check_key("k", secrets.token_urlsafe(32)) == []
 
 
-@pytest.mark.parametrize("key", ["", None, 17, True, [], "a" * 40, "abc", "abcd" * 10, "0123456789" * 4, GOOD + " ", GOOD + "\n", GOOD + "ä", GOOD + '"', "1" * 40])
+WEAK = ("", "a" * 40, "abc", "abcd" * 10, "0123456789" * 4, "1" * 40)
+
+
+@pytest.mark.parametrize("key", [None, 17, True, [], *WEAK, GOOD + " ", GOOD + "\n", GOOD + "ä", GOOD + '"'])
 def test_weak_keys_are_refused_without_being_shown(key):
     problems = _preflight.check_key("qdrant_api_key", key)
     assert len(problems) == 1
