@@ -9,7 +9,6 @@ judges sees a lack instead of a pass. Secrets are used to ask questions and to s
 
 from __future__ import annotations
 
-import grp
 import ipaddress
 import json
 import os
@@ -212,7 +211,7 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
     return {
         "pid": pid,
         "exe": os.readlink("/proc/%d/exe" % pid),
-        "user": owner_name(pwd.getpwuid, uids[1]),
+        "user": _node.name_of(pwd.getpwuid, uids[1]),
         "uids": uids,
         "gids": gids,
         "groups": groups,
@@ -236,28 +235,12 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
 # --- files -------------------------------------------------------------------------------------------------------------
 
 
-def owner_name(function: t.Callable[[int], t.Any], number: int) -> str:
-    try:
-        return str(function(number)[0])
-    except KeyError:
-        return str(number)
-
-
 def file(path: str) -> Json:
-    """One file or folder: owner, group, mode in octal, kind."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
+    """One file or folder: owner, group, mode in octal, kind. No digest: it would be one of secrets, too."""
+    state = _node.path_state(path)
+    if state is None:
         return {"path": path, "exists": False}
-    kinds = ((stat.S_ISLNK, "link"), (stat.S_ISDIR, "folder"), (stat.S_ISREG, "file"))
-    return {
-        "path": path,
-        "exists": True,
-        "kind": next((name for test, name in kinds if test(status.st_mode)), "other"),
-        "owner": owner_name(pwd.getpwuid, status.st_uid),
-        "group": owner_name(grp.getgrgid, status.st_gid),
-        "mode": "%04o" % stat.S_IMODE(status.st_mode),
-    }
+    return {"path": path, "exists": True, **{name: value for name, value in state.items() if name != "sha256"}}
 
 
 def way(path: str) -> list[str]:
@@ -429,13 +412,10 @@ def certificate_on_disk(place: Place) -> Json:
     }
 
 
-def reach(target: _wire.Target) -> str:
-    return _wire.can_connect(target, REMOTE_TIMEOUT)
-
-
-def anonymous_elsewhere(target: _wire.Target) -> str:
-    """Whether a port of another host answers a stranger who does not even ask for TLS."""
-    return _wire.plaintext(target, REMOTE_TIMEOUT)
+def reach(target: _wire.Target) -> Json:
+    """Whether a port of another host takes connections, and then, whether it answers a stranger who does not even ask for TLS."""
+    connect = _wire.can_connect(target, REMOTE_TIMEOUT)
+    return {"connect": connect, "plaintext": _wire.plaintext(target, REMOTE_TIMEOUT) if connect == "open" else connect}
 
 
 # --- firewall and cluster ----------------------------------------------------------------------------------------------
@@ -535,8 +515,7 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
         for name, port in entry["ports"].items():
             if port:
                 target = _wire.Target(entry["address"], port)
-                questions["seen", entry["name"], name, "connect"] = lambda target=target: reach(target)
-                questions["seen", entry["name"], name, "plaintext"] = lambda target=target: anonymous_elsewhere(target)
+                questions["seen", entry["name"], name] = lambda target=target: reach(target)
     return questions
 
 

@@ -8,10 +8,13 @@ Nothing here changes the host, and nothing that is returned is secret: of secret
 
 from __future__ import annotations
 
+import grp
 import hashlib
 import json
 import os
+import pwd
 import re
+import stat
 import typing as t
 from dataclasses import dataclass, field
 
@@ -76,6 +79,41 @@ def digest(path: str) -> str | None:
     except OSError:
         return None
     return sha256.hexdigest()
+
+
+def name_of(database: t.Callable[[int], t.Any], number: int) -> str:
+    """A user's or group's name (pwd.getpwuid, grp.getgrgid), or the number where it has none."""
+    try:
+        return str(database(number)[0])
+    except KeyError:
+        return str(number)
+
+
+def path_state(path: str) -> dict[str, t.Any] | None:
+    """A path itself, links not followed: kind, owner, group, mode in octal, and a file's digest; None where there is nothing."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    kinds = ((stat.S_ISLNK, "link"), (stat.S_ISDIR, "folder"), (stat.S_ISREG, "file"))
+    state = {
+        "kind": next((name for test, name in kinds if test(status.st_mode)), "other"),
+        "owner": name_of(pwd.getpwuid, status.st_uid),
+        "group": name_of(grp.getgrgid, status.st_gid),
+        "mode": "%04o" % stat.S_IMODE(status.st_mode),
+    }
+    if state["kind"] == "file":
+        state["sha256"] = digest(path)
+    return state
+
+
+def account(user: str) -> dict[str, str] | None:
+    """A user's home and shell, or None where there is no such user."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return None
+    return {"home": entry.pw_dir, "shell": entry.pw_shell}
 
 
 def load_json(path: str) -> dict[str, t.Any]:

@@ -170,17 +170,15 @@ def plaintext(target: Target, timeout: float = TIMEOUT) -> str:
     requests = (b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", _PREFACE + _frame(_SETTINGS, 0, 0, b""))
     for request in requests:
         try:
-            with _connect(target, timeout) as connection:
-                connection.sendall(request)
-                answer = connection.recv(16)
-        except socket.timeout:
-            answer = b""
-        except ConnectionRefusedError:
-            return "refused"
-        except ConnectionError:
-            answer = b""  # closed at once: so does a server that expected TLS
+            connection = _connect(target, timeout)
         except OSError as error:
             return describe(error)
+        try:
+            with connection:
+                connection.sendall(request)
+                answer = connection.recv(16)
+        except OSError:
+            answer = b""  # says nothing, or closes at once: so does a server that expected TLS
         if answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS]):
             return "answered"
     return "silent"

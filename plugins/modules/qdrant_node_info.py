@@ -36,6 +36,24 @@ options:
     description: The folder that holds the node's data.
     type: path
     default: /var/lib/qdrant/storage
+  user:
+    description: The user that the node runs as.
+    type: str
+    default: qdrant
+  releases:
+    description: Whether to look at the releases, which takes a digest of each binary.
+    type: bool
+    default: true
+  paths:
+    description: Files and folders whose owner, mode and digest to report. Name no secret ones.
+    type: list
+    elements: path
+    default: []
+  units:
+    description: Units of systemd whose state to report.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -114,6 +132,24 @@ nft:
   description: Whether the program nft is there.
   returned: always
   type: bool
+files:
+  description:
+    - Of each of O(paths) its C(kind), C(owner), C(group), C(mode) in octal, and, of a file, C(sha256); null where there is nothing.
+    - The filter P(hardened.qdrant.due#filter) compares them with what is wanted, so that later tasks run only where they have work.
+  returned: always
+  type: dict
+units:
+  description: Of each of O(units) whether it is C(active) and C(enabled), and whether systemd must C(reload) its file.
+  returned: always
+  type: dict
+account:
+  description: Home and shell of O(user), or null.
+  returned: always
+  type: dict
+python:
+  description: The Python that this module ran with.
+  returned: always
+  type: str
 time:
   description: The node's clock, in seconds since 1970-01-01 UTC.
   returned: always
@@ -123,6 +159,7 @@ time:
 import importlib.util
 import os
 import platform
+import sys
 import time
 from dataclasses import asdict
 
@@ -130,9 +167,18 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hardened.qdrant.plugins.module_utils import _node
 
 
-def observe(layout: _node.Layout, run: _node.Runner) -> dict:
+def unit_summary(state: dict) -> dict:
+    """What of a unit's properties decides whether there is work to do."""
+    return {
+        "active": state.get("ActiveState") == "active",
+        "enabled": state.get("UnitFileState") == "enabled",
+        "reload": state.get("NeedDaemonReload") == "yes",
+    }
+
+
+def observe(layout: _node.Layout, params: dict, run: _node.Runner) -> dict:
     """Collect the module's result; shapes as in RETURN."""
-    releases = _node.releases(layout, run)
+    releases = _node.releases(layout, run) if params["releases"] else []
     current = os.path.basename(os.path.realpath(layout.current)) if os.path.islink(layout.current) else None
     state = _node.unit_state(layout.unit, run)
     arguments = _node.start_arguments(layout.unit_file)
@@ -151,6 +197,10 @@ def observe(layout: _node.Layout, run: _node.Runner) -> dict:
         "restart_reasons": _node.restart_reasons(layout, state, _node.load_json(_node.RECORD)),
         "cryptography": importlib.util.find_spec("cryptography") is not None,
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),
+        "files": {path: _node.path_state(path) for path in params["paths"]},
+        "units": {unit: unit_summary(_node.unit_state(unit, run)) for unit in params["units"]},
+        "account": _node.account(params["user"]),
+        "python": sys.executable,
         "time": time.time(),
     }
 
@@ -162,6 +212,10 @@ def main() -> None:
             "install_dir": {"type": "path", "default": "/opt/qdrant"},
             "config_dir": {"type": "path", "default": "/etc/qdrant"},
             "data_dir": {"type": "path", "default": "/var/lib/qdrant/storage"},
+            "user": {"type": "str", "default": "qdrant"},
+            "releases": {"type": "bool", "default": True},
+            "paths": {"type": "list", "elements": "path", "default": []},
+            "units": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -171,7 +225,8 @@ def main() -> None:
         return code, output
 
     try:
-        result = observe(_node.Layout(**module.params), run)
+        layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
+        result = observe(layout, module.params, run)
     except OSError as error:
         module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)
