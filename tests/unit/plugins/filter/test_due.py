@@ -23,7 +23,10 @@ def test_what_is_as_wanted_is_not_due(file):
     assert due([file], {file["path"]: _node.path_state(file["path"])}) == []
 
 
-@pytest.mark.parametrize("change", [{"mode": "0600"}, {"owner": "nobody"}, {"group": "nogroup"}, {"kind": "folder"}, {"content": "other"}, {"sha256": "0" * 64}])
+CHANGES = ({"mode": "0600"}, {"owner": "nobody"}, {"group": "nogroup"}, {"kind": "folder"}, {"content": "other"}, {"sha256": "0" * 64})
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_each_difference_makes_it_due(file, change):
     wanted = {**{name: value for name, value in file.items() if name != "content" or "sha256" not in change}, **change}
     assert due([wanted], {file["path"]: _node.path_state(file["path"])}) == [wanted]
