@@ -54,6 +54,12 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
+def _usage(*allowed: str) -> x509.KeyUsage:
+    """A key usage extension (RFC 5280, 4.2.1.3) that allows this and nothing else."""
+    names = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only"
+    return x509.KeyUsage(**{name: name in allowed for name in names.split()})
+
+
 def create(common_name: str, now: datetime) -> tuple[str, str]:
     """A new CA: its certificate and its private key, in PEM form.
 
@@ -61,17 +67,6 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
     """
     _require()
     key = ec.generate_private_key(ec.SECP256R1())
-    usage = x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
-    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(_name(common_name))
@@ -81,7 +76,7 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
         .not_valid_before(now - BACKDATE)
         .not_valid_after(now + CA_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -162,17 +157,7 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
     public_key = request.public_key()
     if _certificate.key_type(public_key) != wanted.key_type:
         raise AuthorityError("the node's key is %s, wanted is %s" % (_certificate.key_type(public_key), wanted.key_type))
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=isinstance(public_key, rsa.RSAPublicKey),
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    purposes_of_key = ("digital_signature", "key_encipherment") if isinstance(public_key, rsa.RSAPublicKey) else ("digital_signature",)
     names = [x509.DNSName(name) for name in wanted.dns_names]
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
     # Both: a node is server to its clients, and client of its peers.
@@ -187,7 +172,7 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
         .not_valid_before(now - BACKDATE)
         .not_valid_after(now + life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(_usage(*purposes_of_key), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(x509.SubjectAlternativeName(names + addresses), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)

@@ -41,10 +41,10 @@ SABOTAGES = {
 def node(deployment):
     """A node whose files come back, and which runs again, whatever a test does to it."""
     node = deployment.nodes[len(deployment.nodes) // 2]  # of three, the one with Debian 13
-    node.run("rm -rf /root/saved; cp -a /etc/qdrant /root/saved; cp -a /etc/systemd/system/qdrant.service /root/saved.service")
+    node.run("rm -rf /run/saved; cp -a /etc/qdrant /run/saved; cp -a /etc/systemd/system/qdrant.service /run/saved.service")
     yield node
     node.run(
-        "rm -rf /etc/qdrant %s; mv /root/saved /etc/qdrant; mv /root/saved.service /etc/systemd/system/qdrant.service; systemctl daemon-reload; "
+        "rm -rf /etc/qdrant %s; mv /run/saved /etc/qdrant; mv /run/saved.service /etc/systemd/system/qdrant.service; systemctl daemon-reload; "
         "systemctl stop qdrant; systemctl reset-failed; systemctl start qdrant-firewall qdrant" % DROP_INS
     )
     assert node.run("systemctl is-active qdrant").strip() == "active"

@@ -34,12 +34,12 @@ _APT_SETTINGS = re.compile(r"^(Acquire::(http|https|Check-|Retries|ForceIPv)|APT
 class Mirrors:
     """Where Debian packages come from."""
 
-    archive: str = "http://deb.debian.org/debian"
-    security: str = "http://deb.debian.org/debian-security"
+    archive: str
+    security: str
 
 
-def mirrors(targets: Iterable[str]) -> Mirrors:
-    """The machine's own Debian mirrors, from the repository addresses that its apt is configured with.
+def mirrors(targets: Iterable[str]) -> Mirrors | None:
+    """The machine's own Debian mirrors, from the repository addresses that its apt is configured with; None if it has none.
 
     What is neither Debian's archive nor its security archive, by the last part of its path, is left out.
     """
@@ -47,8 +47,7 @@ def mirrors(targets: Iterable[str]) -> Mirrors:
     for uri in targets:
         uri = uri.strip().rstrip("/")
         found.setdefault(uri.rpartition("/")[2], uri)
-    default = Mirrors()
-    return Mirrors(found.get("debian", default.archive), found.get("debian-security", default.security))
+    return Mirrors(found["debian"], found["debian-security"]) if {"debian", "debian-security"} <= found.keys() else None
 
 
 def apt_settings(dump: Iterable[str], environment: dict[str, str]) -> str:
@@ -78,7 +77,9 @@ def machine_files(suite: str) -> dict[str, bytes]:
     if shutil.which("apt-get"):
         targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]).splitlines()
         dump = run(["apt-config", "dump"]).splitlines()
-    files = {"etc/apt/sources.list.d/debian.sources": sources(suite, mirrors(targets)).encode()}
+    own = mirrors(targets)
+    # A machine without mirrors of Debian leaves the hosts those that their image came with.
+    files = {"etc/apt/sources.list.d/debian.sources": sources(suite, own).encode()} if own else {}
     settings = apt_settings(dump, dict(os.environ))
     if settings:
         files["etc/apt/apt.conf.d/90machine"] = settings.encode()
@@ -192,7 +193,9 @@ def _debootstrap(image: str, archive: Path) -> None:
     # Below the cache and not in /tmp, which may be mounted without device files.
     folder = archive.with_suffix(".building")
     _remove_tree(folder)
-    run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(folder), mirrors(targets).archive], log=log)
+    own = mirrors(targets)
+    # Without a mirror, debootstrap takes its own default.
+    run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(folder), *([own.archive] if own else [])], log=log)
     for package in Path(folder, "var/cache/apt/archives").glob("*.deb"):
         package.unlink()
     partial = archive.with_suffix(".partial")

@@ -1,0 +1,211 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action plugins qdrant_certificate, qdrant_evidence and qdrant_preflight, without a host: what they read, send and refuse."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+
+NOW = datetime.now(timezone.utc)
+CA, CA_KEY = _authority.create("test", NOW)
+KEY, READ_ONLY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa", "Zk3vQ9rT1xW7yB5nM2cD8fH4jL6pS0aE"
+
+
+class Templar:
+    """Values are what they are."""
+
+    @staticmethod
+    def template(value):
+        return value
+
+
+def action(kind, monkeypatch, answers=(), **arguments):
+    """An action plugin with a task's arguments, whose module calls are recorded and answered in turn."""
+    task = SimpleNamespace(args=arguments, check_mode=False, async_val=0, action="x", delegate_to=None)
+    plugin = kind.__new__(kind)
+    plugin._task, plugin._templar, plugin.calls = task, Templar(), []
+    replies = iter(answers)
+
+    def execute(**call):
+        plugin.calls.append(call)
+        reply = next(replies)
+        return reply(call) if callable(reply) else reply
+
+    plugin._execute_module = execute
+    monkeypatch.setattr(kind.__mro__[1], "run", lambda *_arguments, **_named: {})
+    return plugin
+
+
+def node(**changes) -> dict:
+    """Variables of node1 of a group of three."""
+    names = ["node1", "node2", "node3"]
+    variables = {
+        "inventory_hostname": "node1",
+        "groups": {"qdrant": names},
+        "hostvars": {name: {"qdrant_address": "192.0.2.%d" % number} for number, name in enumerate(names, 1)},
+        "ansible_play_hosts_all": names,
+        "ansible_play_hosts": names,
+        "qdrant_nodes_group": "qdrant",
+        "qdrant_address": "192.0.2.1",
+        "qdrant_version": "1.19.0",
+        "qdrant_binary_file": "",
+        "qdrant_checksum": "",
+        "qdrant_download_url": "https://example.com/{version}",
+        "__qdrant_checksums": {"1.19.0": {"x86_64": "0" * 64}},
+        "qdrant_deployment": "systemd",
+        "qdrant_install_dir": "/opt/qdrant",
+        "qdrant_config_dir": "/etc/qdrant",
+        "qdrant_data_dir": "/var/lib/qdrant/storage",
+        "qdrant_snapshots_dir": "/var/lib/qdrant/snapshots",
+        "qdrant_http_port": 6333,
+        "qdrant_grpc_port": 6334,
+        "qdrant_p2p_port": 6335,
+        "qdrant_cluster_enabled": True,
+        "qdrant_jwt_rbac": False,
+        "qdrant_dashboard": False,
+        "qdrant_config": {},
+        "qdrant_accepted_risks": [],
+        "qdrant_firewall_clients": ["192.0.2.99"],
+        "qdrant_api_key": KEY,
+        "qdrant_read_only_api_key": READ_ONLY,
+        "qdrant_tls_ca_certificate": CA,
+        "qdrant_tls_ca_private_key": CA_KEY,
+    }
+    state = {"architecture": "x86_64", "time": time.time(), "initialised": False}
+    variables["hostvars"]["node1"]["__qdrant_node"] = state
+    return {**variables, **changes}
+
+
+# --- preflight ---------------------------------------------------------------------------------------------------------
+
+
+def preflight(monkeypatch, **changes):
+    return action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=node(**changes))
+
+
+def test_good_input_yields_what_the_run_needs(monkeypatch):
+    result = preflight(monkeypatch)
+    assert [peer["address"] for peer in result["peers"]] == ["192.0.2.2", "192.0.2.3"]
+    assert (result["uri"], result["bootstrap"]) == ("https://192.0.2.1:6335", "")
+    assert result["settings"]["service"]["enable_tls"] is True and result["changed"] is False
+    for secret in (KEY, READ_ONLY, CA_KEY):
+        assert secret not in str(result)
+
+
+def test_all_problems_come_in_one_message(monkeypatch):
+    with pytest.raises(AnsibleActionFail) as error:
+        preflight(monkeypatch, qdrant_api_key="", qdrant_http_port=6334, qdrant_version="latest", qdrant_config={"service": {"enable_cors": True}})
+    text = str(error.value)
+    assert all(part in text for part in ("qdrant_api_key", "qdrant_http_port", "'latest' is no version", "risk: cors"))
+    assert "nothing was changed" in text
+
+
+def test_an_ipv6_address_is_bracketed_in_the_uri(monkeypatch):
+    hostvars = {name: {"qdrant_address": "2001:db8::%d" % number} for number, name in enumerate(("node1", "node2", "node3"), 1)}
+    assert preflight(monkeypatch, qdrant_address="2001:db8::1", hostvars=hostvars, qdrant_checksum="0" * 64)["uri"] == "https://[2001:db8::1]:6335"
+
+
+def test_a_lost_node_is_noticed(monkeypatch):
+    with pytest.raises(AnsibleActionFail, match="host node2: it cannot be reached"):
+        preflight(monkeypatch, ansible_play_hosts=["node1", "node3"])
+
+
+# --- evidence ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_node_observes_itself_and_its_peers(monkeypatch):
+    plugin = action(qdrant_evidence.ActionModule, monkeypatch, [{"evidence": {}}])
+    plugin.run(task_vars=node())
+    sent = plugin.calls[0]["module_args"]
+    assert (sent["node"], sent["role"], sent["address"], sent["p2p_port"]) == (True, "peer", "192.0.2.1", 6335)
+    assert [target["name"] for target in sent["targets"]] == ["node2", "node3"]
+    assert not any(secret in str(sent) for secret in (KEY, READ_ONLY, CA_KEY))
+
+
+def test_another_host_only_tries_to_reach_the_nodes(monkeypatch):
+    plugin = action(qdrant_evidence.ActionModule, monkeypatch, [{"evidence": {}}])
+    plugin.run(task_vars=node(inventory_hostname="stranger"))
+    sent = plugin.calls[0]["module_args"]
+    assert (sent["node"], sent["role"], len(sent["targets"])) == (False, "outsider", 3)
+
+
+def test_a_peer_without_address_is_an_error(monkeypatch):
+    variables = node()
+    del variables["hostvars"]["node3"]["qdrant_address"]
+    with pytest.raises(AnsibleActionFail, match="The address of node3 is not known"):
+        action(qdrant_evidence.ActionModule, monkeypatch).run(task_vars=variables)
+
+
+# --- certificate -------------------------------------------------------------------------------------------------------
+
+NAMES = {"common_name": "node1", "dns_names": ["node1"], "ip_addresses": ["192.0.2.1"]}
+
+
+def certificate(monkeypatch, answers, variables=None, **arguments):
+    plugin = action(qdrant_certificate.ActionModule, monkeypatch, answers, **NAMES, **arguments)
+    return plugin, lambda: plugin.run(task_vars=variables or node())
+
+
+def test_where_nothing_is_due_one_call_is_all(monkeypatch):
+    plugin, run = certificate(monkeypatch, [{"changed": False, "reasons": []}])
+    assert run()["changed"] is False and len(plugin.calls) == 1
+
+
+def test_a_request_is_signed_and_sent_back_without_the_key(monkeypatch, tmp_path):
+    store = _certificate.Store(str(tmp_path))
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", CA, CA)
+    pending, request = store.make_request(wanted)
+
+    def install(call):
+        sent = call["module_args"]
+        store.install(sent["pending"], sent["certificate"], sent["issuer"], wanted, datetime.now(timezone.utc))
+        return {"changed": True, "reasons": ["installed"], "diff": {"before": "", "after": "new"}}
+
+    first = {"changed": True, "reasons": ["why"], "diff": {"before": "old", "after": ""}, "pending": pending, "request": request, "time": time.time()}
+    plugin, run = certificate(monkeypatch, [first, install])
+    result = run()
+    assert result["reasons"] == ["why"] and result["diff"] == {"before": "old", "after": "new"}
+    assert store.report(wanted, datetime.now(timezone.utc)).reasons() == []
+    assert not any(CA_KEY.splitlines()[1] in str(call["module_args"]) for call in plugin.calls)
+
+
+def test_clocks_that_are_apart_are_refused_before_anything_is_signed(monkeypatch):
+    first = {"changed": True, "reasons": [], "pending": "p", "request": "r", "time": time.time() - 3600}
+    plugin, run = certificate(monkeypatch, [first])
+    with pytest.raises(AnsibleActionFail, match="clocks of node and controller are 3600 s apart"):
+        run()
+    assert len(plugin.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({"qdrant_tls_ca_private_key": ""}, "qdrant_tls_ca_private_key"), ({"qdrant_tls_ca_certificate": "x"}, "qdrant_tls_ca_certificate")],
+)
+def test_a_ca_that_cannot_sign_is_refused_before_the_node_is_asked(monkeypatch, changes, expected):
+    plugin, run = certificate(monkeypatch, [], node(**changes))
+    with pytest.raises(AnsibleActionFail, match=expected):
+        run()
+    assert plugin.calls == []
+
+
+@pytest.mark.parametrize("name", qdrant_certificate.SET_HERE)
+def test_what_the_action_sets_cannot_be_given(monkeypatch, name):
+    _plugin, run = certificate(monkeypatch, [], **{name: "x"})
+    with pytest.raises(AnsibleActionFail, match=name):
+        run()
+
+
+def test_a_certificate_does_not_outlive_its_ca(monkeypatch):
+    life = timedelta(days=4000)
+    _plugin, run = certificate(monkeypatch, [], validity_days=life.days)
+    with pytest.raises(AnsibleActionFail, match="before a certificate of 4000 days would"):
+        run()

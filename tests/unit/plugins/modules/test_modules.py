@@ -1,0 +1,105 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_node_info and qdrant_secrets, called as
+Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.modules import (
+    qdrant_certificate,
+    qdrant_cluster_info,
+    qdrant_evidence,
+    qdrant_firewall,
+    qdrant_node_info,
+    qdrant_secrets,
+)
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+
+KEY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa"
+
+
+@pytest.fixture
+def call(capsys):
+    """Call a module; return its result."""
+
+    def run(module, check=False, **arguments):
+        with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    return run
+
+
+def test_secrets(call, tmp_path):
+    path = tmp_path / "secrets.yaml"
+    assert call(qdrant_secrets, check=True, path=str(path), api_key=KEY)["changed"] and not path.exists()
+    result = call(qdrant_secrets, path=str(path), api_key=KEY)
+    assert result["changed"] and result["differed"] == ["missing"] and KEY not in str(result["diff"])
+    assert json.loads(path.read_text()) == {"service": {"api_key": KEY}}
+    assert not call(qdrant_secrets, path=str(path), api_key=KEY)["changed"]
+    path.chmod(0o644)
+    assert call(qdrant_secrets, path=str(path), api_key=KEY)["differed"] == ["mode"]
+    assert "Qdrant would run open" in call(qdrant_secrets, path=str(path), api_key="")["msg"]
+
+
+def test_node_info_of_a_clean_host(call, tmp_path):
+    folders = {name: str(tmp_path / name) for name in ("install_dir", "config_dir", "data_dir")}
+    result = call(qdrant_node_info, unit="hardened-qdrant-none.service", paths=[str(tmp_path), "/nonexistent"], user="nobody-here", **folders)
+    assert (result["installed"], result["active"], result["initialised"], result["release"], result["releases"]) == (False, False, False, None, [])
+    assert result["bootstrap"] is None and result["restart_reasons"] == [] and result["account"] is None
+    assert result["files"][str(tmp_path)]["kind"] == "folder" and result["files"]["/nonexistent"] is None
+
+
+def test_certificate_in_two_stages(call, tmp_path):
+    now = datetime.now(timezone.utc)
+    authority = _authority.load(*_authority.create("test", now), now, timedelta(days=90))
+    arguments = {"dir": str(tmp_path / "tls"), "common_name": "node1", "dns_names": ["node1"], "ip_addresses": ["192.0.2.1"], "issuer": authority.pem()}
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", authority.pem(), authority.pem())
+
+    predicted = call(qdrant_certificate, check=True, **arguments)
+    assert predicted["reasons"] == ["there is no certificate"] and not (tmp_path / "tls").exists()
+    asked = call(qdrant_certificate, **arguments)
+    signed = _authority.sign(authority, asked["request"], wanted, now, timedelta(days=90))
+    installed = call(qdrant_certificate, pending=asked["pending"], certificate=signed, **arguments)
+    assert installed["changed"] and installed["certificate"]["sans"] == ["DNS:node1", "IP:192.0.2.1"]
+    again = call(qdrant_certificate, **arguments)
+    assert not again["changed"] and again["generation"] == installed["generation"] and "request" not in again
+    other = call(qdrant_certificate, check=True, **{**arguments, "dns_names": ["other"]})
+    assert other["changed"] and "names are" in other["reasons"][0]
+    gone = call(qdrant_certificate, pending=".pending-gone", certificate=signed, **arguments)
+    assert gone["failed"] and "run again" in gone["msg"]
+    assert "action plugin" in call(qdrant_certificate, **{**arguments, "issuer": ""})["msg"]
+
+
+def test_cluster_info_without_a_node(call, tmp_path):
+    path = tmp_path / "secrets.yaml"
+    assert "Is the node deployed?" in call(qdrant_cluster_info, address="192.0.2.1", secrets_file=str(path))["msg"]
+    path.write_text(json.dumps({"service": {"api_key": KEY}}))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(timezone.utc))[0])
+    result = call(qdrant_cluster_info, address="127.0.0.1", http_port=port, ca_path=str(tmp_path / "ca.crt"), secrets_file=str(path))
+    assert result["failed"] and "refused" in result["msg"] and "qdrant_restart_strategy=parallel" in result["msg"] and KEY not in str(result)
+
+
+def test_evidence_of_a_vantage(call):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        targets = [{"name": "n", "address": "127.0.0.1", "ports": {"rest": port, "p2p": 0}}]
+        document = call(qdrant_evidence, node=False, role="outsider", targets=targets)["evidence"]
+    assert document["seen"] == {"n": {"rest": {"connect": "open", "plaintext": "silent"}}}
+    assert (document["schema"], document["node"], document["role"]) == (1, False, "outsider")
+
+
+def test_firewall_on_a_clean_host_in_check_mode(call, tmp_path):
+    result = call(qdrant_firewall, check=True, path=str(tmp_path / "none/firewall.nft"), rules="table inet x {}")
+    assert result["changed"] and result["differed"] == ["file", "kernel"] and result["diff"]["after"] == "table inet x {}"
+    assert call(qdrant_firewall, path=str(tmp_path / "x"))["failed"], "rules are required"
