@@ -78,12 +78,12 @@ class ActionModule(ActionBase):
         path = Path(os.path.abspath(os.path.expanduser(folder)))
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            target = path / "report.json"
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(_report.as_json(report))
+            for name, render in _report.FORMATS.items():
+                with open(os.open(path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                    file.write(render(report))
         except OSError as error:
             raise AnsibleActionFail("Cannot write the report to %s: %s. Set qdrant_verify_report_dir." % (path, error.strerror)) from None
-        return [str(target)]
+        return [str(path / name) for name in _report.FORMATS]
 
 
 def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:

@@ -46,7 +46,9 @@ options:
     choices: [low, medium, high, critical, never]
     default: low
   report_dir:
-    description: The folder on the controller for the report. Empty for none.
+    description:
+      - The folder on the controller for the report, C(report.html), C(report.json), C(report.md), C(report.sarif) and C(junit.xml).
+      - Empty for none.
     type: str
     default: ""
 """
@@ -70,7 +72,7 @@ failed_controls:
   returned: always
   type: dict
 reports:
-  description: The files that were written.
+  description: The files that were written, the one to open first.
   returned: always
   type: list
   elements: str

@@ -1,18 +1,26 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings as reports: for a terminal, and as JSON."""
+"""Findings as reports: for a terminal, for people, and for pipelines. Functions from a report to text."""
 
 from __future__ import annotations
 
 import json
 import typing as t
+import xml.etree.ElementTree as xml
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+
+import jinja2
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
 
 SCHEMA = 1
+STATES = (_controls.PASSED, _controls.FAILED, _controls.ERROR, _controls.WAIVED, _controls.SKIPPED)
+BAD = (_controls.FAILED, _controls.ERROR)
+# SARIF has three levels and, for security, a number from 0 to 10 (GitHub: security-severity).
+LEVELS = {"critical": ("error", "9.5"), "high": ("error", "8.0"), "medium": ("warning", "5.5"), "low": ("note", "2.5")}
 LINES = 16  # of findings in the terminal's summary, so that it fits one screen
 
 
@@ -27,9 +35,17 @@ class Report:
     def bad(self) -> list[tuple[str, _controls.Finding]]:
         """What failed or could not be judged, the most severe first."""
         found = [
-            (host, finding) for host, findings in self.findings.items() for finding in findings if finding.state in (_controls.FAILED, _controls.ERROR)
+            (host, finding) for host, findings in self.findings.items() for finding in findings if finding.state in BAD
         ]
         return sorted(found, key=lambda entry: (-_controls.SEVERITIES.index(entry[1].control.severity), entry[1].control.id, entry[0]))
+
+    def verified(self) -> bool:
+        """Whether every control holds or is waived, and at least one was judged."""
+        counted = self.counts()
+        return not any(counted[state] for state in BAD) and counted[_controls.PASSED] > 0
+
+    def verdict(self) -> str:
+        return "VERIFIED" if self.verified() else "NOT VERIFIED"
 
     def counts(self) -> dict[str, int]:
         return _controls.counts(finding for findings in self.findings.values() for finding in findings)
@@ -67,7 +83,165 @@ def summary(report: Report) -> str:
         lines.append("%s %s on %s: %s. %s" % (control.severity.upper(), name, ", ".join(hosts), control.title, text))
         lines.append("    %s" % control.remedy)
     counted = report.counts()
-    bad = counted[_controls.FAILED] + counted[_controls.ERROR]
-    verdict = "VERIFIED" if not bad else "NOT VERIFIED"
-    lines.append("%s: %d of %d controls hold on %d hosts" % (verdict, counted[_controls.PASSED], counted[_controls.PASSED] + bad, len(report.findings)))
+    judged = counted[_controls.PASSED] + counted[_controls.FAILED] + counted[_controls.ERROR]
+    lines.append("%s: %d of %d controls hold on %d hosts" % (report.verdict(), counted[_controls.PASSED], judged, len(report.findings)))
     return "\n".join(lines)
+
+
+def as_markdown(report: Report) -> str:
+    """A page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
+    counted = report.counts()
+    lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]
+    lines += ["| node | %s |" % " | ".join(STATES), "|---|%s" % ("---|" * len(STATES))]
+    for host, findings in sorted(report.findings.items()):
+        lines.append("| %s | %s |" % (_cell(host), " | ".join(str(_controls.counts(findings)[state]) for state in STATES)))
+    lines.append("| **all** | %s |" % " | ".join(str(counted[state]) for state in STATES))
+    for title, wanted in (("What is wrong", BAD), ("What is waived", (_controls.WAIVED,))):
+        found = [(host, finding) for host, findings in sorted(report.findings.items()) for finding in findings if finding.state in wanted]
+        if found:
+            lines += ["", "## %s" % title, "", "| node | control | severity | what | remedy |", "|---|---|---|---|---|"]
+        for host, finding in found:
+            cells = (host, "`%s`" % finding.control.id, finding.control.severity, "%s. %s" % (finding.control.title, finding.text), finding.control.remedy)
+            lines.append("| %s |" % " | ".join(map(_cell, cells)))
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A text within a table's cell."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def as_junit(report: Report) -> str:
+    """JUnit XML, as CI servers read it: a suite a node, a case a control."""
+    root = xml.Element("testsuites", name="hardened.qdrant")
+    for host, findings in sorted(report.findings.items()):
+        counted = _controls.counts(findings)
+        skipped = counted[_controls.WAIVED] + counted[_controls.SKIPPED]
+        suite = xml.SubElement(
+            root,
+            "testsuite",
+            name=host,
+            timestamp=report.time.replace(tzinfo=None).isoformat(timespec="seconds"),
+            tests=str(len(findings)),
+            failures=str(counted[_controls.FAILED]),
+            errors=str(counted[_controls.ERROR]),
+            skipped=str(skipped),
+        )
+        for finding in findings:
+            case = xml.SubElement(suite, "testcase", classname=host, name="%s: %s" % (finding.control.id, finding.control.title))
+            kind = {_controls.FAILED: "failure", _controls.ERROR: "error", _controls.WAIVED: "skipped", _controls.SKIPPED: "skipped"}.get(finding.state)
+            if kind:
+                outcome = xml.SubElement(case, kind, message=_printable(finding.text or "does not apply"))
+                if kind != "skipped":
+                    outcome.text = _printable("%s\nRemedy: %s" % (finding.control.why, finding.control.remedy))
+    xml.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
+
+
+def _printable(text: str) -> str:
+    """A text without the control characters that XML 1.0 cannot hold."""
+    return "".join(character for character in text if character.isprintable() or character in "\n\t")
+
+
+def as_sarif(report: Report) -> str:
+    """SARIF 2.1.0 (OASIS), as code hosts read it: a rule a control, a result for each that does not hold. The place is the node."""
+    controls = list({finding.control.id: finding.control for findings in report.findings.values() for finding in findings}.values())
+    positions = {control.id: number for number, control in enumerate(controls)}
+    rules = [
+        {
+            "id": control.id,
+            "shortDescription": {"text": control.title},
+            "fullDescription": {"text": control.why},
+            "help": {"text": control.remedy},
+            "defaultConfiguration": {"level": LEVELS[control.severity][0]},
+            "properties": {"security-severity": LEVELS[control.severity][1], "tags": ["security"]},
+        }
+        for control in controls
+    ]
+    results: list[dict[str, t.Any]] = []
+    for host, findings in sorted(report.findings.items()):
+        for finding in findings:
+            if finding.state in (*BAD, _controls.WAIVED):
+                result: dict[str, t.Any] = {
+                    "ruleId": finding.control.id,
+                    "ruleIndex": positions[finding.control.id],
+                    "level": LEVELS[finding.control.severity][0],
+                    "message": {"text": "%s: %s. %s" % (host, finding.control.title, finding.text)},
+                    "locations": [{"logicalLocations": [{"name": host, "kind": "resource"}]}],
+                    "partialFingerprints": {"control/host": "%s/%s" % (finding.control.id, host)},
+                }
+                if finding.state == _controls.WAIVED:
+                    result["suppressions"] = [{"kind": "external", "justification": finding.text}]
+                results.append(result)
+    driver = {"name": "hardened.qdrant", "rules": rules}
+    content = {
+        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": driver}, "results": results, "invocations": [{"executionSuccessful": True}]}],
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def as_html(report: Report) -> str:
+    """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
+    order = {state: number for number, state in enumerate((*BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
+    findings = [
+        {**finding.as_dict(), "host": host, "evidence": json.dumps(finding.evidence, indent=1, sort_keys=True) if finding.evidence else ""}
+        for host, entries in sorted(report.findings.items())
+        for finding in entries
+    ]
+    findings.sort(key=lambda entry: (order[entry["state"]], -_controls.SEVERITIES.index(entry["severity"]), entry["id"], entry["host"]))
+    template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    return environment.from_string(template).render(
+        verdict=report.verdict(),
+        verified=report.verified(),
+        time=report.time.isoformat(timespec="seconds"),
+        counts=report.counts(),
+        states=STATES,
+        severities=_controls.SEVERITIES[::-1],
+        hosts=[_host(host, report) for host in sorted(report.findings)],
+        reach=list(_reach(report)),
+        findings=findings,
+    )
+
+
+def _section(evidence: dict[str, t.Any], name: str) -> dict[str, t.Any]:
+    """A section of the evidence; empty where it could not be observed."""
+    section = evidence.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _host(host: str, report: Report) -> dict[str, t.Any]:
+    """A node's line in the table of nodes."""
+    evidence = report.evidence[host]
+    certificate = _section(evidence, "certificate")
+    left, life = certificate.get("days_left"), certificate.get("life_days")
+    known = isinstance(left, (int, float)) and isinstance(life, (int, float)) and life > 0
+    return {
+        "name": host,
+        "address": evidence.get("address", "unknown"),
+        "version": _section(evidence, "web").get("version", "unknown"),
+        "exposure": _section(evidence, "unit").get("exposure", "unknown"),
+        "days_left": left if known else None,
+        "life": max(0, min(100, round(100 * left / life))) if known else 0,
+        "counts": _controls.counts(report.findings[host]),
+    }
+
+
+def _reach(report: Report) -> t.Iterator[dict[str, t.Any]]:
+    """Who reached which port of which node."""
+    for target in sorted(report.findings):
+        for view in report.evidence[target].get("vantages", []):
+            outcomes = [_section(view, port).get("connect", "unknown") for port in ("rest", "grpc", "p2p")]
+            yield {"source": view["from"], "role": view["role"], "target": target, "outcomes": outcomes}
+
+
+# The files of a report, by name. The first one is the one to open.
+FORMATS: dict[str, t.Callable[[Report], str]] = {
+    "report.html": as_html,
+    "report.json": as_json,
+    "report.md": as_markdown,
+    "report.sarif": as_sarif,
+    "junit.xml": as_junit,
+}

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import json
+import re
+import xml.etree.ElementTree as xml
 from datetime import datetime, timezone
 
+import pytest
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _report
 
 CATALOGUE = _controls.catalogue()
@@ -37,3 +40,52 @@ def test_json_is_stable_and_complete():
     assert content["schema"] == 1 and content["counts"]["failed"] == len(CATALOGUE)
     assert content["hosts"]["node1"][0].keys() >= {"id", "state", "severity", "text", "why", "remedy", "references", "evidence"}
     assert _report.as_json(report(node1="failed")) == _report.as_json(report(node1="failed"))
+
+
+def test_junit_counts_as_a_ci_server_does():
+    root = xml.fromstring(_report.as_junit(report(node1="failed", node2="error", node3="waived", node4="passed")))
+    suites = {suite.get("name"): suite for suite in root}
+    assert suites["node1"].get("failures") == suites["node2"].get("errors") == suites["node3"].get("skipped") == str(len(CATALOGUE))
+    assert len(suites["node1"].findall("testcase/failure")) == len(CATALOGUE)
+    assert suites["node4"].get("failures") == "0" and not suites["node4"].findall("testcase/*")
+
+
+def test_sarif_names_rules_and_results():
+    run = json.loads(_report.as_sarif(report(node1="failed", node2="waived", node3="passed")))["runs"][0]
+    rules = run["tool"]["driver"]["rules"]
+    assert len(rules) == len(CATALOGUE) and len(run["results"]) == 2 * len(CATALOGUE)
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert ("suppressions" in result) == result["message"]["text"].startswith("node2")
+
+
+NASTY = "<script>alert(1)</script> | `x` \u0007 ]]> &"
+
+
+def nasty() -> _report.Report:
+    findings = {"<b>node": [_controls.Finding(CATALOGUE[0], "failed", NASTY, {"x": NASTY})]}
+    return _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"<b>node": {"node": True, "address": NASTY}})
+
+
+def test_what_hosts_say_is_text_in_every_format():
+    page = _report.as_html(nasty())
+    assert page.count("<script>") == 1 and "<b>node" not in page
+    assert xml.fromstring(_report.as_junit(nasty())) is not None
+    assert json.loads(_report.as_sarif(nasty())) and json.loads(_report.as_json(nasty()))
+    table = [line for line in _report.as_markdown(nasty()).splitlines() if "alert" in line]
+    assert len(table) == 1 and "<script>" not in table[0] and table[0].replace("\\|", "").count("|") == 6
+
+
+def test_the_page_asks_nobody_for_anything():
+    page = _report.as_html(report(node1="failed"))
+    assert not re.search(r"(src|href|action)\s*=|@import|url\(|https?://", page)
+
+
+@pytest.mark.parametrize("evidence", [{}, {"unit": {"error": "x"}, "certificate": {"error": "x"}, "web": {"error": "x"}}])
+def test_a_node_of_which_little_is_known_is_shown(evidence):
+    findings = {"node1": [_controls.Finding(CATALOGUE[0], "error", "text")]}
+    assert "unknown" in _report.as_html(_report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
+
+
+def test_nothing_judged_is_not_verified():
+    assert _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}).verdict() == "NOT VERIFIED"
