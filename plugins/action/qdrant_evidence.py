@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
             if read("qdrant_cluster_enabled", len(nodes) > 1):
                 arguments.setdefault("p2p_port", read("qdrant_p2p_port", 6335))
         ports = {"rest": read("qdrant_http_port", 6333), "grpc": read("qdrant_grpc_port", 6334), "p2p": read("qdrant_p2p_port", 6335)}
-        unknown = [node for node, address in addresses.items() if not address and node != name]
+        unknown = [node for node, address in addresses.items() if not address and (node != name or not arguments["node"])]
         if unknown:
             raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory, or gather facts first." % ", ".join(unknown))
-        arguments.setdefault("targets", [{"name": node, "address": addresses[node], "ports": ports} for node in nodes if node != name])
+        arguments.setdefault("targets", [{"name": node, "address": addresses[node], "ports": ports} for node in nodes if node != name or not arguments["node"]])

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _drift, _preflight, _report, _settings, _variables
 
 display = Display()
 
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset(("evidence", "evidence_file", "controls", "waivers", "fail_on", "report_dir"))
+    _VALID_ARGS = frozenset(("evidence", "evidence_file", "compare_with", "controls", "waivers", "fail_on", "report_dir"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
@@ -33,14 +33,16 @@ class ActionModule(ActionBase):
         if arguments["fail_on"] not in (*_controls.SEVERITIES, "never"):
             raise AnsibleActionFail("fail_on is %r and must be never or one of %s." % (arguments["fail_on"], ", ".join(_controls.SEVERITIES)))
         try:
-            controls = _controls.combine(_controls.catalogue(), _controls.parse_controls(arguments["controls"], "qdrant_verify_controls"))
-            waivers = _controls.parse_waivers(arguments["waivers"], controls)
+            controls = _controls.combine(_controls.catalogue(), _controls.parse_controls(arguments["controls"], "qdrant_verify_controls", _variables.origin))
+            waivers = _controls.parse_waivers(arguments["waivers"], controls, _variables.origin)
         except _controls.ControlError as error:
             raise AnsibleActionFail(str(error)) from None
-        documents = with_vantages(self._documents(arguments))
+        documents = {host: with_knowledge(document) for host, document in self._documents(arguments).items()}
+        earlier = self._saved(arguments["compare_with"]) if arguments.get("compare_with") else None
+        drift = _drift.between(earlier["evidence"], documents) if earlier else []
         now = datetime.now(timezone.utc)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
-        report = _report.Report(now, findings, documents)
+        report = _report.Report(now, findings, documents, drift, str(earlier["time"]) if earlier else "")
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
         display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))
         result.update(
@@ -49,6 +51,7 @@ class ActionModule(ActionBase):
             # Names alone: a failed task prints its result, and the report has the rest.
             failed_controls={host: [finding.control.id for where, finding in report.bad() if where == host] for host in findings},
             reports=paths,
+            drift=drift,
         )
         everything = [finding for entries in findings.values() for finding in entries]
         if arguments["fail_on"] != "never" and _controls.reaches(everything, arguments["fail_on"]):
@@ -61,17 +64,26 @@ class ActionModule(ActionBase):
         return result
 
     def _documents(self, arguments: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-        """Evidence by host: given, or from a report that was saved."""
+        """The nodes' documents, with what others saw of them: given, or from a report that was saved."""
         if arguments.get("evidence_file"):
-            try:
-                return json.loads(Path(arguments["evidence_file"]).read_text(encoding="utf-8"))["evidence"]
-            except (OSError, ValueError, KeyError) as error:
-                raise AnsibleActionFail("%s holds no evidence: %s" % (arguments["evidence_file"], error)) from None
+            return self._saved(arguments["evidence_file"])["evidence"]
         evidence = arguments.get("evidence")
         if not isinstance(evidence, dict) or not any(isinstance(document, dict) and document.get("node") for document in evidence.values()):
             raise AnsibleActionFail("There is no evidence of any node: give evidence, a mapping of host names to documents of qdrant_evidence.")
         # Ansible marks texts that come from hosts by types of its own, which JMESPath does not know as texts.
-        return json.loads(json.dumps(evidence))
+        return with_vantages(json.loads(json.dumps(evidence)))
+
+    def _saved(self, path: str) -> dict[str, t.Any]:
+        """A report that was saved, with its evidence."""
+        try:
+            saved = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+            if not all(isinstance(document, dict) for document in saved["evidence"].values()) or not saved["evidence"]:
+                raise ValueError("its evidence is not of hosts")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, error)) from None
+        if saved.get("schema") != _report.SCHEMA:
+            raise AnsibleActionFail("%s has schema %s, and this version reads %d. Observe again." % (path, saved.get("schema"), _report.SCHEMA))
+        return saved
 
     def _write(self, report: _report.Report, folder: str) -> list[str]:
         """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
@@ -98,3 +110,15 @@ def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str,
             ]
             nodes[name] = {**document, "vantages": views}
     return nodes
+
+
+def with_knowledge(document: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A document with what is known of the version that it names: ``advisories``, and which settings it ``supports``.
+
+    Without a version both are missing, so what depends on them fails.
+    """
+    web = document.get("web")
+    version = _preflight.parse_version(web.get("version")) if isinstance(web, dict) else None
+    if version is None:
+        return document
+    return {**document, "advisories": _settings.advisories(version), "supports": _settings.supports(version)}

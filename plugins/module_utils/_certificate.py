@@ -178,6 +178,29 @@ def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
     }
 
 
+def self_signed(common_name: str) -> bytes:
+    """A key and a certificate for a client, valid for an hour and signed by nobody but itself, as one PEM text.
+
+    For asking a server what it makes of a stranger's certificate.
+    """
+    key = KEY_TYPES["ecdsa-p256"]()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private + certificate.public_bytes(serialization.Encoding.PEM)
+
+
 # --- what is due -------------------------------------------------------------------------------------------------------
 
 

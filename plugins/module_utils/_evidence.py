@@ -9,6 +9,10 @@ judges sees a lack instead of a pass. Secrets are used to ask questions and to s
 
 from __future__ import annotations
 
+import base64
+import email.utils
+import hashlib
+import hmac
 import ipaddress
 import json
 import os
@@ -16,6 +20,8 @@ import pwd
 import re
 import secrets as random
 import stat
+import tempfile
+import time
 import typing as t
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +33,13 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 SCHEMA = 1
 # Seconds: within a host and among peers an answer takes milliseconds; a packet that is dropped costs this much.
 LOCAL_TIMEOUT, REMOTE_TIMEOUT = 3.0, 1.0
+# Where a confined server finds its data and snapshots.
+DATA_IN_ROOT = ("/qdrant/storage", "/qdrant/snapshots")
 SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
+
+# A stranger who asks without a key does not verify either.
+LOOKING = _wire.Tls(verify=False)
 
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 Json = t.Dict[str, t.Any]
@@ -104,10 +115,11 @@ def unit(place: Place, run: Run) -> Json:
     code, output, error = run(["systemctl", "show", "--property=" + PROPERTIES.replace(" ", ","), "--", place.unit])
     if code != 0:
         raise OSError(error.strip() or "systemctl failed")
-    properties: Json = {}
+    # systemctl leaves out some that are not set.
+    properties: Json = dict.fromkeys(PROPERTIES.split(), "")
     for line in output.splitlines():
         name, _equals, value = line.partition("=")
-        properties[name] = (properties[name] + "\n" + value) if name in properties else value
+        properties[name] = (properties[name] + "\n" + value) if properties[name] else value
     _code, output, _error = run(["systemd-analyze", "security", "--no-pager", place.unit])
     exposure = re.search(r"exposure level for \S+ ([0-9.]+)", output)
     return {
@@ -196,6 +208,42 @@ def listeners(pid: int) -> list[str]:
     return sorted(found)
 
 
+def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
+    """The regular files that a process has open outside of some folders, as paths in its own view."""
+    found = set()
+    folder = "/proc/%d/fd" % pid
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        try:
+            if stat.S_ISREG(os.stat(path).st_mode):
+                found.add(os.readlink(path))
+        except OSError:
+            continue  # closed meanwhile
+    return sorted(path for path in found if not path.startswith(tuple(place + "/" for place in allowed)))
+
+
+def shared_namespaces(pid: int) -> list[str]:
+    """The kinds of namespaces (namespaces(7)) that a process shares with the host's init."""
+    return sorted(name for name in os.listdir("/proc/%d/ns" % pid) if os.readlink("/proc/%d/ns/%s" % (pid, name)) == os.readlink("/proc/1/ns/" + name))
+
+
+def same_file(first: str, second: str) -> bool:
+    """Whether two paths are one file; a path that is not there is none."""
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
+
+
+def is_program(path: str) -> bool:
+    """Whether something that can be executed is there. A link counts whatever it leads to: it may lead elsewhere in another root."""
+    try:
+        state = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISLNK(state.st_mode) or (stat.S_ISREG(state.st_mode) and state.st_size > 0 and bool(state.st_mode & 0o111))
+
+
 def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
     """The server's process as the kernel has it."""
     pid = main_pid(place, run)
@@ -211,6 +259,10 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
     return {
         "pid": pid,
         "exe": os.readlink("/proc/%d/exe" % pid),
+        # The same file, not one of the same name: an exchanged server is another file.
+        "exe_is_installed": same_file("/proc/%d/exe" % pid, os.path.join(place.layout.current, "qdrant")),
+        "shared_namespaces": shared_namespaces(pid),
+        "open_files_elsewhere": open_files(pid, DATA_IN_ROOT),
         "user": _node.name_of(pwd.getpwuid, uids[1]),
         "uids": uids,
         "gids": gids,
@@ -221,12 +273,10 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
         "root_writable": next((mount["writable"] for mount in reversed(seen) if mount["path"] == "/"), None),
         "writable": sorted({mount["path"] for mount in writable}),
         "writable_and_executable": sorted({mount["path"] for mount in writable if mount["executable"]}),
-        "shells": sorted(
-            os.path.join(folder, name) for folder in PROGRAM_FOLDERS for name in SHELLS if os.path.lexists(root + os.path.join(folder, name))
-        ),
+        "shells": sorted(os.path.join(folder, name) for folder in PROGRAM_FOLDERS for name in SHELLS if is_program(root + os.path.join(folder, name))),
         "listeners": sockets,
         "listeners_elsewhere": [socket for socket in sockets if not socket.startswith(place.address + ":")],
-        "secrets_in_words": any(key in words for key in keys),
+        "secrets_in_words": any(key in words for key in keys if key),
         "core_limit": limits.get("Max core file size"),
         "start_ticks": int(read("/proc/%d/stat" % pid).rpartition(")")[2].split()[19]),
     }
@@ -317,9 +367,41 @@ def config(place: Place) -> Json:
 # --- the wire ----------------------------------------------------------------------------------------------------------
 
 
-def status_or_error(answer: t.Any) -> t.Any:
-    """An answer's status, or what kept it from coming."""
-    return answer.status if answer.error is None else answer.error
+def status(answer: t.Any) -> int:
+    """An answer's status. One that did not come is a lack of evidence, not an answer."""
+    if answer.error is not None:
+        raise OSError(answer.error)
+    return answer.status
+
+
+def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
+    """A JSON web token (RFC 7519), signed by HMAC, or by nothing for the algorithm ``none``."""
+
+    def encode(content: bytes) -> str:
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+    digests = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}
+    signed = ".".join(encode(json.dumps(part).encode("utf-8")) for part in ({"alg": algorithm, "typ": "JWT"}, claims))
+    signature = hmac.new(key.encode("utf-8"), signed.encode("ascii"), digests[algorithm]).digest() if algorithm in digests else b""
+    return "%s.%s" % (signed, encode(signature))
+
+
+def tokens(key: str, collection: str, now: float) -> dict[str, str]:
+    """Tokens that should not open a collection, by what is wrong with them; and one of full rights, since it names none.
+
+    They live for a minute, in memory and on the way to the node's own ports.
+    """
+    soon, full = int(now) + 60, {"access": "m"}
+    elsewhere = [{"collection": collection + "-other", "access": "r"}]
+    return {
+        "token_expired": token({"exp": int(now) - 3600, **full}, key),
+        "token_forged": token({"exp": soon, **full}, random.token_urlsafe(32)),
+        "token_empty_secret": token({"exp": soon, **full}, ""),
+        "token_wrong_algorithm": token({"exp": soon, **full}, key, "HS512"),
+        "token_unsigned": token({"exp": soon, **full}, key, "none"),
+        "token_elsewhere": token({"exp": soon, "access": elsewhere}, key),
+        "token_without_access": token({"exp": soon}, key),
+    }
 
 
 def auth_probes(place: Place, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
@@ -331,11 +413,11 @@ def auth_probes(place: Place, keys: dict[str, str]) -> dict[tuple[str, ...], t.C
 
     def ask_rest(path: str = "/collections", method: str = "GET", **headers: str) -> t.Callable[[], t.Any]:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        return lambda: status_or_error(_wire.rest(rest, path, method=method, headers=sent, tls=tls, timeout=LOCAL_TIMEOUT))
+        return lambda: status(_wire.rest(rest, path, method=method, headers=sent, tls=tls, timeout=LOCAL_TIMEOUT))
 
     def ask_grpc(method: str = "/qdrant.Collections/List", message: bytes = b"", **metadata: str) -> t.Callable[[], t.Any]:
         sent = {name.replace("_", "-"): value for name, value in metadata.items()}
-        return lambda: status_or_error(_wire.grpc(grpc, method, metadata=sent, message=message, tls=tls, timeout=LOCAL_TIMEOUT))
+        return lambda: status(_wire.grpc(grpc, method, metadata=sent, message=message, tls=tls, timeout=LOCAL_TIMEOUT))
 
     wrong = random.token_urlsafe(32)
     probes = {
@@ -347,6 +429,9 @@ def auth_probes(place: Place, keys: dict[str, str]) -> dict[tuple[str, ...], t.C
         ("grpc", "wrong"): ask_grpc(api_key=wrong),
         ("grpc", "empty"): ask_grpc(api_key=""),
     }
+    for name, value in tokens(keys.get("api_key", ""), nothing, time.time()).items():
+        probes["rest", name] = ask_rest("/collections/" + nothing, Authorization="Bearer " + value)
+        probes["grpc", name] = ask_grpc("/qdrant.Collections/Get", message, authorization="Bearer " + value)
     for path in ("/metrics", "/telemetry", "/cluster"):
         probes["rest", "none_" + path[1:]] = ask_rest(path)
     if keys.get("api_key"):
@@ -368,20 +453,39 @@ def web_probes(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
 
     def preflight() -> t.Any:
         headers = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}
-        return status_or_error(_wire.rest(rest, "/collections", method="OPTIONS", headers=headers, tls=tls, timeout=LOCAL_TIMEOUT))
+        return status(_wire.rest(rest, "/collections", method="OPTIONS", headers=headers, tls=tls, timeout=LOCAL_TIMEOUT))
 
     def allowed_origin() -> t.Any:
         answer = _wire.rest(rest, "/", headers={"Origin": "https://attacker.example"}, tls=tls, timeout=LOCAL_TIMEOUT)
-        return answer.headers.get("access-control-allow-origin", "") if answer.error is None else "error: " + answer.error
+        status(answer)
+        return answer.headers.get("access-control-allow-origin", "")
 
     def version() -> t.Any:
         answer = _wire.rest(rest, "/", tls=tls, timeout=LOCAL_TIMEOUT)
-        return json.loads(answer.body).get("version") if answer.status == 200 else "error: %s" % status_or_error(answer)
+        if status(answer) != 200:
+            raise OSError("HTTP %d" % answer.status)
+        return json.loads(answer.body)["version"]
 
     def dashboard() -> t.Any:
-        return status_or_error(_wire.rest(rest, "/dashboard/", tls=tls, timeout=LOCAL_TIMEOUT))
+        return status(_wire.rest(rest, "/dashboard/", tls=tls, timeout=LOCAL_TIMEOUT))
 
     return {("cors_preflight",): preflight, ("cors_origin",): allowed_origin, ("version",): version, ("dashboard",): dashboard}
+
+
+def effective(place: Place, keys: dict[str, str]) -> Json:
+    """What the server itself says it runs with, of what it tells at all: its telemetry, which leaves the node only when asked for."""
+    tls = _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt"))
+    answer = _wire.rest(place.ports()["rest"], "/telemetry?details_level=2", headers={"api-key": keys.get("api_key", "")}, tls=tls, timeout=LOCAL_TIMEOUT)
+    if answer.status != 200:
+        raise OSError("/telemetry: HTTP %d" % status(answer))
+    result = json.loads(answer.body)["result"]
+    app = result["app"]
+    return {
+        "version": app["version"],
+        "started": app["startup"],
+        "jwt_rbac": bool(app.get("jwt_rbac")),
+        "cluster": bool(result.get("cluster", {}).get("enabled")),
+    }
 
 
 def served(place: Place, target: _wire.Target) -> Json:
@@ -392,7 +496,38 @@ def served(place: Place, target: _wire.Target) -> Json:
     # A handshake that verifies. Ports that ask for a client's certificate end it later, after this side has verified.
     checked = _wire.rest(target, "/", tls=_wire.Tls(ca_file=os.path.join(place.tls, "ca.crt")), timeout=LOCAL_TIMEOUT)
     verifies = not (checked.error or "").startswith("tls:") or "ALERT" in (checked.error or "")
-    return {"sha256": seen.sha256, "version": seen.version, "cipher": seen.cipher, "verifies": verifies, "plaintext": _wire.plaintext(target, LOCAL_TIMEOUT)}
+    return {"sha256": seen.sha256, "version": seen.version, "cipher": seen.cipher, "verifies": verifies}
+
+
+def tls_questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+    """Questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
+    questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
+    for name, target in place.ports().items():
+        questions["tls", name] = lambda target=target: served(place, target)
+        questions["tls", name, "plaintext"] = lambda target=target: taken(_wire.plaintext(target, LOCAL_TIMEOUT))
+        for what in ("version", "suite"):
+            questions["tls", name, "outdated_" + what] = lambda target=target, what=what: taken(_wire.accepts_outdated(target, what, LOCAL_TIMEOUT))
+        questions["client_certificates", name, "none"] = lambda target=target: taken(_wire.accepts_client(target, timeout=LOCAL_TIMEOUT))
+        questions["client_certificates", name, "foreign"] = lambda target=target: taken(foreign_client(target))
+    return questions
+
+
+def taken(outcome: str) -> str:
+    """What a port made of an offer. That the offer did not reach it is a lack of evidence."""
+    if outcome in ("silent", "answered", "rejected") or outcome.startswith("accepted"):
+        return outcome
+    raise OSError(outcome)
+
+
+def foreign_client(target: _wire.Target) -> str:
+    """What a port makes of a client whose certificate nobody signed but itself."""
+    if _certificate.CRYPTOGRAPHY_ERROR is not None:
+        raise OSError("the Python library cryptography is missing on the host")
+    with tempfile.TemporaryDirectory(prefix="hardened-qdrant-") as folder:
+        path = os.path.join(folder, "stranger.pem")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(_certificate.self_signed("stranger"))
+        return _wire.accepts_client(target, path, timeout=LOCAL_TIMEOUT)
 
 
 def certificate_on_disk(place: Place) -> Json:
@@ -412,10 +547,50 @@ def certificate_on_disk(place: Place) -> Json:
     }
 
 
-def reach(target: _wire.Target) -> Json:
-    """Whether a port of another host takes connections, and then, whether it answers a stranger who does not even ask for TLS."""
+def reach(target: _wire.Target, grpc: bool) -> Json:
+    """Whether a port of another host takes connections; and then, what a stranger is answered, with TLS and without, and what time it is there."""
     connect = _wire.can_connect(target, REMOTE_TIMEOUT)
-    return {"connect": connect, "plaintext": _wire.plaintext(target, REMOTE_TIMEOUT) if connect == "open" else connect}
+    if connect != "open":
+        return {"connect": connect, "plaintext": connect, "answer": connect, "clock_offset": None}
+    asked = time.time()
+    answer: t.Any = _wire.grpc(target, tls=LOOKING, timeout=REMOTE_TIMEOUT) if grpc else _wire.rest(target, "/collections", tls=LOOKING, timeout=REMOTE_TIMEOUT)
+    date = getattr(answer, "headers", {}).get("date")
+    return {
+        "connect": connect,
+        "plaintext": _wire.plaintext(target, REMOTE_TIMEOUT),
+        "answer": answer.status if answer.error is None else answer.error,
+        # HTTP tells whole seconds, so up to one of them is rounding.
+        "clock_offset": round(email.utils.parsedate_to_datetime(date).timestamp() - asked) if date else None,
+    }
+
+
+# --- the host ----------------------------------------------------------------------------------------------------------
+
+
+def host(place: Place, run: Run) -> Json:
+    """What the node stands on: its clock, its addresses, the room that is left for data and snapshots."""
+    code, output, _error = run(["systemd-detect-virt", "--container"])
+    container = code == 0 and output.strip() != "none"
+    code, output, error = run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
+    _code, addresses, _error = run(["ip", "-json", "address", "show", "scope", "global"])
+    return {
+        # A container has its host's, and nothing in there can set it.
+        "own_clock": not container,
+        "clock_synchronised": output.strip() == "yes" if code == 0 else "unknown: " + error.strip(),
+        "addresses": sorted(entry["local"] for link in json.loads(addresses or "[]") for entry in link.get("addr_info", []) if "local" in entry),
+        "room": {"data": room(place.data_dir), "snapshots": room(place.snapshots_dir)},
+    }
+
+
+def room(path: str) -> Json:
+    """What an unprivileged user may still fill, in bytes and in percent, of space and of inodes."""
+    status = os.statvfs(path)
+    inodes = 100.0 * status.f_favail / status.f_files if status.f_files else 100.0  # file systems without a fixed number say 0
+    return {
+        "free_bytes": status.f_bavail * status.f_frsize,
+        "free_percent": round(100.0 * status.f_bavail / status.f_blocks, 1) if status.f_blocks else 0.0,
+        "free_inodes_percent": round(inodes, 1),
+    }
 
 
 # --- firewall and cluster ----------------------------------------------------------------------------------------------
@@ -429,7 +604,7 @@ def firewall(place: Place, run: Run) -> Json:
         return {"table": False, "why": error.strip().splitlines()[0] if error.strip() else "nft failed"}
     objects = json.loads(output)["nftables"]
     chains = [entry["chain"] for entry in objects if "chain" in entry]
-    sets = {entry["set"]["name"]: [element_text(element) for element in entry["set"].get("elem", [])] for entry in objects if "set" in entry}
+    ports = [target.port for target in place.ports().values()]
     try:
         as_file = _firewall.rehearse(table, path, run) == _firewall.listing(table, run)
     except _firewall.FirewallError:
@@ -438,39 +613,12 @@ def firewall(place: Place, run: Run) -> Json:
     return {
         "table": True,
         "hooks": [{"name": chain["name"], "hook": chain.get("hook"), "priority": chain.get("prio")} for chain in chains],
-        "sets": sets,
-        "dropped_ports": sorted(dropped_ports(entry["rule"] for entry in objects if "rule" in entry)),
+        "sets": _firewall.named_sets(objects),
+        # The ports on which a stranger's packets are not certain to be dropped.
+        "open_to_strangers": {family: [port for port in ports if _firewall.stranger_verdict(objects, family, port) != "drop"] for family in ("ipv4", "ipv6")},
         "as_file": as_file,
         "at_boot": enabled.strip() == "enabled",
     }
-
-
-def element_text(element: t.Any) -> str:
-    """An element of a set, as nft's JSON has it, in its usual notation."""
-    if isinstance(element, dict) and "prefix" in element:
-        return "%s/%d" % (element["prefix"]["addr"], element["prefix"]["len"])
-    if isinstance(element, dict) and "range" in element:
-        return "-".join(element["range"])
-    if isinstance(element, dict) and "elem" in element:
-        return element_text(element["elem"]["val"])
-    return str(element)
-
-
-def dropped_ports(rules: t.Iterable[Json]) -> set[int]:
-    """The TCP ports that a rule without a condition on the source drops."""
-    ports: set[int] = set()
-    for rule in rules:
-        expressions = rule.get("expr", [])
-        fields = [entry["match"]["left"].get("payload", {}).get("field") for entry in expressions if isinstance(entry.get("match", {}).get("left"), dict)]
-        if not any("drop" in entry for entry in expressions) or "saddr" in fields:
-            continue
-        for entry in expressions:
-            match = entry.get("match", {})
-            left = match.get("left")
-            if isinstance(left, dict) and left.get("payload", {}).get("field") == "dport":
-                right = match["right"]
-                ports.update(right["set"] if isinstance(right, dict) and "set" in right else [right])
-    return ports
 
 
 def cluster(place: Place, keys: dict[str, str], known: t.Collection[str]) -> Json:
@@ -515,7 +663,7 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
         for name, port in entry["ports"].items():
             if port:
                 target = _wire.Target(entry["address"], port)
-                questions["seen", entry["name"], name] = lambda target=target: reach(target)
+                questions["seen", entry["name"], name] = lambda target=target, grpc=name == "grpc": reach(target, grpc)
     return questions
 
 
@@ -533,8 +681,10 @@ def observe_node(place: Place, targets: t.Sequence[Json], run: Run) -> Json:
         ("firewall",): lambda: firewall(place, run),
         ("cluster",): lambda: cluster(place, keys, {entry["address"] for entry in targets}),
         ("keys",): lambda: strength(keys),
+        ("host",): lambda: host(place, run),
+        ("effective",): lambda: effective(place, keys),
     }
-    questions.update({("tls", name): (lambda target=target: served(place, target)) for name, target in place.ports().items()})
+    questions.update(tls_questions(place))
     questions.update({("auth", *where): probe for where, probe in auth_probes(place, keys).items()})
     questions.update({("web", *where): probe for where, probe in web_probes(place).items()})
     questions.update(elsewhere(targets))

@@ -60,3 +60,123 @@ def draft(path: str, text: str) -> str:
         os.fsync(file.fileno())
     os.chmod(temporary, 0o644)
     return temporary
+
+
+# --- what a table does to a packet -------------------------------------------------------------------------------------
+
+Objects = t.Sequence[t.Mapping[str, t.Any]]  # "nftables" of nft --json: libnftables-json(5)
+INCOMING = ("prerouting", "ingress", "input")
+EVERYONE = {"ipv4": ("0.0.0.0/0", "0.0.0.0-255.255.255.255"), "ipv6": ("::/0", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}
+ADDRESS = {"ip": "ipv4", "ip6": "ipv6"}
+
+
+def element_text(element: t.Any) -> str:
+    """An element of a set, as nft's JSON has it, in its usual notation."""
+    if isinstance(element, dict) and "prefix" in element:
+        return "%s/%d" % (element["prefix"]["addr"], element["prefix"]["len"])
+    if isinstance(element, dict) and "range" in element:
+        return "-".join(map(str, element["range"]))
+    if isinstance(element, dict) and "elem" in element:
+        return element_text(element["elem"]["val"])
+    return str(element)
+
+
+def named_sets(objects: Objects) -> dict[str, list[str]]:
+    """The table's sets by name, their elements in the usual notation."""
+    return {entry["set"]["name"]: [element_text(element) for element in entry["set"].get("elem", [])] for entry in objects if "set" in entry}
+
+
+def _elements(right: t.Any, sets: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """The right side of a match as a list: a named set's elements, an anonymous set's, or the one value."""
+    if isinstance(right, str) and right.startswith("@"):
+        return list(sets.get(right[1:], ()))
+    if isinstance(right, dict) and "set" in right:
+        return [element_text(element) for element in right["set"]]
+    if isinstance(right, list):
+        return [element_text(element) for element in right]
+    return [element_text(right)]
+
+
+def _holds_port(elements: t.Iterable[str], port: int) -> bool:
+    for element in elements:
+        first, _dash, last = element.partition("-")
+        if first.isdigit() and int(first) <= port <= int(last or first):
+            return True
+    return False
+
+
+def _matches(match: t.Mapping[str, t.Any], family: str, port: int, sets: t.Mapping[str, t.Sequence[str]]) -> bool | None:
+    """Whether a stranger's first packet to a TCP port fits a match; None where that cannot be told.
+
+    A stranger comes from an address that no set and no rule names, unless they name everyone, and not from the host itself.
+    """
+    left, elements = match["left"], _elements(match["right"], sets)
+    outcome: bool | None = None
+    if isinstance(left, dict) and "payload" in left:
+        protocol, field = left["payload"].get("protocol"), left["payload"].get("field")
+        if (protocol, field) in (("tcp", "dport"), ("th", "dport")):
+            outcome = _holds_port(elements, port)
+        elif protocol in ("udp", "icmp", "icmpv6", "sctp"):
+            return False
+        elif protocol in ADDRESS and ADDRESS[protocol] != family:
+            return False
+        elif protocol in ADDRESS and field == "saddr":
+            outcome = any(element in EVERYONE[family] for element in elements)
+    elif isinstance(left, dict) and "meta" in left:
+        key = left["meta"].get("key")
+        if key == "nfproto":
+            outcome = family in elements
+        elif key == "l4proto":
+            outcome = "tcp" in elements or "6" in elements
+        elif key in ("iif", "iifname") and elements == ["lo"]:
+            outcome = False
+    elif isinstance(left, dict) and left.get("ct", {}).get("key") == "state":
+        outcome = "new" in elements
+    if outcome is None:
+        return None
+    return not outcome if match.get("op") == "!=" else outcome
+
+
+def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], family: str, port: int, sets: t.Mapping[str, t.Sequence[str]], depth: int = 0) -> str:
+    """``drop``, ``accept`` or ``continue``: what a chain does for certain; where a rule only may accept, it counts as accepting."""
+    if depth > 16:  # as deep as the kernel goes
+        return "accept"
+    for rule in rules.get(chain, ()):
+        matches = [_matches(entry["match"], family, port, sets) for entry in rule if "match" in entry]
+        if False in matches:
+            continue
+        certain = None not in matches
+        for entry in rule:
+            verdict = next((name for name in ("accept", "drop", "reject", "return", "jump", "goto", "queue") if name in entry), "")
+            if verdict in ("drop", "reject") and certain:
+                return "drop"
+            if verdict in ("accept", "queue"):
+                return "accept"
+            if verdict == "return" and certain:
+                return "continue"
+            if verdict in ("jump", "goto"):
+                inner = _walk(entry[verdict]["target"], rules, family, port, sets, depth + 1)
+                if inner == "accept" or (inner == "drop" and certain):
+                    return inner
+                if verdict == "goto" and certain:
+                    return "continue"
+    return "continue"
+
+
+def stranger_verdict(objects: Objects, family: str, port: int) -> str:
+    """``drop`` if the table certainly drops a stranger's packets to a TCP port over a family (``ipv4``, ``ipv6``); else ``accept``."""
+    tables = [entry["table"] for entry in objects if "table" in entry]
+    if tables and tables[0]["family"] in ADDRESS and ADDRESS[tables[0]["family"]] != family:
+        return "accept"  # a table of the other family does not see the packet
+    sets = named_sets(objects)
+    rules: dict[str, list[t.Any]] = {}
+    for entry in objects:
+        if "rule" in entry:
+            rules.setdefault(entry["rule"]["chain"], []).append(entry["rule"].get("expr", []))
+    for entry in objects:
+        chain = entry.get("chain", {})
+        if chain.get("hook") in INCOMING:
+            outcome = _walk(chain["name"], rules, family, port, sets)
+            if outcome == "drop" or (outcome == "continue" and chain.get("policy") == "drop"):
+                return "drop"
+    return "accept"

@@ -20,6 +20,7 @@ import struct
 import time
 import typing as t
 import urllib.parse
+import warnings
 from dataclasses import dataclass, field
 
 TIMEOUT = 5.0  # seconds for one question, connecting included
@@ -36,17 +37,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Tls:
-    """Whom a client trusts and who it is. Certificates are always verified, name or address included."""
+    """Whom a client trusts and who it is. Certificates are verified, name or address included, unless only to look: without a secret."""
 
     ca_file: str | None = None
     ca_data: str | None = None
     # The client's own certificate and key, as files, for servers that ask for one.
     certificate: str | None = None
     key: str | None = None
+    verify: bool = True
 
     def context(self, protocols: t.Sequence[str] = ()) -> ssl.SSLContext:
         """A context of the ssl module; ``protocols`` are offered by ALPN (RFC 7301)."""
-        context = ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_data)
+        context = ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_data) if self.verify else _unverified()
         if self.certificate:
             context.load_cert_chain(self.certificate, self.key)
         if protocols:
@@ -97,7 +99,7 @@ def describe(error: Exception) -> str:
         return "reset"
     if isinstance(error, OSError):
         return "unreachable: %s" % (error.strerror or error)
-    return "protocol: %s" % error
+    return "protocol: %s" % "".join(character if character.isprintable() else "?" for character in str(error))[:100]
 
 
 _FAILURES = (OSError, EOFError, ValueError, http.client.HTTPException)
@@ -151,9 +153,7 @@ def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TL
 
     A port that asks for a client's certificate shows its own first, so it is seen there too.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = _unverified()
     if version is not None:
         context.minimum_version = context.maximum_version = version
     try:
@@ -163,6 +163,66 @@ def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TL
             return Served(der, hashlib.sha256(der).hexdigest(), secure.version(), cipher[0] if cipher else None)
     except _FAILURES as error:
         return Served(error=describe(error))
+
+
+def _unverified() -> ssl.SSLContext:
+    """A context for looking at a server whose worth is what is to be found out. Nothing secret goes over it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def accepts_client(target: Target, certificate: str | None = None, key: str | None = None, timeout: float = TIMEOUT) -> str:
+    """Whether a port talks to a client that shows this certificate, or none: ``accepted``, ``rejected``, or an error.
+
+    In TLS 1.3 a client's handshake ends before the server has looked at its certificate, so what counts is whether an answer comes.
+    """
+    context = _unverified()
+    context.set_alpn_protocols(["h2"])
+    try:
+        if certificate:
+            context.load_cert_chain(certificate, key)
+        with _connect(target, timeout) as plain:
+            try:
+                with context.wrap_socket(plain) as secure:
+                    secure.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
+                    return "accepted" if secure.recv(16) else "rejected"
+            except (ssl.SSLError, ConnectionError) as error:
+                # An alert, or a close in its place; what the local library cannot do says nothing about the server.
+                return "rejected" if "ALERT" in str(error) or "EOF" in str(error) or isinstance(error, ConnectionError) else describe(error)
+    except _FAILURES as error:
+        return describe(error)
+
+
+# What a client of today would not agree to: versions before 1.2; suites without forward secrecy or without authenticated encryption.
+_OUTDATED = {
+    "version": (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, "ALL:@SECLEVEL=0"),
+    "suite": (
+        ssl.TLSVersion.TLSv1_2,
+        ssl.TLSVersion.TLSv1_2,
+        "ALL:COMPLEMENTOFALL:!ECDHE+AESGCM:!DHE+AESGCM:!ECDHE+CHACHA20:!DHE+CHACHA20:!ECDHE+AESCCM:!DHE+AESCCM:@SECLEVEL=0",
+    ),
+}
+
+
+def accepts_outdated(target: Target, what: str, timeout: float = TIMEOUT) -> str:
+    """Whether a port agrees on an outdated ``version`` or ``suite`` of TLS: ``accepted`` (and which), ``rejected``, or an error."""
+    lowest, highest, suites = _OUTDATED[what]
+    context = _unverified()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that these versions are outdated is the point
+        context.minimum_version, context.maximum_version = lowest, highest
+    try:
+        context.set_ciphers(suites)
+        with _connect(target, timeout) as plain:
+            try:
+                with context.wrap_socket(plain) as secure:
+                    return "accepted: %s %s" % (secure.version(), (secure.cipher() or ("unknown",))[0])
+            except (ssl.SSLError, ConnectionError) as error:
+                return "rejected" if "ALERT" in str(error) or "EOF" in str(error) or isinstance(error, ConnectionError) else describe(error)
+    except _FAILURES as error:
+        return describe(error)
 
 
 def plaintext(target: Target, timeout: float = TIMEOUT) -> str:

@@ -30,6 +30,9 @@ options:
   evidence_file:
     description: A report that was saved, C(report.json), whose evidence is judged again.
     type: path
+  compare_with:
+    description: An earlier report, C(report.json). What differs from its evidence is reported as drift.
+    type: path
   controls:
     description: More controls, in the catalogue's form.
     type: list
@@ -71,6 +74,12 @@ failed_controls:
   description: The ids of the controls that failed or could not be judged, by host, the most severe first.
   returned: always
   type: dict
+drift:
+  description: What differs from O(compare_with), other than what differs always.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"host": "node1", "place": "files.config.mode", "was": "0644", "is": "0666"}]
 reports:
   description: The files that were written, the one to open first.
   returned: always

@@ -130,10 +130,15 @@ def parse_control(entry: t.Any, where: str) -> Control:
     return Control(**fields)
 
 
-def parse_controls(entries: t.Any, where: str) -> list[Control]:
+def parse_controls(entries: t.Any, where: str, origin: t.Callable[[t.Any], str] = lambda _entry: "") -> list[Control]:
+    """Controls from a list. ``origin`` says in which file and line an entry stands, or nothing."""
     if not isinstance(entries, list):
         raise ControlError("%s: controls are a list" % where)
-    return [parse_control(entry, "%s, entry %d" % (where, number)) for number, entry in enumerate(entries, 1)]
+    return [parse_control(entry, _place(where, number, origin(entry))) for number, entry in enumerate(entries, 1)]
+
+
+def _place(where: str, number: int, origin: str) -> str:
+    return "%s, entry %d%s" % (where, number, " (%s)" % origin if origin else "")
 
 
 @lru_cache
@@ -154,12 +159,12 @@ def combine(own: t.Iterable[Control], extra: t.Iterable[Control]) -> list[Contro
     return controls
 
 
-def parse_waivers(entries: t.Any, controls: t.Iterable[Control]) -> list[Waiver]:
+def parse_waivers(entries: t.Any, controls: t.Iterable[Control], origin: t.Callable[[t.Any], str] = lambda _entry: "") -> list[Waiver]:
     """Waivers from their declaration: {control, reason, expires, hosts}."""
     known = {control.id for control in controls}
     waivers = []
     for number, entry in enumerate(entries or [], 1):
-        where = "qdrant_verify_waivers, entry %d" % number
+        where = _place("qdrant_verify_waivers", number, origin(entry))
         if not isinstance(entry, dict) or set(entry) - {"control", "reason", "expires", "hosts"}:
             raise ControlError("%s: a waiver is {control: ID, reason: TEXT, expires: YYYY-MM-DD, hosts: [NAME]}" % where)
         if entry.get("control") not in known:
@@ -182,10 +187,10 @@ def _compiled(expression: str) -> t.Any:
     return jmespath.compile(expression)
 
 
-def _shown(value: t.Any) -> str:
-    """A value in a message: short, on one line."""
+def shown(value: t.Any) -> str:
+    """A value in a message: short, on one line, and printable, for it may come from a server that is not ours any more."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-    text = " ".join(text.split())
+    text = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
     return text if len(text) <= 200 else text[:197] + "..."
 
 
@@ -198,17 +203,22 @@ def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
             if applies is False:
                 return Finding(control, SKIPPED)
             if applies is not True:
-                return Finding(control, ERROR, "It cannot be told whether this applies: %s gave %s." % (control.when, _shown(applies)))
+                return Finding(control, ERROR, "It cannot be told whether this applies: %s gave %s." % (control.when, shown(applies)))
         for expression in control.reads:
             values[expression] = _compiled(expression).search(evidence)
-            if values[expression] is None:
+            if values[expression] is None or _is_error(values[expression]):
                 return Finding(control, ERROR, "There is no evidence of %s%s." % (expression, _section_error(expression, evidence)), values)
         holds = _compiled(control.expect).search(evidence)
     except JMESPathError as error:
         return Finding(control, ERROR, "It cannot be judged: %s." % " ".join(str(error).split()), values)
     if holds is True:
         return Finding(control, PASSED, evidence=values)
-    return Finding(control, FAILED, control.message.format(*map(_shown, values.values())) + ".", values)
+    return Finding(control, FAILED, control.message.format(*map(shown, values.values())) + ".", values)
+
+
+def _is_error(value: t.Any) -> bool:
+    """Whether the collector wrote down why it could not observe something, in the place of what it observed."""
+    return isinstance(value, dict) and set(value) == {"error"}
 
 
 def _section_error(expression: str, evidence: dict[str, t.Any]) -> str:
@@ -216,8 +226,8 @@ def _section_error(expression: str, evidence: dict[str, t.Any]) -> str:
     value: t.Any = evidence
     for key in expression.split("."):
         value = value.get(key.strip('"')) if isinstance(value, dict) else None
-        if isinstance(value, dict) and set(value) == {"error"}:
-            return " (%s)" % _shown(value["error"])
+        if isinstance(value, dict) and isinstance(value.get("error"), str):
+            return " (%s)" % shown(value["error"])
     return ""
 
 

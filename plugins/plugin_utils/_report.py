@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 import xml.etree.ElementTree as xml
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ STATES = (_controls.PASSED, _controls.FAILED, _controls.ERROR, _controls.WAIVED,
 BAD = (_controls.FAILED, _controls.ERROR)
 # SARIF has three levels and, for security, a number from 0 to 10 (GitHub: security-severity).
 LEVELS = {"critical": ("error", "9.5"), "high": ("error", "8.0"), "medium": ("warning", "5.5"), "low": ("note", "2.5")}
+HOME = "https://github.com/hardened-qdrant/hardened.qdrant"
 LINES = 16  # of findings in the terminal's summary, so that it fits one screen
 
 
@@ -31,13 +32,20 @@ class Report:
     time: datetime
     findings: dict[str, list[_controls.Finding]]
     evidence: dict[str, dict[str, t.Any]]
+    # What differs from an earlier report, and when that one was made.
+    drift: list[dict[str, t.Any]] = field(default_factory=list)
+    since: str = ""
 
     def bad(self) -> list[tuple[str, _controls.Finding]]:
-        """What failed or could not be judged, the most severe first."""
-        found = [
-            (host, finding) for host, findings in self.findings.items() for finding in findings if finding.state in BAD
-        ]
-        return sorted(found, key=lambda entry: (-_controls.SEVERITIES.index(entry[1].control.severity), entry[1].control.id, entry[0]))
+        """What failed, then what could not be judged, the most severe first."""
+
+        def order(entry: tuple[str, _controls.Finding]) -> tuple[bool, int, str, str]:
+            host, finding = entry
+            # Failures first: where a node is down, most of what could not be judged has that one cause.
+            return finding.state == _controls.ERROR, -_controls.SEVERITIES.index(finding.control.severity), finding.control.id, host
+
+        found = [(host, finding) for host, findings in self.findings.items() for finding in findings if finding.state in BAD]
+        return sorted(found, key=order)
 
     def verified(self) -> bool:
         """Whether every control holds or is waived, and at least one was judged."""
@@ -60,6 +68,8 @@ def as_json(report: Report) -> str:
         "hosts": {host: [finding.as_dict() for finding in findings] for host, findings in sorted(report.findings.items())},
         "evidence": report.evidence,
     }
+    if report.since:
+        content.update(since=report.since, drift=report.drift)
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
@@ -82,10 +92,20 @@ def summary(report: Report) -> str:
         control = controls[name]
         lines.append("%s %s on %s: %s. %s" % (control.severity.upper(), name, ", ".join(hosts), control.title, text))
         lines.append("    %s" % control.remedy)
+    if report.since:
+        lines.append("DRIFT: %d places differ from %s" % (len(report.drift), report.since))
+        lines += ["    " + drift_text(change) for change in report.drift[: LINES // 4]]
+        if len(report.drift) > LINES // 4:
+            lines.append("    ... and %d more, in the report" % (len(report.drift) - LINES // 4))
     counted = report.counts()
     judged = counted[_controls.PASSED] + counted[_controls.FAILED] + counted[_controls.ERROR]
     lines.append("%s: %d of %d controls hold on %d hosts" % (report.verdict(), counted[_controls.PASSED], judged, len(report.findings)))
     return "\n".join(lines)
+
+
+def drift_text(change: dict[str, t.Any]) -> str:
+    """A change on one line."""
+    return "%s %s: %s -> %s" % (change["host"], change["place"], _controls.shown(change["was"]), _controls.shown(change["is"]))
 
 
 def as_markdown(report: Report) -> str:
@@ -103,6 +123,9 @@ def as_markdown(report: Report) -> str:
         for host, finding in found:
             cells = (host, "`%s`" % finding.control.id, finding.control.severity, "%s. %s" % (finding.control.title, finding.text), finding.control.remedy)
             lines.append("| %s |" % " | ".join(map(_cell, cells)))
+    if report.since:
+        lines += ["", "## What differs from %s" % report.since, ""]
+        lines += ["* %s" % _cell(drift_text(change)) for change in report.drift] or ["Nothing."]
     return "\n".join(lines) + "\n"
 
 
@@ -173,7 +196,7 @@ def as_sarif(report: Report) -> str:
                 if finding.state == _controls.WAIVED:
                     result["suppressions"] = [{"kind": "external", "justification": finding.text}]
                 results.append(result)
-    driver = {"name": "hardened.qdrant", "rules": rules}
+    driver = {"name": "hardened.qdrant", "informationUri": HOME, "rules": rules}
     content = {
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
@@ -202,8 +225,54 @@ def as_html(report: Report) -> str:
         severities=_controls.SEVERITIES[::-1],
         hosts=[_host(host, report) for host in sorted(report.findings)],
         reach=list(_reach(report)),
+        drawing=_drawing(list(_reach(report))),
         findings=findings,
+        matrix=list(_matrix(report)),
+        letters={_controls.PASSED: "✓", _controls.FAILED: "✗", _controls.ERROR: "?", _controls.WAIVED: "w", _controls.SKIPPED: "–"},
+        timeline=_timeline(report),
+        since=report.since,
+        drift=[{**change, "was": _controls.shown(change["was"]), "is": _controls.shown(change["is"])} for change in report.drift],
     )
+
+
+ROLES = ("client", "peer", "outsider")
+
+
+def _drawing(rows: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Who reaches which port, summed up by role, as lines for a drawing: {roles, lines: [{y1, y2, open, tried}], height}."""
+    roles = [role for role in ROLES if any(row["role"] == role for row in rows)]
+    lines = []
+    for number, role in enumerate(roles):
+        for port in range(3):
+            outcomes = [row["outcomes"][port] for row in rows if row["role"] == role]
+            open_ = sum(outcome == "open" for outcome in outcomes)
+            lines.append({"y1": 40 + 70 * number, "y2": 40 + 70 * port, "open": open_, "tried": len(outcomes)})
+    return {"roles": [{"name": role, "y": 40 + 70 * number} for number, role in enumerate(roles)], "lines": lines, "height": 70 * max(3, len(roles)) + 10}
+
+
+def _matrix(report: Report) -> t.Iterator[dict[str, t.Any]]:
+    """A line a control, with its state on each host, in the order of the hosts."""
+    by_host = {host: {finding.control.id: finding for finding in findings} for host, findings in report.findings.items()}
+    hosts = sorted(by_host)
+    for name in by_host[hosts[0]] if hosts else ():
+        found = [by_host[host].get(name) for host in hosts]
+        control = next(finding.control for finding in found if finding)
+        yield {"id": name, "title": control.title, "severity": control.severity, "states": [finding.state if finding else "" for finding in found]}
+
+
+def _timeline(report: Report) -> dict[str, t.Any]:
+    """Certificates and CAs as bars over time, from today to the last end: {end, entries: [{name, left, percent}]}; days."""
+    entries: dict[str, float] = {}
+    for host in sorted(report.evidence):
+        certificate = _section(report.evidence[host], "certificate")
+        named = [(host, certificate)] + [("CA %s" % ca.get("subject", ""), ca) for ca in certificate.get("ca", []) if isinstance(ca, dict)]
+        for name, described in named:
+            if isinstance(described.get("days_left"), (int, float)):
+                entries[name] = float(described["days_left"])
+    # A CA lives for years and a leaf for weeks, so the scale is by roots: both can be seen.
+    end = max([*entries.values(), 1.0])
+    bars = [{"name": name, "left": left, "percent": round(100 * (max(left, 0.0) / end) ** 0.5)} for name, left in entries.items()]
+    return {"end": end, "entries": bars, "marks": [{"days": days, "percent": round(100 * (days / end) ** 0.5)} for days in (7, 30, 90, 365) if days < end]}
 
 
 def _section(evidence: dict[str, t.Any], name: str) -> dict[str, t.Any]:

@@ -116,6 +116,7 @@ ADVISORIES: tuple[tuple[Version, str], ...] = (
     ((1, 18, 1), "lets the read-only key upload snapshots (GHSA-3v92-w72v-j994)"),
     ((1, 18, 2), "lets REST requests past the key check (qdrant#9254), and malicious snapshots read memory (qdrant#9268)"),
     ((1, 19, 0), "lets S3 snapshots out of their folder (qdrant#10085)"),
+    ((1, 19, 0), "takes an empty key where an empty one is configured (qdrant#9199)"),
 )
 
 
@@ -203,6 +204,11 @@ def check(config: Settings, version: Version) -> list[Problem]:
 def weakened(settings: Settings) -> list[Risk]:
     """The risks that the settings run."""
     return [risk for risk in RISKS if not any(lookup(settings, risk.path) is safe for safe in risk.safe)]
+
+
+def supports(version: Version) -> dict[str, bool]:
+    """Whether a version has each of the settings that came later than others."""
+    return {path: version >= since for path, since in SINCE.items()}
 
 
 def advisories(version: Version) -> list[str]:

@@ -36,6 +36,25 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
         raise VariableError("%s cannot be read: %s" % (name, reason)) from None
 
 
+def origin(value: t.Any) -> str:
+    """Where a value was written, as ``FILE:LINE``; empty where ansible-core does not tell.
+
+    Tried with ansible-core 2.19 and later, which mark values with their origin, and 2.18, which does so for mappings that were not templated.
+    """
+    position = getattr(value, "ansible_pos", None)
+    if position:
+        return "%s:%d" % (position[0], position[1])
+    try:
+        from ansible._internal._datatag._tags import Origin  # not a public interface, so nothing depends on its being there
+    except ImportError:
+        return ""
+    try:
+        tag = Origin.get_tag(value)
+        return "%s:%d" % (tag.path, tag.line_num) if tag is not None and tag.path and tag.line_num else ""
+    except (AttributeError, TypeError):
+        return ""
+
+
 def address_of(host: str, hostvars: t.Mapping[str, t.Any]) -> str:
     """A node's address as its inventory gives it, or else its default IPv4 address; empty where neither is known."""
     try:

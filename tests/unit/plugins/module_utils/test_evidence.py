@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import os
 
-import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence
 
 PLACE = _evidence.Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
@@ -31,36 +34,49 @@ def test_capabilities_are_counted():
     assert [_evidence.capabilities(mask) for mask in ("0000000000000000", "000001ffffffffff")] == [0, 41]
 
 
-def rule(*expressions):
-    return {"expr": list(expressions)}
+def decode(part: str) -> dict:
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
 
 
-def dport(right):
-    return {"match": {"left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": right}}
+def test_a_token_is_what_the_standard_says():
+    """The example of RFC 7515, A.1, has other spaces in its parts, so only the construction is compared: with PyJWT's."""
+    made = _evidence.token({"exp": 1, "access": "r"}, "k" * 32)
+    header, claims, signature = made.split(".")
+    assert decode(header) == {"alg": "HS256", "typ": "JWT"} and decode(claims) == {"exp": 1, "access": "r"}
+    expected = hmac.new(b"k" * 32, ("%s.%s" % (header, claims)).encode(), hashlib.sha256).digest()
+    assert base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)) == expected
 
 
-SADDR = {"match": {"left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@peers4"}}
+def test_tokens_that_should_not_open_a_collection_differ_in_one_thing_each():
+    tokens = _evidence.tokens("k" * 32, "mine", 1000.0)
+    parts = {name: token.split(".") for name, token in tokens.items()}
+    assert decode(parts["token_expired"][1])["exp"] < 1000 < decode(parts["token_forged"][1])["exp"]
+    assert parts["token_unsigned"][2] == "" and decode(parts["token_unsigned"][0])["alg"] == "none"
+    assert decode(parts["token_wrong_algorithm"][0])["alg"] == "HS512"
+    assert decode(parts["token_elsewhere"][1])["access"] == [{"collection": "mine-other", "access": "r"}]
+    assert set(decode(parts["token_without_access"][1])) == {"exp"}
+    assert len({token[2] for name, token in parts.items()}) == len(tokens), "no two have the same signature"
 
 
-@pytest.mark.parametrize(
-    ("rules", "expected"),
-    [
-        ([rule(dport(6335), {"counter": "x"}, {"drop": None})], {6335}),
-        ([rule(dport({"set": [6333, 6334]}), {"drop": None})], {6333, 6334}),
-        ([rule(dport(6335), {"accept": None})], set()),
-        # Dropping some sources only is a hole for all others.
-        ([rule(dport(6335), SADDR, {"drop": None})], set()),
-        ([], set()),
-        ([rule({"match": {"left": {"meta": {"key": "iif"}}, "right": "lo"}}, {"accept": None})], set()),
-    ],
-)
-def test_dropped_ports(rules, expected):
-    assert _evidence.dropped_ports(rules) == expected
+def test_room_is_what_an_unprivileged_user_may_fill(tmp_path):
+    room = _evidence.room(str(tmp_path))
+    assert room["free_bytes"] > 0 and 0 <= room["free_percent"] <= 100 and 0 <= room["free_inodes_percent"] <= 100
 
 
-def test_elements_of_sets_in_their_usual_notation():
-    elements = ["192.0.2.1", {"prefix": {"addr": "192.0.2.0", "len": 24}}, {"range": ["192.0.2.1", "192.0.2.9"]}, {"elem": {"val": "192.0.2.3"}}]
-    assert [_evidence.element_text(element) for element in elements] == ["192.0.2.1", "192.0.2.0/24", "192.0.2.1-192.0.2.9", "192.0.2.3"]
+def test_one_file_and_another(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("x")
+    second.write_text("x")
+    assert _evidence.same_file(str(first), str(first)) and not _evidence.same_file(str(first), str(second))
+    assert not _evidence.same_file(str(first), str(tmp_path / "missing"))
+
+
+def test_files_that_a_process_has_open(tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    with open(inside / "a", "w"), open(outside, "w"):
+        found = _evidence.open_files(os.getpid(), [str(inside)])
+    assert str(outside) in found and str(inside / "a") not in found
 
 
 def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):

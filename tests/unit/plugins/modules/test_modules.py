@@ -95,7 +95,7 @@ def test_evidence_of_a_vantage(call):
         port = listener.getsockname()[1]
         targets = [{"name": "n", "address": "127.0.0.1", "ports": {"rest": port, "p2p": 0}}]
         document = call(qdrant_evidence, node=False, role="outsider", targets=targets)["evidence"]
-    assert document["seen"] == {"n": {"rest": {"connect": "open", "plaintext": "silent"}}}
+    assert document["seen"] == {"n": {"rest": {"connect": "open", "plaintext": "silent", "answer": "timeout", "clock_offset": None}}}
     assert (document["schema"], document["node"], document["role"]) == (1, False, "outsider")
 
 
