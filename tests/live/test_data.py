@@ -48,16 +48,21 @@ def vector(number: int) -> list[float]:
 @pytest.fixture(scope="module")
 def collection(deployment):
     client = connect(deployment, deployment.nodes[0], grpc=False)
-    eventually(lambda: client.delete_collection(NAME))
-    client.create_collection(
-        NAME,
-        vectors_config=models.VectorParams(size=4, distance=models.Distance.DOT),
-        shard_number=2,
-        replication_factor=min(2, len(deployment.nodes)),
-        write_consistency_factor=1,
-    )
     points = [models.PointStruct(id=number, vector=vector(number), payload={"number": number}) for number in range(POINTS)]
-    client.upsert(NAME, points, wait=True)
+
+    def make() -> None:
+        """All of it, or nothing: a change of the collections needs a leader, which tests before this one may have restarted."""
+        client.delete_collection(NAME)
+        client.create_collection(
+            NAME,
+            vectors_config=models.VectorParams(size=4, distance=models.Distance.DOT),
+            shard_number=2,
+            replication_factor=min(2, len(deployment.nodes)),
+            write_consistency_factor=1,
+        )
+        client.upsert(NAME, points, wait=True)
+
+    eventually(make)
     yield NAME
     eventually(lambda: client.delete_collection(NAME))
 
