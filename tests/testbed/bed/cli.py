@@ -59,9 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
 
     commands.add_parser("doctor", help="say what is there and what lacks").set_defaults(command=lambda unused: doctor.report())
-    program = commands.add_parser("artefact", help="print the path of a program that tests run, the Qdrant server unless another is named")
-    program.add_argument("name", nargs="?", choices=sorted(artefact.ARTEFACTS), default="qdrant")
-    program.set_defaults(command=_artefact)
+    file = commands.add_parser("artefact", help="print the path of a file that tests need, the Qdrant server unless another is named")
+    file.add_argument("name", nargs="?", choices=sorted(artefact.ARTEFACTS), default="qdrant")
+    file.set_defaults(command=_artefact)
     return parser
 
 

