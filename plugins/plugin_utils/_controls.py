@@ -189,7 +189,8 @@ def _compiled(expression: str) -> t.Any:
 
 def shown(value: t.Any) -> str:
     """A value in a message: short, on one line, and printable, for it may come from a server that is not ours any more."""
-    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    words = isinstance(value, list) and value and all(isinstance(entry, str) for entry in value)
+    text = value if isinstance(value, str) else ", ".join(value) if words else json.dumps(value, sort_keys=True)
     text = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
     return text if len(text) <= 200 else text[:197] + "..."
 
