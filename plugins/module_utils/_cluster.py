@@ -20,10 +20,10 @@ class ClusterError(Exception):
 
 
 class Node:
-    """The REST API of one node."""
+    """The REST API of one node, over TLS and with a key unless the node has none."""
 
-    def __init__(self, target: _wire.Target, tls: _wire.Tls, api_key: str) -> None:
-        self._target, self._tls, self._headers = target, tls, {"api-key": api_key}
+    def __init__(self, target: _wire.Target, tls: _wire.Tls | None, api_key: str) -> None:
+        self._target, self._tls, self._headers = target, tls, {"api-key": api_key} if api_key else {}
 
     def get(self, path: str) -> t.Any:
         """The ``result`` of an answer."""

@@ -35,6 +35,7 @@ SCHEMA = 1
 LOCAL_TIMEOUT, REMOTE_TIMEOUT = 3.0, 1.0
 # Where a confined server finds its data and snapshots.
 DATA_IN_ROOT = ("/qdrant/storage", "/qdrant/snapshots")
+KEYS = ("api_key", "read_only_api_key", "alt_api_key")
 SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
@@ -72,6 +73,10 @@ class Place:
     def tls(self) -> str:
         return os.path.join(self.config_dir, "tls", "current")
 
+    @property
+    def trust(self) -> str:
+        return os.path.join(self.tls, "ca.crt")
+
     def ports(self) -> dict[str, _wire.Target]:
         ports = {"rest": self.http_port, "grpc": self.grpc_port, "p2p": self.p2p_port}
         return {name: _wire.Target(self.address, port) for name, port in ports.items() if port}
@@ -82,10 +87,12 @@ def read(path: str) -> str:
         return file.read()
 
 
-def api_keys(place: Place) -> dict[str, str]:
-    """The keys that the node has on disk, by setting."""
+def api_keys(place: Place, settings: Json) -> dict[str, str]:
+    """The keys that the node has on disk, by setting: in the secrets' file, or else among the settings, where others keep them."""
     service = _node.load_json(place.secrets).get("service")
-    return {name: value for name, value in service.items() if isinstance(value, str)} if isinstance(service, dict) else {}
+    if not isinstance(service, dict):
+        service = {name: settings.get("service." + name) for name in KEYS}
+    return {name: value for name, value in service.items() if isinstance(value, str)}
 
 
 def strength(keys: dict[str, str]) -> Json:
@@ -146,11 +153,23 @@ def restart_due(place: Place, run: Run) -> Json:
 
 
 def main_pid(place: Place, run: Run) -> int:
+    """The server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand."""
     _code, output, _error = run(["systemctl", "show", "--property=MainPID", "--value", "--", place.unit])
-    pid = int(output.strip() or 0)
+    pid = int(output.strip() or 0) or listening_on(place.http_port)
     if not pid:
-        raise OSError("%s has no process" % place.unit)
+        raise OSError("%s has no process, and nothing listens on port %d" % (place.unit, place.http_port))
     return pid
+
+
+def listening_on(port: int) -> int:
+    """The lowest PID of a process of the host's network that listens on a TCP port; 0 for none."""
+    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            if any(socket.endswith(":%d" % port) for socket in listeners(pid)):
+                return pid
+        except OSError:
+            continue  # gone meanwhile
+    return 0
 
 
 def capabilities(mask: str) -> int:
@@ -343,16 +362,23 @@ def release(place: Place, run: Run) -> Json:
     return {"current": current, "intact": bool(entry and entry.intact), "version": entry.version if entry else None, "others": sorted(set(found) - {current})}
 
 
-def config(place: Place) -> Json:
-    """The settings on disk: the file's own lines, and the ones that matter, read without a YAML library.
+def config_file(place: Place, run: Run) -> str:
+    """The file of settings: ours, or else the one that the process was started with, as Qdrant looks for it."""
+    if os.path.exists(place.layout.config):
+        return place.layout.config
+    pid = main_pid(place, run)
+    words = read("/proc/%d/cmdline" % pid).split("\0")
+    named = [words[number + 1] for number, word in enumerate(words[:-1]) if word == "--config-path"]
+    named += [word.partition("=")[2] for word in words if word.startswith("--config-path=")]
+    return os.path.join("/proc/%d/cwd" % pid, named[0] if named else "config/config.yaml")
 
-    Only scalars of block style are read, which is how the role writes them.
-    """
-    text = read(place.layout.config)
+
+def settings_of(text: str) -> Json:
+    """Settings by dotted name, read without a YAML library: scalars of block style alone, which is how the role writes them."""
     values: Json = {}
     stack: list[tuple[int, str]] = []
     for line in text.splitlines():
-        match = re.match(r"^(\s*)([A-Za-z0-9_]+):\s*(.*?)\s*$", line)
+        match = re.match(r"^(\s*)['\"]?([A-Za-z0-9_]+)['\"]?:\s*(.*?)\s*$", line)
         if not match:
             continue
         indent = len(match.group(1))
@@ -361,7 +387,35 @@ def config(place: Place) -> Json:
             value: t.Any = match.group(3).strip("'\"")
             value = {"true": True, "false": False, "null": None, "~": None}.get(value, value)
             values[".".join(name for _indent, name in stack)] = int(value) if isinstance(value, str) and value.isdigit() else value
-    return {"values": values, "holds_keys": bool(re.search(r"^\s*['\"]?(api_key|read_only_api_key|alt_api_key)['\"]?\s*:", text, re.MULTILINE))}
+    return values
+
+
+def config(place: Place, run: Run) -> Json:
+    """The settings on disk, without those that are secret, and whether a key is among them."""
+    path = config_file(place, run)
+    text = read(path)
+    values = {name: value for name, value in settings_of(text).items() if not SECRET_NAME.search(name)}
+    return {"path": path, "values": values, "holds_keys": bool(re.search(r"^\s*['\"]?(%s)['\"]?\s*:" % "|".join(KEYS), text, re.MULTILINE))}
+
+
+# What is secret by its name: API keys, and those of object stores.
+SECRET_NAME = re.compile(r"(api_key|access_key|secret_key|secret|token|password)$", re.IGNORECASE)
+
+
+def without_secrets(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """A document with every secret in it struck out: those that are known, and what is assigned to a name that says so."""
+    if isinstance(value, dict):
+        return {name: without_secrets(entry, secrets) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(entry, secrets) for entry in value]
+    if not isinstance(value, str):
+        return value
+    for secret in secrets:
+        value = value.replace(secret, HIDDEN)
+    return re.sub(r"(\w*(?:key|secret|token|password)=)[^\s\"']+", r"\1" + HIDDEN, value, flags=re.IGNORECASE)
+
+
+HIDDEN = "(hidden)"
 
 
 # --- the wire ----------------------------------------------------------------------------------------------------------
@@ -404,20 +458,57 @@ def tokens(key: str, collection: str, now: float) -> dict[str, str]:
     }
 
 
-def auth_probes(place: Place, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+@dataclass(frozen=True)
+class Way:
+    """How a port is spoken to: with TLS that verifies, with TLS that does not, or in plaintext. What is secret goes the first way alone."""
+
+    target: _wire.Target
+    tls: _wire.Tls | None
+    trusted: bool
+
+    def rest(self, path: str, method: str = "GET", headers: dict[str, str] | None = None, secret: bool = False) -> _wire.RestAnswer:
+        self._mind(secret)
+        return _wire.rest(self.target, path, method=method, headers=headers, tls=self.tls, timeout=LOCAL_TIMEOUT)
+
+    def grpc(self, method: str, message: bytes, metadata: dict[str, str], secret: bool) -> _wire.GrpcAnswer:
+        self._mind(secret)
+        return _wire.grpc(self.target, method, metadata=metadata, message=message, tls=self.tls, timeout=LOCAL_TIMEOUT)
+
+    def _mind(self, secret: bool) -> None:
+        if secret and not self.trusted:
+            raise OSError("a server that does not verify is not shown a key")
+
+
+def way_to(target: _wire.Target, trust: str) -> Way:
+    """The best way to a port. ``trust`` is the file of CAs. A port that takes no connections is left to the questions that follow."""
+    verified = Way(target, _wire.Tls(ca_file=trust), True)
+    if verification_error(target, trust) is None:
+        return verified
+    if _wire.plaintext(target, LOCAL_TIMEOUT) == "answered":
+        return Way(target, None, False)
+    return Way(target, LOOKING, False) if _wire.served_certificate(target, LOCAL_TIMEOUT).error is None else verified
+
+
+def verification_error(target: _wire.Target, trust: str) -> str | None:
+    """What keeps a port's certificate from being verified by the CAs of a file, address included; None if nothing does."""
+    error = _wire.rest(target, "/", tls=_wire.Tls(ca_file=trust), timeout=LOCAL_TIMEOUT).error
+    # Ports that ask for a client's certificate, or that do not speak HTTP/1.1, end the conversation after this side has verified.
+    return error if error is not None and error.startswith(("tls:", "unreachable:")) and "ALERT" not in error else None
+
+
+def auth_probes(rest: Way, grpc: Way, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
-    rest, grpc = place.ports()["rest"], place.ports()["grpc"]
-    tls = _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt"))
     nothing = "hardened-qdrant-%s" % random.token_hex(8)
     message = b"\x0a" + bytes([len(nothing)]) + nothing.encode()  # protobuf: field 1, a string
+    key = keys.get("api_key", "")
 
-    def ask_rest(path: str = "/collections", method: str = "GET", **headers: str) -> t.Callable[[], t.Any]:
+    def ask_rest(path: str = "/collections", method: str = "GET", secret: bool = False, **headers: str) -> t.Callable[[], t.Any]:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        return lambda: status(_wire.rest(rest, path, method=method, headers=sent, tls=tls, timeout=LOCAL_TIMEOUT))
+        return lambda: status(rest.rest(path, method, sent, secret))
 
-    def ask_grpc(method: str = "/qdrant.Collections/List", message: bytes = b"", **metadata: str) -> t.Callable[[], t.Any]:
+    def ask_grpc(method: str = "/qdrant.Collections/List", message: bytes = b"", secret: bool = False, **metadata: str) -> t.Callable[[], t.Any]:
         sent = {name.replace("_", "-"): value for name, value in metadata.items()}
-        return lambda: status(_wire.grpc(grpc, method, metadata=sent, message=message, tls=tls, timeout=LOCAL_TIMEOUT))
+        return lambda: status(grpc.grpc(method, message, sent, secret))
 
     wrong = random.token_urlsafe(32)
     probes = {
@@ -429,53 +520,51 @@ def auth_probes(place: Place, keys: dict[str, str]) -> dict[tuple[str, ...], t.C
         ("grpc", "wrong"): ask_grpc(api_key=wrong),
         ("grpc", "empty"): ask_grpc(api_key=""),
     }
-    for name, value in tokens(keys.get("api_key", ""), nothing, time.time()).items():
-        probes["rest", name] = ask_rest("/collections/" + nothing, Authorization="Bearer " + value)
-        probes["grpc", name] = ask_grpc("/qdrant.Collections/Get", message, authorization="Bearer " + value)
+    for name, value in tokens(key, nothing, time.time()).items():
+        # A token that was signed with the key may open what the key opens.
+        secret = bool(key) and name not in ("token_forged", "token_empty_secret", "token_unsigned")
+        probes["rest", name] = ask_rest("/collections/" + nothing, secret=secret, Authorization="Bearer " + value)
+        probes["grpc", name] = ask_grpc("/qdrant.Collections/Get", message, secret, authorization="Bearer " + value)
     for path in ("/metrics", "/telemetry", "/cluster"):
         probes["rest", "none_" + path[1:]] = ask_rest(path)
-    if keys.get("api_key"):
-        probes["rest", "key"] = ask_rest(api_key=keys["api_key"])
-        probes["grpc", "key"] = ask_grpc(api_key=keys["api_key"])
+    if key:
+        probes["rest", "key"] = ask_rest(secret=True, api_key=key)
+        probes["grpc", "key"] = ask_grpc(secret=True, api_key=key)
     if keys.get("read_only_api_key"):
         key = keys["read_only_api_key"]
-        probes["rest", "read_only_reads"] = ask_rest(api_key=key)
-        probes["rest", "read_only_deletes"] = ask_rest("/collections/" + nothing, "DELETE", api_key=key)
-        probes["grpc", "read_only_reads"] = ask_grpc(api_key=key)
-        probes["grpc", "read_only_deletes"] = ask_grpc("/qdrant.Collections/Delete", message, api_key=key)
+        probes["rest", "read_only_reads"] = ask_rest(secret=True, api_key=key)
+        probes["rest", "read_only_deletes"] = ask_rest("/collections/" + nothing, "DELETE", True, api_key=key)
+        probes["grpc", "read_only_reads"] = ask_grpc(secret=True, api_key=key)
+        probes["grpc", "read_only_deletes"] = ask_grpc("/qdrant.Collections/Delete", message, True, api_key=key)
     return probes
 
 
-def web_probes(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+def web_probes(rest: Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Questions that a browser would ask."""
-    rest = place.ports()["rest"]
-    tls = _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt"))
 
     def preflight() -> t.Any:
-        headers = {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}
-        return status(_wire.rest(rest, "/collections", method="OPTIONS", headers=headers, tls=tls, timeout=LOCAL_TIMEOUT))
+        return status(rest.rest("/collections", "OPTIONS", {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}))
 
     def allowed_origin() -> t.Any:
-        answer = _wire.rest(rest, "/", headers={"Origin": "https://attacker.example"}, tls=tls, timeout=LOCAL_TIMEOUT)
+        answer = rest.rest("/", headers={"Origin": "https://attacker.example"})
         status(answer)
         return answer.headers.get("access-control-allow-origin", "")
 
     def version() -> t.Any:
-        answer = _wire.rest(rest, "/", tls=tls, timeout=LOCAL_TIMEOUT)
+        answer = rest.rest("/")
         if status(answer) != 200:
             raise OSError("HTTP %d" % answer.status)
         return json.loads(answer.body)["version"]
 
     def dashboard() -> t.Any:
-        return status(_wire.rest(rest, "/dashboard/", tls=tls, timeout=LOCAL_TIMEOUT))
+        return status(rest.rest("/dashboard/"))
 
     return {("cors_preflight",): preflight, ("cors_origin",): allowed_origin, ("version",): version, ("dashboard",): dashboard}
 
 
-def effective(place: Place, keys: dict[str, str]) -> Json:
+def effective(rest: Way, key: str) -> Json:
     """What the server itself says it runs with, of what it tells at all: its telemetry, which leaves the node only when asked for."""
-    tls = _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt"))
-    answer = _wire.rest(place.ports()["rest"], "/telemetry?details_level=2", headers={"api-key": keys.get("api_key", "")}, tls=tls, timeout=LOCAL_TIMEOUT)
+    answer = rest.rest("/telemetry?details_level=2", headers={"api-key": key}, secret=bool(key))
     if answer.status != 200:
         raise OSError("/telemetry: HTTP %d" % status(answer))
     result = json.loads(answer.body)["result"]
@@ -493,9 +582,7 @@ def served(place: Place, target: _wire.Target) -> Json:
     seen = _wire.served_certificate(target, LOCAL_TIMEOUT)
     if seen.error:
         raise OSError(seen.error)
-    # A handshake that verifies. Ports that ask for a client's certificate end it later, after this side has verified.
-    checked = _wire.rest(target, "/", tls=_wire.Tls(ca_file=os.path.join(place.tls, "ca.crt")), timeout=LOCAL_TIMEOUT)
-    verifies = not (checked.error or "").startswith("tls:") or "ALERT" in (checked.error or "")
+    verifies = verification_error(target, place.trust) is None
     return {"sha256": seen.sha256, "version": seen.version, "cipher": seen.cipher, "verifies": verifies}
 
 
@@ -605,10 +692,6 @@ def firewall(place: Place, run: Run) -> Json:
     objects = json.loads(output)["nftables"]
     chains = [entry["chain"] for entry in objects if "chain" in entry]
     ports = [target.port for target in place.ports().values()]
-    try:
-        as_file = _firewall.rehearse(table, path, run) == _firewall.listing(table, run)
-    except _firewall.FirewallError:
-        as_file = False
     _code, enabled, _error = run(["systemctl", "is-enabled", "qdrant-firewall.service"])
     return {
         "table": True,
@@ -616,17 +699,18 @@ def firewall(place: Place, run: Run) -> Json:
         "sets": _firewall.named_sets(objects),
         # The ports on which a stranger's packets are not certain to be dropped.
         "open_to_strangers": {family: [port for port in ports if _firewall.stranger_verdict(objects, family, port) != "drop"] for family in ("ipv4", "ipv6")},
-        "as_file": as_file,
+        "differences": attempt(lambda: _firewall.differences(table, path, run)),
         "at_boot": enabled.strip() == "enabled",
     }
 
 
-def cluster(place: Place, keys: dict[str, str], known: t.Collection[str]) -> Json:
+def cluster(rest: Way, key: str, known: t.Collection[str]) -> Json:
     """The cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
-    node = _cluster.Node(place.ports()["rest"], _wire.Tls(ca_file=os.path.join(place.tls, "ca.crt")), keys.get("api_key", ""))
-    seen = _cluster.observe(node)
+    if key and not rest.trusted:
+        raise OSError("a server that does not verify is not shown a key")
+    seen = _cluster.observe(_cluster.Node(rest.target, rest.tls, key))
     hosts = {peer["uri"]: urllib.parse.urlsplit(peer["uri"]).hostname for peer in seen["peers"]}
-    return {**seen, "strangers": sorted(uri for uri, host in hosts.items() if host not in {place.address, *known})}
+    return {**seen, "strangers": sorted(uri for uri, host in hosts.items() if host not in {rest.target.address, *known})}
 
 
 # --- the document ------------------------------------------------------------------------------------------------------
@@ -669,23 +753,32 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
 
 def observe_node(place: Place, targets: t.Sequence[Json], run: Run) -> Json:
     """Everything of a node: what it can see of itself, and of its peers."""
-    keys = api_keys(place)
+    try:
+        settings = settings_of(read(config_file(place, run)))
+    except OSError:
+        settings = {}  # the section that shows them says why
+    keys = api_keys(place, settings)
+    key = keys.get("api_key", "")
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        rest, grpc = pool.map(lambda name: way_to(place.ports()[name], place.trust), ("rest", "grpc"))
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: unit(place, run),
         ("process",): lambda: process(place, run, keys.values()),
         ("files",): lambda: files(place),
         ("release",): lambda: release(place, run),
-        ("config",): lambda: config(place),
+        ("config",): lambda: config(place, run),
         ("started",): lambda: restart_due(place, run),
         ("certificate",): lambda: certificate_on_disk(place),
         ("firewall",): lambda: firewall(place, run),
-        ("cluster",): lambda: cluster(place, keys, {entry["address"] for entry in targets}),
+        ("cluster",): lambda: cluster(rest, key, {entry["address"] for entry in targets}),
         ("keys",): lambda: strength(keys),
         ("host",): lambda: host(place, run),
-        ("effective",): lambda: effective(place, keys),
+        ("effective",): lambda: effective(rest, key),
     }
     questions.update(tls_questions(place))
-    questions.update({("auth", *where): probe for where, probe in auth_probes(place, keys).items()})
-    questions.update({("web", *where): probe for where, probe in web_probes(place).items()})
+    questions.update({("auth", *where): probe for where, probe in auth_probes(rest, grpc, keys).items()})
+    questions.update({("web", *where): probe for where, probe in web_probes(rest).items()})
     questions.update(elsewhere(targets))
-    return ask(questions)
+    secrets = {str(value) for name, value in settings.items() if SECRET_NAME.search(name)} | set(keys.values())
+    # A shorter one stands in words that are not secret, too.
+    return without_secrets(ask(questions), {secret for secret in secrets if len(secret) >= 8})

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tempfile
+import time
 import typing as t
 
 # How this module runs a program: arguments in, (return code, standard output, standard error) out.
@@ -29,10 +32,33 @@ def rehearse(table: str, path: str, run: Runner) -> str:
     That is a stricter check than ``nft --check``, and the only way to compare a file with the kernel word by word.
     """
     script = 'nft --file "$0" && exec nft --stateless list table %s' % table
-    code, output, error = run(["unshare", "--net", "sh", "-c", script, path])
+    for _attempt in range(3):
+        code, output, error = run(["unshare", "--net", "sh", "-c", script, path])
+        if not error.startswith("unshare:"):
+            break
+        # No namespace was to be had just now: the kernel frees those that ended a little later.
+        time.sleep(0.5)
+    else:
+        raise OSError("no network namespace to rehearse in: %s" % error.strip())
     if code != 0:
-        raise FirewallError(error.strip() or output.strip() or "unshare --net failed")
+        raise FirewallError(error.strip() or output.strip() or "nft failed")
     return output
+
+
+def differences(table: str, path: str, run: Runner) -> list[str]:
+    """What the kernel has (+) and the file has not (-), and the other way round, without the lines around; empty if they agree.
+
+    Raises OSError where that cannot be told.
+    """
+    try:
+        wanted = rehearse(table, path, run)
+    except FirewallError as error:
+        return ["nft refuses the file: %s" % str(error).splitlines()[0]]
+    live = listing(table, run)
+    if not live:
+        raise OSError("the table could not be listed")
+    lines = difflib.unified_diff(wanted.splitlines(), live.splitlines(), lineterm="", n=0)
+    return [re.sub(r"\s+", " ", line) for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
 
 
 def load(path: str, run: Runner) -> None:

@@ -34,20 +34,27 @@ class Host:
     def address(self) -> str:
         return self.vars["ansible_host"]
 
-    def run(self, script: str, check: bool = True) -> str:
-        """Run a shell script on the host as root, given on standard input; return its standard output."""
-        command = [
+    def _ssh(self, command: str) -> list[str]:
+        return [
             "ssh",
             *("-i", self.vars["ansible_ssh_private_key_file"]),
             *shlex.split(self.vars["ansible_ssh_common_args"]),
             *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
             "%s@%s" % (self.vars["ansible_user"], self.address),
-            "sudo sh -s",
+            command,
         ]
-        result = subprocess.run(command, input=script, capture_output=True, text=True, timeout=180, check=False)
+
+    def run(self, script: str, check: bool = True) -> str:
+        """Run a shell script on the host as root, given on standard input; return its standard output."""
+        result = subprocess.run(self._ssh("sudo sh -s"), input=script, capture_output=True, text=True, timeout=180, check=False)
         if check and result.returncode != 0:
             raise AssertionError("%s: %s\n%s" % (self.name, script, result.stderr))
         return result.stdout
+
+    def put(self, source: str, target: str) -> None:
+        """Copy a file of the controller to the host, as root."""
+        with open(source, "rb") as file:
+            subprocess.run(self._ssh("sudo tee %s >/dev/null" % shlex.quote(target)), stdin=file, check=True, timeout=180)
 
 
 @dataclass(frozen=True)

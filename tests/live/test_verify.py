@@ -38,11 +38,9 @@ def verify(deployment, tmp_path):
     return run
 
 
-def test_a_healthy_cluster_has_no_finding_and_its_observation_takes_seconds(deployment, verify):
-    failed, report = verify()
+def test_a_healthy_cluster_has_no_finding(verify):
+    failed, _report = verify()
     assert not any(failed.values())
-    for name, document in report["evidence"].items():
-        assert document["seconds"] < 3.0, name
 
 
 def test_a_peer_that_is_locked_out(deployment, verify):

@@ -10,10 +10,16 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence
 
 PLACE = _evidence.Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
+
+
+def run(_command):
+    """Nothing that a test of this file needs is asked of a program."""
+    return 1, "", "no program"
 
 
 def test_a_section_that_cannot_be_observed_is_an_error_and_not_a_lack_of_findings():
@@ -83,12 +89,61 @@ def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
     text = "# comment\ncluster:\n  enabled: true\n  p2p:\n    port: 6335\nlog_level: INFO\ntls:\n  cert_ttl: null\n  key: '/k'\n"
     (tmp_path / "config.yaml").write_text(text)
     place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert _evidence.config(place) == {
+    assert _evidence.config(place, run) == {
+        "path": str(tmp_path / "config.yaml"),
         "values": {"cluster.enabled": True, "cluster.p2p.port": 6335, "log_level": "INFO", "tls.cert_ttl": None, "tls.key": "/k"},
         "holds_keys": False,
     }
     (tmp_path / "config.yaml").write_text("service:\n  'api_key': x\n")
-    assert _evidence.config(place)["holds_keys"]
+    assert _evidence.config(place, run)["holds_keys"]
+
+
+def test_settings_of_others_are_found_by_their_process(tmp_path, monkeypatch):
+    place = _evidence.Place("u", "q", "/o", str(tmp_path / "missing"), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    words = {"line": "./qdrant\0--config-path\0my.yaml\0"}
+    monkeypatch.setattr(_evidence, "main_pid", lambda *_arguments: 7)
+    monkeypatch.setattr(_evidence, "read", lambda _path: words["line"])
+    assert _evidence.config_file(place, run) == "/proc/7/cwd/my.yaml"
+    words["line"] = "./qdrant\0--config-path=/etc/my.yaml\0"
+    assert _evidence.config_file(place, run) == "/etc/my.yaml"
+    words["line"] = "./qdrant\0"
+    assert _evidence.config_file(place, run) == "/proc/7/cwd/config/config.yaml"
+
+
+def test_no_secret_of_the_settings_is_shown(tmp_path):
+    text = "service:\n  api_key: the-key-itself\nstorage:\n  snapshots_config:\n    s3_config:\n      secret_key: other-secret\ntls:\n  key: /k.pem\n"
+    (tmp_path / "config.yaml").write_text(text)
+    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    assert _evidence.config(place, run)["values"] == {"tls.key": "/k.pem"}
+    assert _evidence.api_keys(place, _evidence.settings_of(text)) == {"api_key": "the-key-itself"}
+
+
+def test_secrets_are_struck_out_wherever_they_stand():
+    document = {"a": ["x the-key-itself y", 1], "b": {"c": "QDRANT__SERVICE__API_KEY=unknown1 RUN_MODE=production"}, "d": "tls.key:/etc/tls.key"}
+    assert _evidence.without_secrets(document, ["the-key-itself"]) == {
+        "a": ["x (hidden) y", 1],
+        "b": {"c": "QDRANT__SERVICE__API_KEY=(hidden) RUN_MODE=production"},
+        "d": "tls.key:/etc/tls.key",
+    }
+
+
+def test_a_server_that_does_not_verify_is_shown_no_key():
+    way = _evidence.Way(_evidence._wire.Target("127.0.0.1", 1), None, False)
+    probes = _evidence.auth_probes(way, way, {"api_key": "k" * 40, "read_only_api_key": "r" * 40})
+    asked = {where: _evidence.attempt(question)["error"] for where, question in probes.items()}
+    kept = {where for where, error in asked.items() if "not shown a key" in error}
+    assert kept == {(port, name) for port in ("rest", "grpc") for name in SECRET_PROBES}
+    assert all("refused" in error for where, error in asked.items() if where not in kept)
+
+
+# What is made of a key: the others could be asked of anybody.
+SECRET_PROBES = {"key", "read_only_reads", "read_only_deletes", "token_expired", "token_wrong_algorithm", "token_elsewhere", "token_without_access"}
+
+
+def test_whoever_listens_is_found():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert _evidence.listening_on(server.getsockname()[1]) == os.getpid()
+    assert _evidence.listening_on(1) == 0
 
 
 def test_what_others_may_change_on_the_way_to_a_file(tmp_path):

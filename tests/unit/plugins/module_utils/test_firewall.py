@@ -39,6 +39,23 @@ def test_what_nft_refuses_is_an_error_in_its_own_words():
         _firewall.load("/file", answering(1, error="busy"))
 
 
+def test_what_the_kernel_has_more_or_less_than_the_file():
+    def run(command):
+        return 0, "table inet x {\n\ta drop\n\tb drop\n}" if command[0] == "unshare" else "table inet x {\n\ta drop\n\tc   accept\n}", ""
+
+    assert _firewall.differences("inet x", "/file", run) == ["- b drop", "+ c accept"]
+    assert _firewall.differences("inet x", "/file", answering(0, "table inet x {}")) == []
+    assert _firewall.differences("inet x", "/file", answering(1, error="/file:3:1: syntax error\nmore")) == ["nft refuses the file: /file:3:1: syntax error"]
+
+
+def test_where_no_namespace_is_to_be_had_nothing_is_claimed(monkeypatch):
+    monkeypatch.setattr(_firewall.time, "sleep", lambda _seconds: None)
+    with pytest.raises(OSError, match="no network namespace"):
+        _firewall.differences("inet x", "/file", answering(1, error="unshare: unshare failed: No space left on device"))
+    with pytest.raises(OSError, match="could not be listed"):
+        _firewall.differences("inet x", "/file", answering(0, ""))
+
+
 def test_a_draft_lies_beside_the_file_and_can_be_read_like_it(tmp_path):
     path = tmp_path / "firewall.nft"
     draft = _firewall.draft(str(path), "rules")
