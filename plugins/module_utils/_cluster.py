@@ -19,11 +19,16 @@ class ClusterError(Exception):
     """The node gave no usable answer; the message says which question, and what came instead."""
 
 
+def key_header(api_key: str | None) -> dict[str, str]:
+    """The header that shows a key. An empty key is shown too: some versions take it, where an empty one is configured."""
+    return {} if api_key is None else {"api-key": api_key}
+
+
 class Node:
     """The REST API of one node, over TLS and with a key unless the node has none."""
 
-    def __init__(self, target: _wire.Target, tls: _wire.Tls | None, api_key: str) -> None:
-        self._target, self._tls, self._headers = target, tls, {"api-key": api_key} if api_key else {}
+    def __init__(self, target: _wire.Target, tls: _wire.Tls | None, api_key: str | None) -> None:
+        self._target, self._tls, self._headers = target, tls, key_header(api_key)
 
     def get(self, path: str) -> t.Any:
         """The ``result`` of an answer."""

@@ -127,8 +127,11 @@ def unit(place: Place, run: Run) -> Json:
     for line in output.splitlines():
         name, _equals, value = line.partition("=")
         properties[name] = (properties[name] + "\n" + value) if properties[name] else value
-    _code, output, _error = run(["systemd-analyze", "security", "--no-pager", place.unit])
-    exposure = re.search(r"exposure level for \S+ ([0-9.]+)", output)
+    for _attempt in range(2):  # of a busy systemd the first question may have waited too long
+        _code, output, _error = run(["systemd-analyze", "security", "--no-pager", place.unit])
+        exposure = re.search(r"exposure level for \S+ ([0-9.]+)", output)
+        if exposure:
+            break
     return {
         "active": properties.get("ActiveState") == "active",
         "enabled": properties.get("UnitFileState") == "enabled",
@@ -562,9 +565,9 @@ def web_probes(rest: Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     return {("cors_preflight",): preflight, ("cors_origin",): allowed_origin, ("version",): version, ("dashboard",): dashboard}
 
 
-def effective(rest: Way, key: str) -> Json:
+def effective(rest: Way, key: str | None) -> Json:
     """What the server itself says it runs with, of what it tells at all: its telemetry, which leaves the node only when asked for."""
-    answer = rest.rest("/telemetry?details_level=2", headers={"api-key": key}, secret=bool(key))
+    answer = rest.rest("/telemetry?details_level=2", headers=_cluster.key_header(key), secret=bool(key))
     if answer.status != 200:
         raise OSError("/telemetry: HTTP %d" % status(answer))
     result = json.loads(answer.body)["result"]
@@ -692,7 +695,9 @@ def firewall(place: Place, run: Run) -> Json:
     objects = json.loads(output)["nftables"]
     chains = [entry["chain"] for entry in objects if "chain" in entry]
     ports = [target.port for target in place.ports().values()]
-    _code, enabled, _error = run(["systemctl", "is-enabled", "qdrant-firewall.service"])
+    code, enabled, error = run(["systemctl", "show", "--property=UnitFileState", "--value", "qdrant-firewall.service"])
+    if code != 0:
+        raise OSError(error.strip() or "systemctl failed")
     return {
         "table": True,
         "hooks": [{"name": chain["name"], "hook": chain.get("hook"), "priority": chain.get("prio")} for chain in chains],
@@ -704,7 +709,7 @@ def firewall(place: Place, run: Run) -> Json:
     }
 
 
-def cluster(rest: Way, key: str, known: t.Collection[str]) -> Json:
+def cluster(rest: Way, key: str | None, known: t.Collection[str]) -> Json:
     """The cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
     if key and not rest.trusted:
         raise OSError("a server that does not verify is not shown a key")
@@ -758,7 +763,7 @@ def observe_node(place: Place, targets: t.Sequence[Json], run: Run) -> Json:
     except OSError:
         settings = {}  # the section that shows them says why
     keys = api_keys(place, settings)
-    key = keys.get("api_key", "")
+    key = keys.get("api_key")
     with ThreadPoolExecutor(max_workers=2) as pool:
         rest, grpc = pool.map(lambda name: way_to(place.ports()[name], place.trust), ("rest", "grpc"))
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {

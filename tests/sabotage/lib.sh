@@ -150,6 +150,19 @@ plaintext_peers() {
   restart
 }
 
+# A request that changes something, as the owner of the key: METHOD PATH. Its body describes a collection.
+ask() {
+  ADDRESS=$ADDRESS python3 - "$@" <<'PYTHON'
+import json, os, ssl, sys, urllib.request
+with open("/etc/qdrant/secrets.yaml") as file:
+    key = json.load(file)["service"]["api_key"]
+body = json.dumps({"vectors": {"size": 4, "distance": "Dot"}}).encode()
+headers = {"api-key": key, "Content-Type": "application/json"}
+request = urllib.request.Request("https://%s:6333%s" % (os.environ["ADDRESS"], sys.argv[2]), body, headers, method=sys.argv[1])
+urllib.request.urlopen(request, context=ssl.create_default_context(cafile="/etc/qdrant/tls/current/ca.crt"), timeout=15).read()
+PYTHON
+}
+
 # The secrets' file with a change of its section `service`, as Python.
 secrets() {
   python3 - "$1" <<'PYTHON'
