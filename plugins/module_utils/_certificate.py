@@ -68,6 +68,8 @@ class Wanted:
     # A certificate is renewed when less than this part of its life is left.
     renew_fraction: float = 1 / 3
     force: bool = False
+    # Serial numbers and SHA-256 fingerprints, in hex without colons and in lower case, of certificates that are not to be used any more.
+    revoked: frozenset[str] = frozenset()
 
     def sans(self) -> list[str]:
         """Subject alternative names in the form that ``describe`` gives them."""
@@ -111,6 +113,21 @@ def not_after(certificate: x509.Certificate) -> datetime:
     """End of validity, UTC."""
     value = getattr(certificate, "not_valid_after_utc", None)
     return value if value is not None else certificate.not_valid_after.replace(tzinfo=timezone.utc)
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of a certificate, in hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def plain_hex(text: str) -> str:
+    """A serial number or fingerprint as programs print it (``AB:CD``, ``0xabcd``), as this module compares it."""
+    return text.replace(":", "").replace(" ", "").lower().removeprefix("0x").lstrip("0")
+
+
+def renewal_time(certificate: x509.Certificate, renew_fraction: float) -> datetime:
+    """From when on a certificate is due for its age."""
+    return not_after(certificate) - (not_after(certificate) - not_before(certificate)) * renew_fraction
 
 
 def key_type(key: t.Any) -> str:
@@ -167,7 +184,7 @@ def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
     """A certificate in plain data, with the days that it has left."""
     return {
         "serial": "%x" % certificate.serial_number,
-        "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        "sha256": fingerprint(certificate),
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
         "not_before": not_before(certificate).isoformat(),
@@ -218,8 +235,9 @@ def due_for_reissue(leaf: x509.Certificate, key: t.Any, wanted: Wanted, now: dat
         reasons.append("it is not signed by the CA that signs now")
     if key_type(key) != wanted.key_type:
         reasons.append("its key is %s, wanted is %s" % (key_type(key), wanted.key_type))
-    life, left = not_after(leaf) - not_before(leaf), not_after(leaf) - now
-    if left < life * wanted.renew_fraction:
+    if wanted.revoked & {plain_hex("%x" % leaf.serial_number), plain_hex(fingerprint(leaf))}:
+        reasons.append("it was revoked")
+    if now > renewal_time(leaf, wanted.renew_fraction):
         reasons.append("it expires on %s" % not_after(leaf).date().isoformat())
     elif now < not_before(leaf):
         reasons.append("it is not valid before %s" % not_before(leaf).isoformat())
@@ -231,8 +249,8 @@ def due_for_reissue(leaf: x509.Certificate, key: t.Any, wanted: Wanted, now: dat
 def same_certificates(left: str, right: str) -> bool:
     """Whether two PEM texts hold the same certificates, whatever else the texts say."""
 
-    def fingerprints(pem: str) -> list[bytes]:
-        return [certificate.fingerprint(hashes.SHA256()) for certificate in load_certificates(pem)]
+    def fingerprints(pem: str) -> list[str]:
+        return [fingerprint(certificate) for certificate in load_certificates(pem)]
 
     try:
         return fingerprints(left) == fingerprints(right)

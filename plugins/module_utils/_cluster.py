@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 import urllib.parse
+from collections import Counter
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
 
@@ -91,3 +92,13 @@ def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
         if collection["transfers"]:
             reasons.append("collection %s is moving %d shards" % (name, collection["transfers"]))
     return reasons
+
+
+def single_copies(cluster: dict[str, t.Any]) -> list[str]:
+    """The collections of which some shard has one copy or none that could answer: without the node that holds it, they are away."""
+    away = []
+    for name, collection in sorted(cluster["collections"].items()):
+        copies = Counter(shard["id"] for shard in collection["shards"] if shard["state"] == "Active")
+        if any(copies[shard["id"]] < 2 for shard in collection["shards"]):
+            away.append(name)
+    return away

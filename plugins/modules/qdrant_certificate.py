@@ -59,14 +59,26 @@ options:
     description: Whether to renew a certificate that is not due.
     type: bool
     default: false
+  revoked:
+    description: Serial numbers or SHA-256 fingerprints, in hex, of certificates that are not to be used any more. One that is in use is replaced.
+    type: list
+    elements: str
+    default: []
   keep:
     description: How many generations to keep, the one in use included.
     type: int
     default: 2
-  trust:
+  phase:
     description:
-      - The CAs that the node trusts, in PEM form.
-      - Left out, the CA that signs.
+      - Where the cluster is on its way from one CA to the next. V(current) signs with the current CA and trusts it alone; V(trust) trusts the
+        next one too; V(reissue) signs with the next one and trusts both; V(drop) signs with the next one and trusts it alone.
+      - The next CA is read from the variables C(qdrant_tls_next_ca_certificate) and C(qdrant_tls_next_ca_private_key).
+      - M(hardened.qdrant.qdrant_preflight) returns the phase that the cluster is in.
+    type: str
+    choices: [current, trust, reissue, drop]
+    default: current
+  trust:
+    description: The CAs that the node trusts, in PEM form. Set by the action plugin.
     type: str
   issuer:
     description: The CA that signs, in PEM form. Set by the action plugin.
@@ -106,6 +118,7 @@ certificate:
     not_before: {description: Start of validity in UTC and ISO 8601., type: str}
     not_after: {description: End of validity in UTC and ISO 8601., type: str}
     days_left: {description: Days until the end of validity., type: float}
+    renews_on: {description: From when on it is due for its age, in UTC and ISO 8601., type: str}
     sans: {description: Names and addresses., type: list, elements: str}
     key_type: {description: The key's type., type: str}
 generation:
@@ -133,12 +146,14 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
 
-def summary(store, now: datetime) -> dict:
+def summary(store, now: datetime, renew_fraction: float) -> dict:
     """The certificate in use, for the result."""
     if store.generation() is None:
         return {}
     try:
-        return {"generation": store.generation(), "certificate": _certificate.describe(store.leaf(), now)}
+        leaf = store.leaf()
+        described = {**_certificate.describe(leaf, now), "renews_on": _certificate.renewal_time(leaf, renew_fraction).isoformat(timespec="seconds")}
+        return {"generation": store.generation(), "certificate": described}
     except (OSError, _certificate.CertificateError):
         return {}
 
@@ -162,8 +177,9 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         trust=params["trust"] or issuer,
         renew_fraction=params["renew_fraction"],
         force=params["force"],
+        revoked=frozenset(map(_certificate.plain_hex, params["revoked"])),
     )
-    before = summary(store, now)
+    before = summary(store, now, wanted.renew_fraction)
     if params["certificate"]:
         store.install(params["pending"], params["certificate"], wanted.trust, wanted, now)
         store.prune(params["keep"])
@@ -179,7 +195,7 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
                 store.prune(params["keep"])
             if report.permissions and not report.reissue:
                 store.mend_permissions()
-    after = summary(store, now)
+    after = summary(store, now, wanted.renew_fraction)
     return {"changed": bool(reasons), "reasons": reasons, "diff": {"before": diff_text(before), "after": diff_text(after)}, **request, **after}
 
 
@@ -194,7 +210,9 @@ def main() -> None:
             "validity_days": {"type": "int", "default": 90},
             "renew_fraction": {"type": "float", "default": 0.3333},
             "force": {"type": "bool", "default": False},
+            "revoked": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 2},
+            "phase": {"type": "str", "choices": ["current", "trust", "reissue", "drop"], "default": "current"},
             "trust": {"type": "str"},
             "issuer": {"type": "str"},
             "pending": {"type": "str"},

@@ -66,6 +66,11 @@ unhealthy_because:
   type: list
   elements: str
   sample: ["it has no leader"]
+single_copies:
+  description: The collections that have a shard with fewer than two active copies. They are away while the node that holds it restarts.
+  returned: when the node answered
+  type: list
+  elements: str
 cluster:
   description: The cluster as the node sees it.
   returned: when the node answered
@@ -116,7 +121,8 @@ def main() -> None:
     while True:
         result, reasons = {}, []
         try:
-            result = {"cluster": _cluster.observe(node)}
+            seen = _cluster.observe(node)
+            result = {"cluster": seen, "single_copies": _cluster.single_copies(seen)}
             reasons = _cluster.unhealthy(result["cluster"], params["expected_peers"])
         except _cluster.ClusterError as error:
             reasons = ["the node does not answer: %s" % error]
