@@ -68,6 +68,26 @@ options:
     description: How many generations to keep, the one in use included.
     type: int
     default: 2
+  source:
+    description:
+      - Who signs. V(internal), the CA whose key the controller has.
+      - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
+        C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
+      - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run.
+    type: str
+    choices: [internal, provided, csr]
+    default: internal
+  csr_dir:
+    description: For O(source=csr), the folder on the controller for C(HOST.csr), which is written, and C(HOST.crt), which is awaited.
+    type: path
+  needed:
+    description: What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
+    type: list
+    elements: str
+    default: []
+  private_key:
+    description: For O(source=provided), the private key, in PEM form. Set by the action plugin.
+    type: str
   phase:
     description:
       - Where the cluster is on its way from one CA to the next. V(current) signs with the current CA and trusts it alone; V(trust) trusts the
@@ -133,6 +153,10 @@ request:
   description: The certificate signing request, in PEM form.
   returned: when a request is to be signed
   type: str
+waiting:
+  description: With O(source=csr), the file on the controller with the request that is to be signed.
+  returned: when a signed certificate is awaited
+  type: str
 time:
   description: The node's clock, in seconds since 1970-01-01 UTC.
   returned: always
@@ -173,23 +197,37 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         dns_names=params["dns_names"],
         ip_addresses=params["ip_addresses"],
         key_type=params["key_type"],
-        issuer=issuer,
+        issuer=issuer or "",
         trust=params["trust"] or issuer,
         renew_fraction=params["renew_fraction"],
         force=params["force"],
         revoked=frozenset(map(_certificate.plain_hex, params["revoked"])),
+        needed=tuple(params["needed"]),
     )
     before = summary(store, now, wanted.renew_fraction)
-    if params["certificate"]:
+    if params["source"] == "provided":
+        reasons, request = store.provided(params["certificate"], params["private_key"], wanted.trust), {}
+        permissions = store.wrong_permissions() if not reasons else []
+        if not module.check_mode:
+            if reasons:
+                store.place(params["certificate"], params["private_key"], wanted.trust, wanted.needed, now)
+                store.prune(params["keep"])
+            elif permissions:
+                store.mend_permissions()
+        reasons += permissions
+    elif params["certificate"]:
         store.install(params["pending"], params["certificate"], wanted.trust, wanted, now)
         store.prune(params["keep"])
         reasons, request = ["installed"], {}
     else:
         report = store.report(wanted, now)
+        if params["source"] == "csr" and store.waiting() is not None and not report.reissue:
+            report.reissue.append("a certificate that was asked for is awaited")
         reasons, request = report.reasons(), {}
         if not module.check_mode:
             if report.reissue:
-                request = dict(zip(("pending", "request"), store.make_request(wanted)))
+                make = store.keep_request if params["source"] == "csr" else store.make_request
+                request = dict(zip(("pending", "request"), make(wanted)))
             elif report.reinstall:
                 store.reinstall(wanted.trust, now)
                 store.prune(params["keep"])
@@ -212,13 +250,17 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "revoked": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 2},
+            "source": {"type": "str", "choices": ["internal", "provided", "csr"], "default": "internal"},
+            "csr_dir": {"type": "path"},
+            "needed": {"type": "list", "elements": "str", "default": []},
+            "private_key": {"type": "str", "no_log": True},
             "phase": {"type": "str", "choices": ["current", "trust", "reissue", "drop"], "default": "current"},
             "trust": {"type": "str"},
             "issuer": {"type": "str"},
             "pending": {"type": "str"},
             "certificate": {"type": "str"},
         },
-        required_together=[("pending", "certificate")],
+        required_if=[("source", "provided", ("certificate", "private_key", "trust")), ("source", "csr", ("trust",))],
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)
@@ -226,7 +268,7 @@ def main() -> None:
         if module.check_mode and not os.path.lexists(os.path.join(module.params["dir"], "current")):
             module.exit_json(changed=True, reasons=["there is no certificate"], time=now.timestamp())
         module.fail_json(msg=missing_required_lib("cryptography"), exception=_certificate.CRYPTOGRAPHY_ERROR)
-    if not module.params["issuer"]:
+    if module.params["source"] == "internal" and not module.params["issuer"]:
         module.fail_json(msg="The option issuer is missing. Call this module as hardened.qdrant.qdrant_certificate: its action plugin sets it.")
     try:
         result = execute(module, now)

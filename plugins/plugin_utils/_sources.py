@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _rollover
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _rollover
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
 READ_MORE = "The README of the role qdrant_tls explains what a CA needs"
@@ -49,6 +49,43 @@ class Plan:
     phase: str = _rollover.CURRENT
     steps: list[str] = field(default_factory=list)
     bundles: dict[str, str] = field(default_factory=dict)
+
+
+def provided(
+    name: str, chain: t.Sequence[t.Any], key: t.Any, trusted: t.Sequence[t.Any], trust: str, needed: t.Sequence[str], cluster: Cluster, now: datetime
+) -> tuple[Findings, Plan]:
+    """The provider ``provided``, for one node. ``trust`` is the PEM text of the trusted CAs."""
+    found = Findings()
+    for text in _own.problems(chain, key, trusted, needed, now):
+        variable, _space, what = text.partition(" ")
+        found.refuse(variable, "it " + what, "The README of the role qdrant_tls says what a node needs")
+    _check_splits(found, name, chain, trusted, cluster, now)
+    return found, Plan(bundles={_rollover.CURRENT: trust})
+
+
+def csr(name: str, folder: str, trusted: t.Sequence[t.Any], trust: str, cluster: Cluster, now: datetime) -> tuple[Findings, Plan]:
+    """The provider ``csr``, for one node. What is signed is checked when it is there."""
+    found = Findings()
+    if not folder:
+        found.refuse("qdrant_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
+    seen = cluster.tls.get(name, {})
+    if seen.get("certificate") and seen.get("trust"):
+        try:
+            _check_splits(found, name, _certificate.load_certificates(seen["certificate"]), trusted, cluster, now)
+        except _certificate.CertificateError:
+            pass  # what cannot be read is replaced
+    return found, Plan(bundles={_rollover.CURRENT: trust})
+
+
+def _check_splits(found: Findings, name: str, chain: t.Sequence[t.Any], trusted: t.Sequence[t.Any], cluster: Cluster, now: datetime) -> None:
+    apart = _own.splits(name, chain, trusted, cluster.tls, now) if cluster.rolling else []
+    if apart:
+        found.refuse(
+            _own.TRUST,
+            "with what is written now, %s and %s would refuse each other while nodes restart one by one" % (name, ", ".join(apart)),
+            "Change in three runs: first write the old and the new CA here, then the new certificates, then the new CA alone. "
+            "Or restart all nodes at once: -e qdrant_restart_strategy=parallel",
+        )
 
 
 def refuse_authority(found: Findings, error: Exception) -> None:
