@@ -93,3 +93,16 @@ def test_observation_of_a_cluster(monkeypatch):
         "shards": [{"id": 0, "peer": 1, "state": "Active"}, {"id": 0, "peer": 2, "state": "Dead"}],
         "transfers": 1,
     }
+
+
+def test_collections_with_a_single_copy_are_named():
+    def collection(*shards):
+        return {"shards": [{"id": number, "peer": peer, "state": state} for number, peer, state in shards], "transfers": 0}
+
+    seen = {
+        "two": collection((0, 1, "Active"), (0, 2, "Active")),
+        "one": collection((0, 1, "Active"), (0, 2, "Active"), (1, 1, "Active")),
+        "ill": collection((0, 1, "Active"), (0, 2, "Dead")),
+        "none": collection(),
+    }
+    assert _cluster.single_copies({"collections": seen}) == ["ill", "one"]
