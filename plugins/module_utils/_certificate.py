@@ -273,7 +273,8 @@ def unusable(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequenc
         problems.append("has a key of type %s; use one of %s" % (key_type(leaf.public_key()), ", ".join(KEY_TYPES)))
     absent = sorted(set(needed) - set(subject_alternative_names(leaf)))
     if absent:
-        problems.append("does not name %s (it names %s), so peers or clients would refuse it" % (", ".join(absent), ", ".join(subject_alternative_names(leaf)) or "nothing"))
+        names = ", ".join(subject_alternative_names(leaf)) or "nothing"
+        problems.append("does not name %s (it names %s), so peers or clients would refuse it" % (", ".join(absent), names))
     lacking = sorted(set(PURPOSES.values()) - purposes(leaf))
     if lacking:
         problems.append("lacks the extended key usage %s; a node is server to its clients and client of its peers" % ", ".join(lacking))

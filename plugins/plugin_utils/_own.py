@@ -74,7 +74,9 @@ def problems(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequenc
     return found
 
 
-def splits(name: str, chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], tls: t.Mapping[str, t.Mapping[str, str]], now: datetime) -> list[str]:
+def splits(
+    name: str, chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], tls: t.Mapping[str, t.Mapping[str, str]], now: datetime
+) -> list[str]:
     """Which other nodes would not talk to a node with this certificate and this trust, going by what they have now."""
     apart = []
     for other, seen in sorted(tls.items()):
@@ -124,5 +126,6 @@ class Folder:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, _certificate.CertificateError) as error:
-            raise OwnError("%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first." % (self.certificate, error)) from None
+            what = "%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first."
+            raise OwnError(what % (self.certificate, error)) from None
         return pem if _certificate.public_bytes(leaf.public_key()) == _certificate.public_bytes(key) else None
