@@ -138,7 +138,7 @@ certificate:
     not_before: {description: Start of validity in UTC and ISO 8601., type: str}
     not_after: {description: End of validity in UTC and ISO 8601., type: str}
     days_left: {description: Days until the end of validity., type: float}
-    renews_on: {description: From when on it is due for its age, in UTC and ISO 8601., type: str}
+    renews_on: {description: "From when on it is due for its age, in UTC and ISO 8601.", type: str}
     sans: {description: Names and addresses., type: list, elements: str}
     key_type: {description: The key's type., type: str}
 generation:
