@@ -21,7 +21,7 @@ def vault(deployment) -> Vault:
 def bundle(deployment) -> Path:
     """The file that clients take their trust from; the playbooks publish it."""
     path = deployment.inventory.parent / "clients-trust.pem"
-    path.write_text(Path(deployment.ca).read_text(encoding="ascii"), encoding="ascii")
+    path.write_text(deployment.nodes[0].vars["qdrant_tls_ca_certificate"], encoding="ascii")
     (deployment.inventory / "group_vars/qdrant/bundle.yml").write_text("qdrant_tls_bundle_file: %s\n" % path, encoding="ascii")
     return path
 
