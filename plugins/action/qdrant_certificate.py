@@ -13,10 +13,10 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _rollover, _variables
 
 MODULE = "hardened.qdrant.qdrant_certificate"
-SET_HERE = ("issuer", "pending", "certificate")
+SET_HERE = ("issuer", "trust", "pending", "certificate", "private_key")
 
 
 class ActionModule(ActionBase):
@@ -31,9 +31,12 @@ class ActionModule(ActionBase):
         for name in SET_HERE:
             if arguments.get(name):
                 raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+        source = arguments.get("source") or "internal"
+        if source != "internal":
+            return self._of_another(source, arguments, variables)
         life = timedelta(days=int(arguments.get("validity_days") or 90))
         try:
-            authority = self._authority(variables, life)
+            authority, arguments["trust"] = self._authority(variables, arguments.get("phase") or _rollover.CURRENT, life)
             arguments["issuer"] = authority.pem()
             result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
             if result.get("failed") or "request" not in result:
@@ -45,24 +48,59 @@ class ActionModule(ActionBase):
                 ip_addresses=list(arguments.get("ip_addresses") or []),
                 key_type=arguments.get("key_type") or "ecdsa-p256",
                 issuer=arguments["issuer"],
-                trust=arguments.get("trust") or arguments["issuer"],
+                trust=arguments["trust"],
             )
             arguments["certificate"] = _authority.sign(authority, result["request"], wanted, datetime.now(timezone.utc), life)
         except (_authority.AuthorityError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
+        return self._install(arguments, result, variables)
+
+    def _install(self, arguments: dict[str, t.Any], result: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The second call of the module, with the certificate. The reasons are the first call's, and so is the state before."""
         arguments["pending"] = result["pending"]
         installed = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
         if not installed.get("failed"):
-            # The reasons are the first call's, and so is the state before.
             installed["reasons"] = result["reasons"]
             installed["diff"]["before"] = result["diff"]["before"]
         return installed
 
-    def _authority(self, variables: dict[str, t.Any], life: timedelta) -> _authority.Authority:
-        certificate, key = (
-            _variables.read(self._templar, variables, name) for name in (_authority.CERTIFICATE_VARIABLE, _authority.KEY_VARIABLE)
+    def _of_another(self, source: str, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Certificates that another party signs. The preflight has checked what was provided; the node checks it again."""
+        try:
+            arguments["trust"] = _own.text(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)
+            if source == "provided":
+                for option, name in (("certificate", _own.CERTIFICATE), ("private_key", _own.KEY)):
+                    arguments[option] = _own.text(_variables.read(self._templar, variables, name, ""), self._loader, name)
+            result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+            if source == "provided" or result.get("failed") or "request" not in result:
+                return result
+            self._compare_clocks(result["time"])
+            folder = _own.Folder(arguments.get("csr_dir") or "", variables["inventory_hostname"])
+            asked_anew = folder.ask(result["request"])
+            signed = folder.signed(result["request"])
+        except (_own.OwnError, _variables.VariableError) as error:
+            raise AnsibleActionFail(str(error)) from None
+        if signed is None:
+            return {**result, "changed": asked_anew, "waiting": folder.request}
+        arguments["certificate"] = signed
+        return self._install(arguments, result, variables)
+
+    def _authority(self, variables: dict[str, t.Any], phase: str, life: timedelta) -> tuple[_authority.Authority, str]:
+        """The CA that signs in a phase, and those that are trusted then."""
+
+        def read(name: str) -> t.Any:
+            return _variables.read(self._templar, variables, name)
+
+        signs_next = phase in (_rollover.REISSUE, _rollover.DROP)
+        names = _authority.NEXT if signs_next else _authority.IN_USE
+        # A CA on its way out need not last as long as a certificate.
+        needed = timedelta(0) if phase == _rollover.TRUST else life
+        authority = _authority.load(read(names.certificate), read(names.key), datetime.now(timezone.utc), needed, names)
+        current, following = (
+            authority.pem() if other == names or phase in (_rollover.CURRENT, _rollover.DROP) else _authority.public(read(other.certificate), other)
+            for other in (_authority.IN_USE, _authority.NEXT)
         )
-        return _authority.load(certificate, key, datetime.now(timezone.utc), life)
+        return authority, _rollover.authorities(phase, current, following)[1]
 
     @staticmethod
     def _compare_clocks(node_time: float) -> None:

@@ -31,11 +31,13 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset(("dir", "group", "vault_id", "common_name"))
+    _VALID_ARGS = frozenset(("dir", "group", "vault_id", "common_name", "what"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        arguments = {"group": "qdrant", "vault_id": "", "common_name": "Qdrant cluster CA", **self._task.args}
+        arguments = {"group": "qdrant", "vault_id": "", "what": "deployment", **self._task.args}
+        if arguments["what"] not in ("deployment", "next_ca"):
+            raise AnsibleActionFail("what is %r and must be deployment or next_ca." % arguments["what"])
         folder = Path(os.path.abspath(os.path.expanduser(arguments["dir"])))
         settings = folder / "group_vars" / arguments["group"]
         created: list[str] = []
@@ -50,7 +52,7 @@ class ActionModule(ActionBase):
             if not self._task.check_mode:
                 _write(path, text(), mode)
 
-        try:
+        def deployment() -> None:
             if any((folder / name).exists() for name in INVENTORIES):
                 kept.append(str(next(folder / name for name in INVENTORIES if (folder / name).exists())))
             else:
@@ -62,12 +64,28 @@ class ActionModule(ActionBase):
                 kept.append(str(vault_file))
             else:
                 encrypt = self._encrypter(arguments["vault_id"])
-                text, certificate = _init.vault(arguments["common_name"], datetime.now(timezone.utc))
+                text, certificate = _init.vault(arguments.get("common_name") or "Qdrant cluster CA", now)
                 # The vault last: while it is missing, the next run makes both anew, and they match.
                 if not self._task.check_mode:
                     _write(ca_file, certificate, 0o644)
                 created.append(str(ca_file))
                 place(vault_file, lambda: encrypt(text), 0o600)
+
+        def next_ca() -> None:
+            """The CA that a rollover ends with: a vault of its own, so that no other file is touched. Its name tells it from the one in use."""
+            if not settings.is_dir():
+                raise AnsibleActionFail("%s is no folder of group variables. Set qdrant_init_dir to the folder of your inventory." % settings)
+            vault_file = settings / "vault_next_ca.yml"
+            if vault_file.exists():
+                kept.append(str(vault_file))
+                return
+            encrypt = self._encrypter(arguments["vault_id"])
+            name = arguments.get("common_name") or "Qdrant cluster CA %s" % now.date().isoformat()
+            place(vault_file, lambda: encrypt(_init.next_vault(name, now)), 0o600)
+
+        now = datetime.now(timezone.utc)
+        try:
+            (next_ca if arguments["what"] == "next_ca" else deployment)()
         except _authority.AuthorityError as error:
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _preflight, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _preflight, _rollover, _settings, _sources, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -103,7 +104,7 @@ class ActionModule(ActionBase):
         self._take(problems)
 
         self._take(_preflight.check_keys(self._secret("qdrant_api_key"), self._secret("qdrant_read_only_api_key"), self._read("qdrant_jwt_rbac")))
-        self._check_authority()
+        tls = self._check_tls(names, states)
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_ports(ports))
         self._take(_preflight.check_paths({folder: self._read(folder) for folder in FOLDERS}))
@@ -122,18 +123,66 @@ class ActionModule(ActionBase):
             "peers": [{"name": host, "address": addresses[host]} for host in names if host != name],
             "uri": uris.get(name, ""),
             "bootstrap": _preflight.bootstrap(name, names, states, uris, cluster) if name in names else "",
+            "tls": {"phase": tls.phase, "steps": tls.steps, "bundles": tls.bundles},
             "accepted": [{"risk": risk, "reason": reason} for risk, reason in accepted.items()],
         }
 
-    def _check_authority(self) -> None:
-        certificate, key = self._secret(_authority.CERTIFICATE_VARIABLE), self._secret(_authority.KEY_VARIABLE)
-        if certificate is None or key is None:  # already a problem
-            return
-        days = self._read("qdrant_tls_validity_days", 90)
+    def _check_tls(self, names: list[str], states: dict[str, dict[str, t.Any]]) -> _sources.Plan:
+        """Where certificates come from, and which phase of a replacement of the CA the nodes are in."""
+        cluster = _sources.Cluster(
+            names,
+            {host: state.get("tls") or {} for host, state in states.items() if state},
+            self._read("qdrant_restart_strategy", "rolling") == "rolling",
+        )
+        provider = self._read("qdrant_tls_provider", "internal")
+        if provider != "internal":
+            return self._check_own(provider, cluster)
+        secrets = [
+            (self._secret(variables.certificate), self._secret(variables.key)) for variables in (_authority.IN_USE, _authority.NEXT)
+        ]
+        if any(value is None for pair in secrets for value in pair):  # already a problem
+            return _sources.Plan()
+        rollover = _sources.Rollover(
+            boolean(self._read("qdrant_tls_rollover", False), strict=False),
+            str(self._read("qdrant_tls_rollover_until", _rollover.DROP)),
+            str(self._read("qdrant_tls_bundle_file", "")),
+        )
+        life = timedelta(days=int(self._read("qdrant_tls_validity_days", 90)))
+        found, plan = _sources.internal(*secrets, life, cluster, rollover, datetime.now(timezone.utc))
+        self._take(found)
+        return plan
+
+    def _check_own(self, provider: str, cluster: _sources.Cluster) -> _sources.Plan:
+        """Certificates that another party signs."""
+        name, now = self._vars["inventory_hostname"], datetime.now(timezone.utc)
+        if boolean(self._read("qdrant_tls_rollover", False), strict=False):
+            what = "only the provider internal knows how to sign with another CA"
+            self._problems.append(Problem("qdrant_tls_rollover", what, "The README of the role qdrant_tls says how to change your own CA in three runs"))
         try:
-            _authority.load(certificate, key, datetime.now(timezone.utc), timedelta(days=int(days)))
-        except _authority.AuthorityError as error:
-            self._problems += [Problem("TLS", line.rstrip("."), "The role qdrant_tls explains what a CA needs") for line in str(error).splitlines()]
+            trust = self._own_text(_own.TRUST)
+            trusted = _own.certificates(trust, _own.TRUST)
+            if provider == "csr":
+                found, plan = _sources.csr(name, str(self._read("qdrant_tls_csr_dir", "")), trusted, trust, cluster, now)
+            elif provider == "provided":
+                chain, key = _own.certificates(self._own_text(_own.CERTIFICATE), _own.CERTIFICATE), _own.private_key(self._own_text(_own.KEY))
+                found, plan = _sources.provided(name, chain, key, trusted, trust, self._needed(), cluster, now)
+            else:
+                self._problems.append(Problem("qdrant_tls_provider", "there is no provider %r" % provider, "Write internal, provided or csr"))
+                return _sources.Plan()
+        except _own.OwnError as error:
+            self._problems.append(Problem("TLS", str(error).rstrip("."), "The README of the role qdrant_tls says what a node needs"))
+            return _sources.Plan()
+        self._take(found)
+        return plan
+
+    def _own_text(self, name: str) -> str:
+        value = self._secret(name)
+        return _own.text("" if value is None else value, self._loader, name)
+
+    def _needed(self) -> list[str]:
+        """What a certificate of the user's must name: the address that peers use, and what clients were said to use."""
+        addresses = [self._read("qdrant_tls_address") or self._read("qdrant_address"), *self._read("qdrant_tls_extra_addresses", [])]
+        return ["IP:%s" % address for address in addresses] + ["DNS:%s" % name for name in self._read("qdrant_tls_extra_names", [])]
 
     def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str]) -> None:
         version, file = self._read("qdrant_version"), self._read("qdrant_binary_file")

@@ -40,6 +40,8 @@ except ImportError:
 KEY, CERTIFICATE, TRUST = "tls.key", "tls.crt", "ca.crt"
 FILES = (KEY, CERTIFICATE, TRUST)
 PENDING = ".pending-"
+# A key and its request that wait for another party's signature, and survive runs.
+WAITING, REQUEST = ".waiting", "request.pem"
 KEY_TYPES = {
     "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
@@ -62,12 +64,16 @@ class Wanted:
     dns_names: list[str]
     ip_addresses: list[str]
     key_type: str
-    # PEM: the CA that signs, and all CAs that the node trusts.
+    # PEM: the CA that signs, or nothing where another party signs; and all CAs that the node trusts.
     issuer: str
     trust: str
     # A certificate is renewed when less than this part of its life is left.
     renew_fraction: float = 1 / 3
     force: bool = False
+    # Serial numbers and SHA-256 fingerprints, in hex without colons and in lower case, of certificates that are not to be used any more.
+    revoked: frozenset[str] = frozenset()
+    # Of the names above those that the certificate must hold where another party signs, in the form of ``sans``.
+    needed: tuple[str, ...] = ()
 
     def sans(self) -> list[str]:
         """Subject alternative names in the form that ``describe`` gives them."""
@@ -113,6 +119,21 @@ def not_after(certificate: x509.Certificate) -> datetime:
     return value if value is not None else certificate.not_valid_after.replace(tzinfo=timezone.utc)
 
 
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 of a certificate, in hex."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def plain_hex(text: str) -> str:
+    """A serial number or fingerprint as programs print it (``AB:CD``, ``0xabcd``), as this module compares it."""
+    return text.replace(":", "").replace(" ", "").lower().removeprefix("0x").lstrip("0")
+
+
+def renewal_time(certificate: x509.Certificate, renew_fraction: float) -> datetime:
+    """From when on a certificate is due for its age."""
+    return not_after(certificate) - (not_after(certificate) - not_before(certificate)) * renew_fraction
+
+
 def key_type(key: t.Any) -> str:
     """Name of a public or private key's type, as in KEY_TYPES where it is one of those."""
     if isinstance(key, (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey)):
@@ -146,7 +167,8 @@ def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     return True
 
 
-def subject_alternative_names(certificate: x509.Certificate) -> list[str]:
+def subject_alternative_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
+    """Names and addresses of a certificate or of a request for one."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -167,7 +189,7 @@ def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
     """A certificate in plain data, with the days that it has left."""
     return {
         "serial": "%x" % certificate.serial_number,
-        "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        "sha256": fingerprint(certificate),
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
         "not_before": not_before(certificate).isoformat(),
@@ -204,8 +226,12 @@ def self_signed(common_name: str) -> bytes:
 # --- what is due -------------------------------------------------------------------------------------------------------
 
 
-def due_for_reissue(leaf: x509.Certificate, key: t.Any, wanted: Wanted, now: datetime) -> list[str]:
-    """Why a certificate must be issued anew; empty if it need not."""
+def due_for_reissue(chain: t.Sequence[x509.Certificate], key: t.Any, wanted: Wanted, now: datetime) -> list[str]:
+    """Why a certificate, the first of its chain, must be issued anew; empty if it need not."""
+    leaf = chain[0]
+    if not wanted.issuer:
+        reasons = ["it " + text for text in unusable(chain, key, load_certificates(wanted.trust), wanted.needed, now)]
+        return reasons + _due_for_any(leaf, wanted, now)
     reasons = []
     if public_bytes(leaf.public_key()) != public_bytes(key):
         reasons.append("key and certificate do not match")
@@ -218,8 +244,15 @@ def due_for_reissue(leaf: x509.Certificate, key: t.Any, wanted: Wanted, now: dat
         reasons.append("it is not signed by the CA that signs now")
     if key_type(key) != wanted.key_type:
         reasons.append("its key is %s, wanted is %s" % (key_type(key), wanted.key_type))
-    life, left = not_after(leaf) - not_before(leaf), not_after(leaf) - now
-    if left < life * wanted.renew_fraction:
+    return reasons + _due_for_any(leaf, wanted, now)
+
+
+def _due_for_any(leaf: x509.Certificate, wanted: Wanted, now: datetime) -> list[str]:
+    """What makes a certificate due, whoever signed it: its age, and the user."""
+    reasons = []
+    if wanted.revoked & {plain_hex("%x" % leaf.serial_number), plain_hex(fingerprint(leaf))}:
+        reasons.append("it was revoked")
+    if now > renewal_time(leaf, wanted.renew_fraction):
         reasons.append("it expires on %s" % not_after(leaf).date().isoformat())
     elif now < not_before(leaf):
         reasons.append("it is not valid before %s" % not_before(leaf).isoformat())
@@ -228,11 +261,68 @@ def due_for_reissue(leaf: x509.Certificate, key: t.Any, wanted: Wanted, now: dat
     return reasons
 
 
+def unusable(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequence[x509.Certificate], needed: t.Iterable[str], now: datetime) -> list[str]:
+    """What keeps a certificate that another party signed from being a node's; texts that follow a name. The leaf comes first in a chain.
+
+    ``key`` is the private or public key that it should belong to.
+    """
+    leaf, problems = chain[0], []
+    if public_bytes(leaf.public_key()) != public_bytes(key):
+        problems.append("and its private key do not match")
+    if key_type(leaf.public_key()) not in KEY_TYPES:
+        problems.append("has a key of type %s; use one of %s" % (key_type(leaf.public_key()), ", ".join(KEY_TYPES)))
+    absent = sorted(set(needed) - set(subject_alternative_names(leaf)))
+    if absent:
+        names = ", ".join(subject_alternative_names(leaf)) or "nothing"
+        problems.append("does not name %s (it names %s), so peers or clients would refuse it" % (", ".join(absent), names))
+    lacking = sorted(set(PURPOSES.values()) - purposes(leaf))
+    if lacking:
+        problems.append("lacks the extended key usage %s; a node is server to its clients and client of its peers" % ", ".join(lacking))
+    problems += _chain_problems(chain, trusted, now)
+    return problems
+
+
+def leads(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime) -> bool:
+    """Whether a chain, leaf first, leads to one of the trusted CAs, all of it valid now."""
+    return not _chain_problems(chain, trusted, now)
+
+
+def path(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate]) -> list[x509.Certificate] | None:
+    """The certificates from the leaf, the first of its chain, to a trusted CA, whatever their dates; None if there is no way."""
+    found, left = [chain[0]], list(chain[1:])
+    while True:
+        anchor = next((ca for ca in trusted if is_signed_by(found[-1], ca)), None)
+        if anchor is not None:
+            return [*found, anchor]
+        following = next((certificate for certificate in left if is_signed_by(found[-1], certificate)), None)
+        if following is None:
+            return None
+        left.remove(following)
+        found.append(following)
+
+
+def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime) -> list[str]:
+    """Whether a chain leads from its leaf to a trusted CA, all of it valid now."""
+    found = path(chain, trusted)
+    if found is None:
+        # The last one that anything is known of: where the user has to look.
+        end = (path(chain, chain[1:]) or [chain[0]])[-1]
+        return ["leads to no trusted CA: %s is signed by %s" % (end.subject.rfc4514_string(), end.issuer.rfc4514_string())]
+    problems = []
+    for certificate in found:
+        name = "expired" if now > not_after(certificate) else "is not valid yet" if now < not_before(certificate) else ""
+        if name and certificate is chain[0]:
+            problems.append("%s (it is valid from %s to %s)" % (name, not_before(certificate).isoformat(), not_after(certificate).isoformat()))
+        elif name:
+            problems.append("comes from %s, which %s" % (certificate.subject.rfc4514_string(), name))
+    return problems
+
+
 def same_certificates(left: str, right: str) -> bool:
     """Whether two PEM texts hold the same certificates, whatever else the texts say."""
 
-    def fingerprints(pem: str) -> list[bytes]:
-        return [certificate.fingerprint(hashes.SHA256()) for certificate in load_certificates(pem)]
+    def fingerprints(pem: str) -> list[str]:
+        return [fingerprint(certificate) for certificate in load_certificates(pem)]
 
     try:
         return fingerprints(left) == fingerprints(right)
@@ -272,12 +362,12 @@ class Store:
         if self.generation() is None:
             return Report(reissue=["there is no certificate"])
         try:
-            leaf = self.leaf()
+            chain = load_certificates(self.read(CERTIFICATE))
             key = serialization.load_pem_private_key(self.read(KEY).encode(), None)
             trust = self.read(TRUST)
         except (OSError, ValueError, TypeError, CertificateError) as error:
             return Report(reissue=["what is there cannot be read: %s" % error])
-        report = Report(reissue=due_for_reissue(leaf, key, wanted, now), permissions=self.wrong_permissions())
+        report = Report(reissue=due_for_reissue(chain, key, wanted, now), permissions=self.wrong_permissions())
         if not same_certificates(trust, wanted.trust):
             report.reinstall.append("the trusted CAs change")
         return report
@@ -322,13 +412,63 @@ class Store:
                 key = serialization.load_pem_private_key(file.read(), None)
         except OSError:
             raise CertificateError("the key that waited for this certificate is gone; run again") from None
-        leaf = load_certificates(chain)[0]
-        reasons = due_for_reissue(leaf, key, _without_force(wanted), now)
+        certificates = load_certificates(chain)
+        reasons = due_for_reissue(certificates, key, _without_force(wanted), now)
         if reasons:
             raise CertificateError("the new certificate is not what was asked for: " + "; ".join(reasons))
-        _write(os.path.join(folder, CERTIFICATE), chain)
-        _write(os.path.join(folder, TRUST), trust)
-        self._put_in_use(folder, leaf, now)
+        for name, content in ((CERTIFICATE, chain), (TRUST, trust)):
+            _remove(os.path.join(folder, name))  # of a run that was killed here, in a folder that waited since before
+            _write(os.path.join(folder, name), content)
+        _remove(os.path.join(folder, REQUEST))
+        self._put_in_use(folder, certificates[0], now)
+
+    def provided(self, chain: str, key: str, trust: str) -> list[str]:
+        """Why a generation with these, as the user keeps them, is due; empty if it is in use."""
+        if self.generation() is None:
+            return ["there is no certificate"]
+        try:
+            mine = public_bytes(serialization.load_pem_private_key(self.read(KEY).encode(), None))
+            same = same_certificates(self.read(CERTIFICATE), chain)
+            reasons = [] if same and mine == public_bytes(serialization.load_pem_private_key(key.encode(), None)) else ["another certificate is provided"]
+            return reasons if same_certificates(self.read(TRUST), trust) else reasons + ["the trusted CAs change"]
+        except (OSError, ValueError, TypeError) as error:
+            return ["what is there cannot be read: %s" % error]
+
+    def place(self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime) -> None:
+        """Put a key and a certificate of the user's in use, if they go together."""
+        certificates = load_certificates(chain)
+        problems = unusable(certificates, serialization.load_pem_private_key(key.encode(), None), load_certificates(trust), needed, now)
+        if problems:
+            raise CertificateError("the certificate that is provided " + "; it ".join(problems))
+        folder = self._make_pending()
+        for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, trust)):
+            _write(os.path.join(folder, name), content)
+        self._put_in_use(folder, certificates[0], now)
+
+    def waiting(self) -> str | None:
+        """The request whose certificate another party has yet to sign, in PEM form, if there is one."""
+        try:
+            with open(os.path.join(self.generations, WAITING, REQUEST), encoding="ascii") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    def keep_request(self, wanted: Wanted) -> tuple[str, str]:
+        """A request that waits on the node for as long as it takes, with its key: the one that is there, or a new one if names or type changed."""
+        text = self.waiting()
+        if text is not None and _asks_for(text, wanted):
+            return WAITING, text
+        pending = self._make_pending()
+        key = KEY_TYPES[wanted.key_type]()
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        _write(os.path.join(pending, KEY), pem.decode())
+        text = _full_request(key, wanted)
+        _write(os.path.join(pending, REQUEST), text)
+        _sync(pending)
+        folder = os.path.join(self.generations, WAITING)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.rename(pending, folder)
+        return WAITING, text
 
     def reinstall(self, trust: str, now: datetime) -> None:
         """A new generation with the same key and certificate, and other trusted CAs."""
@@ -368,8 +508,38 @@ class Store:
         _sync(self.folder)
 
 
+def _full_request(key: t.Any, wanted: Wanted) -> str:
+    """A signing request that says all that the certificate must hold, for a party that sees nothing else."""
+    names = [x509.DNSName(name) for name in wanted.dns_names]
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
+    purposes_wanted = [x509.ObjectIdentifier(identifier) for identifier in PURPOSES]
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)]))
+        .add_extension(x509.SubjectAlternativeName(names + addresses), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(purposes_wanted), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _asks_for(request_pem: str, wanted: Wanted) -> bool:
+    """Whether a request is for this type of key and these names."""
+    try:
+        request = x509.load_pem_x509_csr(request_pem.encode())
+    except ValueError:
+        return False
+    return subject_alternative_names(request) == wanted.sans() and key_type(request.public_key()) == wanted.key_type
+
+
+def _remove(path: str) -> None:
+    if os.path.lexists(path):
+        os.unlink(path)
+
+
 def _without_force(wanted: Wanted) -> Wanted:
-    return Wanted(**{**vars(wanted), "force": False})
+    # What another party signed is taken for as long as it is valid: its length is not ours to decide.
+    return Wanted(**{**vars(wanted), "force": False, **({} if wanted.issuer else {"renew_fraction": 0.0})})
 
 
 def _write(path: str, content: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import typing as t
 import urllib.parse
+from collections import Counter
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
 
@@ -96,3 +97,24 @@ def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
         if collection["transfers"]:
             reasons.append("collection %s is moving %d shards" % (name, collection["transfers"]))
     return reasons
+
+
+def unhealthy_views(views: t.Mapping[str, dict[str, t.Any]], expected_peers: int) -> list[str]:
+    """Why a cluster, seen from several nodes by address, should not lose a node now; empty if all say that it is healthy."""
+    reasons = []
+    for address, seen in views.items():
+        reasons += [reason if len(views) == 1 else "seen from %s, %s" % (address, reason) for reason in unhealthy(seen, expected_peers)]
+    commits = {seen["commit"] for seen in views.values() if seen["enabled"]}
+    if len(commits) > 1:
+        reasons.append("nodes have not come as far as others (commits %s)" % ", ".join(map(str, sorted(commits, key=str))))
+    return reasons
+
+
+def single_copies(cluster: dict[str, t.Any]) -> list[str]:
+    """The collections of which some shard has one copy or none that could answer: without the node that holds it, they are away."""
+    away = []
+    for name, collection in sorted(cluster["collections"].items()):
+        copies = Counter(shard["id"] for shard in collection["shards"] if shard["state"] == "Active")
+        if any(copies[shard["id"]] < 2 for shard in collection["shards"]):
+            away.append(name)
+    return away

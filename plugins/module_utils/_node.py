@@ -189,6 +189,18 @@ def cluster_scheme(data_dir: str) -> str | None:
     return "http" if "http" in schemes else "https" if "https" in schemes else None
 
 
+def certificates(layout: Layout) -> dict[str, str]:
+    """The certificate in use with its chain, and the trusted CAs, as PEM texts; empty where there are none. The key is not looked at."""
+    texts = {}
+    for name, file_name in (("certificate", "tls.crt"), ("trust", "ca.crt")):
+        try:
+            with open(layout.credential_source(file_name), encoding="ascii", errors="replace") as file:
+                texts[name] = file.read()
+        except OSError:
+            texts[name] = ""
+    return texts
+
+
 def handed_over(layout: Layout, drop_ins: list[str]) -> list[str]:
     """The files that decide what a process of the unit is: settings, credentials, unit and its drop-ins."""
     return [layout.config, *map(layout.credential_source, CREDENTIALS), layout.unit_file, *drop_ins]

@@ -59,14 +59,46 @@ options:
     description: Whether to renew a certificate that is not due.
     type: bool
     default: false
+  revoked:
+    description: Serial numbers or SHA-256 fingerprints, in hex, of certificates that are not to be used any more. One that is in use is replaced.
+    type: list
+    elements: str
+    default: []
   keep:
     description: How many generations to keep, the one in use included.
     type: int
     default: 2
-  trust:
+  source:
     description:
-      - The CAs that the node trusts, in PEM form.
-      - Left out, the CA that signs.
+      - Who signs. V(internal), the CA whose key the controller has.
+      - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
+        C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
+      - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run.
+    type: str
+    choices: [internal, provided, csr]
+    default: internal
+  csr_dir:
+    description: For O(source=csr), the folder on the controller for C(HOST.csr), which is written, and C(HOST.crt), which is awaited.
+    type: path
+  needed:
+    description: What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
+    type: list
+    elements: str
+    default: []
+  private_key:
+    description: For O(source=provided), the private key, in PEM form. Set by the action plugin.
+    type: str
+  phase:
+    description:
+      - Where the cluster is on its way from one CA to the next. V(current) signs with the current CA and trusts it alone; V(trust) trusts the
+        next one too; V(reissue) signs with the next one and trusts both; V(drop) signs with the next one and trusts it alone.
+      - The next CA is read from the variables C(qdrant_tls_next_ca_certificate) and C(qdrant_tls_next_ca_private_key).
+      - M(hardened.qdrant.qdrant_preflight) returns the phase that the cluster is in.
+    type: str
+    choices: [current, trust, reissue, drop]
+    default: current
+  trust:
+    description: The CAs that the node trusts, in PEM form. Set by the action plugin.
     type: str
   issuer:
     description: The CA that signs, in PEM form. Set by the action plugin.
@@ -106,6 +138,7 @@ certificate:
     not_before: {description: Start of validity in UTC and ISO 8601., type: str}
     not_after: {description: End of validity in UTC and ISO 8601., type: str}
     days_left: {description: Days until the end of validity., type: float}
+    renews_on: {description: "From when on it is due for its age, in UTC and ISO 8601.", type: str}
     sans: {description: Names and addresses., type: list, elements: str}
     key_type: {description: The key's type., type: str}
 generation:
@@ -120,6 +153,10 @@ request:
   description: The certificate signing request, in PEM form.
   returned: when a request is to be signed
   type: str
+waiting:
+  description: With O(source=csr), the file on the controller with the request that is to be signed.
+  returned: when a signed certificate is awaited
+  type: str
 time:
   description: The node's clock, in seconds since 1970-01-01 UTC.
   returned: always
@@ -133,12 +170,14 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
 
-def summary(store, now: datetime) -> dict:
+def summary(store, now: datetime, renew_fraction: float) -> dict:
     """The certificate in use, for the result."""
     if store.generation() is None:
         return {}
     try:
-        return {"generation": store.generation(), "certificate": _certificate.describe(store.leaf(), now)}
+        leaf = store.leaf()
+        described = {**_certificate.describe(leaf, now), "renews_on": _certificate.renewal_time(leaf, renew_fraction).isoformat(timespec="seconds")}
+        return {"generation": store.generation(), "certificate": described}
     except (OSError, _certificate.CertificateError):
         return {}
 
@@ -158,28 +197,43 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         dns_names=params["dns_names"],
         ip_addresses=params["ip_addresses"],
         key_type=params["key_type"],
-        issuer=issuer,
+        issuer=issuer or "",
         trust=params["trust"] or issuer,
         renew_fraction=params["renew_fraction"],
         force=params["force"],
+        revoked=frozenset(map(_certificate.plain_hex, params["revoked"])),
+        needed=tuple(params["needed"]),
     )
-    before = summary(store, now)
-    if params["certificate"]:
+    before = summary(store, now, wanted.renew_fraction)
+    if params["source"] == "provided":
+        reasons, request = store.provided(params["certificate"], params["private_key"], wanted.trust), {}
+        permissions = store.wrong_permissions() if not reasons else []
+        if not module.check_mode:
+            if reasons:
+                store.place(params["certificate"], params["private_key"], wanted.trust, wanted.needed, now)
+                store.prune(params["keep"])
+            elif permissions:
+                store.mend_permissions()
+        reasons += permissions
+    elif params["certificate"]:
         store.install(params["pending"], params["certificate"], wanted.trust, wanted, now)
         store.prune(params["keep"])
         reasons, request = ["installed"], {}
     else:
         report = store.report(wanted, now)
+        if params["source"] == "csr" and store.waiting() is not None and not report.reissue:
+            report.reissue.append("a certificate that was asked for is awaited")
         reasons, request = report.reasons(), {}
         if not module.check_mode:
             if report.reissue:
-                request = dict(zip(("pending", "request"), store.make_request(wanted)))
+                make = store.keep_request if params["source"] == "csr" else store.make_request
+                request = dict(zip(("pending", "request"), make(wanted)))
             elif report.reinstall:
                 store.reinstall(wanted.trust, now)
                 store.prune(params["keep"])
             if report.permissions and not report.reissue:
                 store.mend_permissions()
-    after = summary(store, now)
+    after = summary(store, now, wanted.renew_fraction)
     return {"changed": bool(reasons), "reasons": reasons, "diff": {"before": diff_text(before), "after": diff_text(after)}, **request, **after}
 
 
@@ -194,13 +248,19 @@ def main() -> None:
             "validity_days": {"type": "int", "default": 90},
             "renew_fraction": {"type": "float", "default": 0.3333},
             "force": {"type": "bool", "default": False},
+            "revoked": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 2},
+            "source": {"type": "str", "choices": ["internal", "provided", "csr"], "default": "internal"},
+            "csr_dir": {"type": "path"},
+            "needed": {"type": "list", "elements": "str", "default": []},
+            "private_key": {"type": "str", "no_log": True},
+            "phase": {"type": "str", "choices": ["current", "trust", "reissue", "drop"], "default": "current"},
             "trust": {"type": "str"},
             "issuer": {"type": "str"},
             "pending": {"type": "str"},
             "certificate": {"type": "str"},
         },
-        required_together=[("pending", "certificate")],
+        required_if=[("source", "provided", ("certificate", "private_key", "trust")), ("source", "csr", ("trust",))],
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)
@@ -208,7 +268,7 @@ def main() -> None:
         if module.check_mode and not os.path.lexists(os.path.join(module.params["dir"], "current")):
             module.exit_json(changed=True, reasons=["there is no certificate"], time=now.timestamp())
         module.fail_json(msg=missing_required_lib("cryptography"), exception=_certificate.CRYPTOGRAPHY_ERROR)
-    if not module.params["issuer"]:
+    if module.params["source"] == "internal" and not module.params["issuer"]:
         module.fail_json(msg="The option issuer is missing. Call this module as hardened.qdrant.qdrant_certificate: its action plugin sets it.")
     try:
         result = execute(module, now)

@@ -39,6 +39,19 @@ options:
     description: How many nodes the cluster should have, this one included.
     type: int
     default: 1
+  peers:
+    description:
+      - Addresses of the other nodes. They are asked as well, and the cluster is healthy if every node says so and all have come as far in Raft.
+      - A node that was just started knows no better than what it knew when it stopped.
+    type: list
+    elements: str
+    default: []
+  settle:
+    description:
+      - With O(wait), seconds for which the cluster must be healthy without a break.
+      - A request that was on its way to a node that stopped marks that node's shards as dead only when it times out, after the node is back.
+    type: int
+    default: 0
   wait:
     description:
       - Seconds to wait until the cluster is healthy. The module fails if it is not by then.
@@ -66,6 +79,11 @@ unhealthy_because:
   type: list
   elements: str
   sample: ["it has no leader"]
+single_copies:
+  description: The collections that have a shard with fewer than two active copies. They are away while the node that holds it restarts.
+  returned: when the node answered
+  type: list
+  elements: str
 cluster:
   description: The cluster as the node sees it.
   returned: when the node answered
@@ -101,6 +119,8 @@ def main() -> None:
             # The file's path is no secret.
             "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
             "expected_peers": {"type": "int", "default": 1},
+            "peers": {"type": "list", "elements": "str", "default": []},
+            "settle": {"type": "int", "default": 0},
             "wait": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
@@ -111,16 +131,26 @@ def main() -> None:
             api_key = json.load(file)["service"]["api_key"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         module.fail_json(msg="Cannot read the API key from %s (%s). Is the node deployed?" % (params["secrets_file"], type(error).__name__))
-    node = _cluster.Node(_wire.Target(params["address"], params["http_port"]), _wire.Tls(ca_file=params["ca_path"]), api_key)
+    tls = _wire.Tls(ca_file=params["ca_path"])
+    nodes = {address: _cluster.Node(_wire.Target(address, params["http_port"]), tls, api_key) for address in [params["address"], *params["peers"]]}
     deadline = time.monotonic() + params["wait"]
+    healthy_since = None
     while True:
-        result, reasons = {}, []
-        try:
-            result = {"cluster": _cluster.observe(node)}
-            reasons = _cluster.unhealthy(result["cluster"], params["expected_peers"])
-        except _cluster.ClusterError as error:
-            reasons = ["the node does not answer: %s" % error]
-        if not reasons or time.monotonic() >= deadline:
+        result, views, reasons = {}, {}, []
+        for address, node in nodes.items():
+            try:
+                views[address] = _cluster.observe(node)
+            except _cluster.ClusterError as error:
+                reasons.append("%s does not answer: %s" % (address, error) if params["peers"] else "the node does not answer: %s" % error)
+        if params["address"] in views:
+            seen = views[params["address"]]
+            result = {"cluster": seen, "single_copies": _cluster.single_copies(seen)}
+        reasons += _cluster.unhealthy_views(views, params["expected_peers"])
+        now = time.monotonic()
+        healthy_since = None if reasons else healthy_since or now
+        # Once healthy, it is given the time to settle.
+        settled = healthy_since is not None and (now - healthy_since >= params["settle"] or not params["wait"])
+        if settled or (reasons and now >= deadline):
             break
         time.sleep(PAUSE)
     result.update(healthy=not reasons, unhealthy_because=reasons)

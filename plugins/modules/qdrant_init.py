@@ -38,9 +38,15 @@ options:
     type: str
     default: ""
   common_name:
-    description: The CA's name.
+    description: The CA's name. Left out, C(Qdrant cluster CA), followed by the day for the next one.
     type: str
-    default: Qdrant cluster CA
+  what:
+    description:
+      - V(deployment) makes all that a deployment starts from.
+      - V(next_ca) adds a vault with the CA that shall replace the one in use, C(vault_next_ca.yml), and touches no other file.
+    type: str
+    choices: [deployment, next_ca]
+    default: deployment
 """
 
 EXAMPLES = r"""

@@ -132,6 +132,10 @@ nft:
   description: Whether the program nft is there.
   returned: always
   type: bool
+tls:
+  description: The C(certificate) in use, with its chain, and the CAs that the node trusts as C(trust), in PEM form; empty where there are none.
+  returned: always
+  type: dict
 files:
   description:
     - Of each of O(paths) its C(kind), C(owner), C(group), C(mode) in octal, and, of a file, C(sha256); null where there is nothing.
@@ -197,6 +201,7 @@ def observe(layout: _node.Layout, params: dict, run: _node.Runner) -> dict:
         "restart_reasons": _node.restart_reasons(layout, state, _node.load_json(_node.RECORD)),
         "cryptography": importlib.util.find_spec("cryptography") is not None,
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),
+        "tls": _node.certificates(layout),
         "files": {path: _node.path_state(path) for path in params["paths"]},
         "units": {unit: unit_summary(_node.unit_state(unit, run)) for unit in params["units"]},
         "account": _node.account(params["user"]),

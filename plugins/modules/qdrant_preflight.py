@@ -51,6 +51,14 @@ bootstrap:
   description: The URI of the node that it joins the cluster through; empty for none.
   returned: success
   type: str
+tls:
+  description: How certificates stand, told from what all nodes have.
+  returned: success
+  type: dict
+  contains:
+    phase: {description: "The phase that the cluster is in on its way from one CA to the next: current, trust, reissue or drop.", type: str}
+    steps: {description: The phases that a replacement of the CA that was asked for goes through., type: list, elements: str}
+    bundles: {description: "By phase the CAs that clients should trust, in PEM form.", type: dict}
 accepted:
   description: The risks that the user accepts, with the reasons.
   returned: success

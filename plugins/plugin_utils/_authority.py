@@ -30,6 +30,20 @@ CERTIFICATE_VARIABLE = "qdrant_tls_ca_certificate"
 KEY_VARIABLE = "qdrant_tls_ca_private_key"
 
 
+@dataclass(frozen=True)
+class Variables:
+    """The variables that hold a CA, for messages, and the playbook that makes one."""
+
+    certificate: str = CERTIFICATE_VARIABLE
+    key: str = KEY_VARIABLE
+    maker: str = "hardened.qdrant.init"
+
+
+IN_USE = Variables()
+# The CA that a rollover ends with.
+NEXT = Variables("qdrant_tls_next_ca_certificate", "qdrant_tls_next_ca_private_key", "hardened.qdrant.next_ca")
+
+
 class AuthorityError(Exception):
     """The CA cannot be used. Messages name the variable and the remedy, never a value."""
 
@@ -84,32 +98,42 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
     return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
 
 
-def _load(certificate_pem: str, key_pem: str) -> Authority:
+def _certificate_of(certificate_pem: str, names: Variables) -> x509.Certificate:
     if not isinstance(certificate_pem, str) or "BEGIN CERTIFICATE" not in certificate_pem:
-        raise AuthorityError("%s is not a certificate in PEM form. The playbook hardened.qdrant.init makes one." % CERTIFICATE_VARIABLE)
-    if not isinstance(key_pem, str) or "PRIVATE KEY" not in key_pem:
-        raise AuthorityError("%s is not a private key in PEM form. The playbook hardened.qdrant.init makes one." % KEY_VARIABLE)
-    if "ENCRYPTED" in key_pem:
-        raise AuthorityError("%s is encrypted with a passphrase. Decrypt it (openssl pkey) and keep it in the vault." % KEY_VARIABLE)
+        raise AuthorityError("%s is not a certificate in PEM form. The playbook %s makes one." % (names.certificate, names.maker))
     try:
-        certificate = _certificate.load_certificates(certificate_pem)[0]
+        return _certificate.load_certificates(certificate_pem)[0]
     except _certificate.CertificateError:
-        raise AuthorityError("%s cannot be read as a certificate. Paste the whole PEM block." % CERTIFICATE_VARIABLE) from None
+        raise AuthorityError("%s cannot be read as a certificate. Paste the whole PEM block." % names.certificate) from None
+
+
+def public(certificate_pem: str, names: Variables) -> str:
+    """A CA's certificate alone, in the one form that files of trust are written in."""
+    _require()
+    return _certificate_of(certificate_pem, names).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _load(certificate_pem: str, key_pem: str, names: Variables) -> Authority:
+    certificate = _certificate_of(certificate_pem, names)
+    if not isinstance(key_pem, str) or "PRIVATE KEY" not in key_pem:
+        raise AuthorityError("%s is not a private key in PEM form. The playbook %s makes one." % (names.key, names.maker))
+    if "ENCRYPTED" in key_pem:
+        raise AuthorityError("%s is encrypted with a passphrase. Decrypt it (openssl pkey) and keep it in the vault." % names.key)
     try:
         key = serialization.load_pem_private_key(key_pem.encode(), None)
     except (ValueError, TypeError):
-        raise AuthorityError("%s cannot be read as a private key. Paste the whole PEM block." % KEY_VARIABLE) from None
+        raise AuthorityError("%s cannot be read as a private key. Paste the whole PEM block." % names.key) from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-        raise AuthorityError("%s is neither ECDSA nor RSA, which Qdrant's TLS library and its clients need. Use one." % KEY_VARIABLE)
+        raise AuthorityError("%s is neither ECDSA nor RSA, which Qdrant's TLS library and its clients need. Use one." % names.key)
     return Authority(certificate, key)
 
 
-def _problems(authority: Authority, now: datetime, leaf_life: timedelta) -> list[str]:
+def _problems(authority: Authority, now: datetime, leaf_life: timedelta, names: Variables) -> list[str]:
     """What keeps a CA that was read from signing; texts that follow the variable's name."""
     certificate, key = authority.certificate, authority.key
     problems = []
     if _certificate.public_bytes(certificate.public_key()) != _certificate.public_bytes(key):
-        problems.append("does not match %s: they are of two CAs. Put the key that belongs to it into the vault" % KEY_VARIABLE)
+        problems.append("does not match %s: they are of two CAs. Put the key that belongs to it into the vault" % names.key)
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < CA_RSA_BITS:
         problems.append("has an RSA key of %d bits, which is too weak. Use %d bits or ECDSA" % (key.key_size, CA_RSA_BITS))
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size < 256:
@@ -135,18 +159,18 @@ def _problems(authority: Authority, now: datetime, leaf_life: timedelta) -> list
     return problems
 
 
-def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta) -> Authority:
+def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta, names: Variables = IN_USE) -> Authority:
     """The CA, ready to sign certificates of a length. Raises AuthorityError, which names all that is wrong."""
     _require()
-    authority = _load(certificate_pem, key_pem)
-    problems = _problems(authority, now, leaf_life)
+    authority = _load(certificate_pem, key_pem, names)
+    problems = _problems(authority, now, leaf_life, names)
     if problems:
-        raise AuthorityError("\n".join("%s %s." % (CERTIFICATE_VARIABLE, problem) for problem in problems))
+        raise AuthorityError("\n".join("%s %s." % (names.certificate, problem) for problem in problems))
     return authority
 
 
 def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, now: datetime, life: timedelta) -> str:
-    """Sign a node's request; return the certificate in PEM form.
+    """Sign a node's request; return the certificate in PEM form, valid for ``life`` or as long as the CA, whatever ends first.
 
     Of the request only the public key counts. Names and purposes are what the controller wants: a node that was broken into
     cannot ask for another's.
@@ -170,7 +194,7 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - BACKDATE)
-        .not_valid_after(now + life)
+        .not_valid_after(min(now + life, _certificate.not_after(authority.certificate)))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(*purposes_of_key), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)

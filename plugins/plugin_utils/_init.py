@@ -76,3 +76,13 @@ def vault(common_name: str, now: datetime) -> tuple[str, str]:
         + _block(_authority.KEY_VARIABLE, key)
     )
     return text, certificate
+
+
+def next_vault(common_name: str, now: datetime) -> str:
+    """The next CA as YAML, to be encrypted."""
+    certificate, key = _authority.create(common_name, now)
+    return (
+        "---\n# The CA that replaces the one in use: hardened.qdrant.rotate_certificates -e qdrant_tls_rollover=true\n"
+        + _block(_authority.NEXT.certificate, certificate)
+        + _block(_authority.NEXT.key, key)
+    )

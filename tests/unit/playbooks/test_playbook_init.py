@@ -95,3 +95,21 @@ def test_a_run_that_was_killed_before_the_vault_was_there_makes_a_matching_pair(
     view = ["ansible-vault", "view", "--vault-password-file", password, str(folder / "group_vars/qdrant/vault.yml")]
     secrets = yaml.safe_load(subprocess.run(view, check=True, capture_output=True, text=True).stdout)
     assert new != old and secrets["qdrant_tls_ca_certificate"].strip() == new.strip()
+
+
+def test_the_next_ca_is_added_to_a_vault_of_its_own(tmp_path, password):
+    folder = tmp_path / "made"
+    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.next_ca", "-e", "qdrant_init_dir=%s" % folder, "--vault-password-file", password]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT")}
+
+    def next_ca() -> subprocess.CompletedProcess:
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=120)
+
+    assert "is no folder of group variables" in next_ca().stdout
+    assert init(folder, "--vault-password-file", password).returncode == 0
+    before = files(folder)
+    assert "changed=1" in next_ca().stdout
+    made = files(folder)
+    added = made.pop("group_vars/qdrant/vault_next_ca.yml")
+    assert made == before and added.startswith(b"$ANSIBLE_VAULT;")
+    assert "changed=0" in next_ca().stdout and files(folder)["group_vars/qdrant/vault_next_ca.yml"] == added

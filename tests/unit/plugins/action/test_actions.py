@@ -209,3 +209,85 @@ def test_a_certificate_does_not_outlive_its_ca(monkeypatch):
     _plugin, run = certificate(monkeypatch, [], validity_days=life.days)
     with pytest.raises(AnsibleActionFail, match="before a certificate of 4000 days would"):
         run()
+
+
+# --- certificates on the way from one CA to the next ---------------------------------------------------------------------
+
+NEXT, NEXT_KEY = _authority.create("next", NOW)
+ROLLING = {"qdrant_tls_next_ca_certificate": NEXT, "qdrant_tls_next_ca_private_key": NEXT_KEY}
+
+
+@pytest.mark.parametrize(
+    ("phase", "signer", "trusted"), [("current", CA, [CA]), ("trust", CA, [CA, NEXT]), ("reissue", NEXT, [CA, NEXT]), ("drop", NEXT, [NEXT])]
+)
+def test_a_phase_decides_who_signs_and_who_is_trusted(monkeypatch, phase, signer, trusted):
+    plugin, run = certificate(monkeypatch, [{"changed": False, "reasons": []}], node(**ROLLING), phase=phase)
+    run()
+    sent = plugin.calls[0]["module_args"]
+    assert sent["issuer"] == signer and _certificate.same_certificates(sent["trust"], "".join(trusted))
+    assert not any(key.splitlines()[1] in str(sent) for key in (CA_KEY, NEXT_KEY))
+
+
+def test_the_old_ca_need_not_be_readable_once_it_is_dropped(monkeypatch):
+    plugin, run = certificate(monkeypatch, [{"changed": False, "reasons": []}], node(**ROLLING, qdrant_tls_ca_private_key=""), phase="drop")
+    assert run()["changed"] is False
+
+
+def test_the_preflight_plans_a_rollover(monkeypatch):
+    variables = node(**ROLLING, qdrant_tls_rollover="true", qdrant_tls_bundle_file="/tmp/bundle.pem")
+    for name in ("node2", "node3"):
+        variables["hostvars"][name]["__qdrant_node"] = {"tls": {}}
+    result = action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+    assert (result["tls"]["phase"], result["tls"]["steps"]) == ("current", ["trust", "reissue", "drop"])
+    assert _certificate.same_certificates(result["tls"]["bundles"]["trust"], CA + NEXT) and NEXT_KEY.splitlines()[1] not in str(result)
+
+
+# --- certificates that another party signs --------------------------------------------------------------------------------
+
+
+def test_what_is_provided_goes_to_the_node_in_one_call(monkeypatch):
+    given = {"qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": NEXT_KEY}
+    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"]}], node(**given), source="provided")
+    plugin._loader = None
+    assert run()["changed"] and len(plugin.calls) == 1
+    sent = plugin.calls[0]["module_args"]
+    assert (sent["certificate"].strip(), sent["private_key"].strip(), sent["trust"].strip()) == (NEXT.strip(), NEXT_KEY.strip(), CA.strip())
+    assert CA_KEY.splitlines()[1] not in str(sent)
+
+
+def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
+    store = _certificate.Store(str(tmp_path / "tls"))
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", CA)
+    pending, request = store.keep_request(wanted)
+    first = {"changed": True, "reasons": ["why"], "diff": {"before": "", "after": ""}, "pending": pending, "request": request, "time": time.time()}
+    options = {"source": "csr", "csr_dir": str(tmp_path / "csr")}
+    plugin, run = certificate(monkeypatch, [first], **options)
+    plugin._loader = None
+    assert run()["waiting"] == str(tmp_path / "csr/node1.csr") and len(plugin.calls) == 1
+    authority = _authority.load(CA, CA_KEY, NOW, timedelta(days=1))
+    (tmp_path / "csr/node1.crt").write_text(_authority.sign(authority, request, wanted, NOW, timedelta(days=30)))
+    plugin, run = certificate(monkeypatch, [first, {"changed": True, "reasons": ["installed"], "diff": {"before": "x", "after": ""}}], **options)
+    plugin._loader = None
+    result = run()
+    assert result["reasons"] == ["why"] and "waiting" not in result and plugin.calls[1]["module_args"]["pending"] == pending
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"qdrant_tls_provider": "vault"}, "there is no provider 'vault'"),
+        ({"qdrant_tls_provider": "csr"}, "qdrant_tls_csr_dir: it is empty"),
+        ({"qdrant_tls_provider": "provided"}, "qdrant_tls_provided_certificate is empty"),
+        ({"qdrant_tls_provider": "csr", "qdrant_tls_csr_dir": "/tmp/x", "qdrant_tls_rollover": True}, "only the provider internal knows"),
+        (
+            {"qdrant_tls_provider": "provided", "qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": CA_KEY},
+            "qdrant_tls_provided_certificate: it and its private key do not match",
+        ),
+    ],
+)
+def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, changes, expected):
+    plugin = action(qdrant_preflight.ActionModule, monkeypatch)
+    plugin._loader = None
+    with pytest.raises(AnsibleActionFail) as error:
+        plugin.run(task_vars=node(**changes))
+    assert expected in str(error.value) and CA_KEY.splitlines()[1] not in str(error.value)

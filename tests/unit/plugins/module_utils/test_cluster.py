@@ -93,3 +93,29 @@ def test_observation_of_a_cluster(monkeypatch):
         "shards": [{"id": 0, "peer": 1, "state": "Active"}, {"id": 0, "peer": 2, "state": "Dead"}],
         "transfers": 1,
     }
+
+
+def test_collections_with_a_single_copy_are_named():
+    def collection(*shards):
+        return {"shards": [{"id": number, "peer": peer, "state": state} for number, peer, state in shards], "transfers": 0}
+
+    seen = {
+        "two": collection((0, 1, "Active"), (0, 2, "Active")),
+        "one": collection((0, 1, "Active"), (0, 2, "Active"), (1, 1, "Active")),
+        "ill": collection((0, 1, "Active"), (0, 2, "Dead")),
+        "none": collection(),
+    }
+    assert _cluster.single_copies({"collections": seen}) == ["ill", "one"]
+
+
+def test_every_node_must_say_that_the_cluster_is_healthy():
+    good = {
+        "enabled": True, "peers": [{"id": 1}, {"id": 2}], "leader": 1, "pending_operations": 0, "consensus": "working", "send_failures": {},
+        "commit": 7, "collections": {},
+    }  # fmt: skip
+    assert _cluster.unhealthy_views({"192.0.2.1": good, "192.0.2.2": good}, 2) == []
+    behind = {**good, "commit": 6}
+    assert "commits 6, 7" in _cluster.unhealthy_views({"192.0.2.1": good, "192.0.2.2": behind}, 2)[0]
+    lost = {**good, "leader": 0}
+    assert _cluster.unhealthy_views({"192.0.2.1": good, "192.0.2.2": lost}, 2) == ["seen from 192.0.2.2, it has no leader"]
+    assert _cluster.unhealthy_views({"192.0.2.2": lost}, 2) == ["it has no leader"]

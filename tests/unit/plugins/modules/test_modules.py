@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_node_info and qdrant_secrets, called as
+"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_node_info, qdrant_secrets and qdrant_tls_info, called as
 Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_firewall,
     qdrant_node_info,
     qdrant_secrets,
+    qdrant_tls_info,
 )
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
@@ -103,3 +104,33 @@ def test_firewall_on_a_clean_host_in_check_mode(call, tmp_path):
     result = call(qdrant_firewall, check=True, path=str(tmp_path / "none/firewall.nft"), rules="table inet x {}")
     assert result["changed"] and result["differed"] == ["file", "kernel"] and result["diff"]["after"] == "table inet x {}"
     assert call(qdrant_firewall, path=str(tmp_path / "x"))["failed"], "rules are required"
+
+
+def test_tls_info(call, tmp_path):
+    now = datetime.now(timezone.utc)
+    assert "cannot be read" in call(qdrant_tls_info, dir=str(tmp_path / "tls"), address="127.0.0.1")["msg"]
+    authority = _authority.load(*_authority.create("test", now), now, timedelta(days=90))
+    store = _certificate.Store(str(tmp_path / "tls"))
+    wanted = _certificate.Wanted("node1", ["node1"], ["127.0.0.1"], "ecdsa-p256", authority.pem(), authority.pem())
+    pending, request = store.make_request(wanted)
+    store.install(pending, _authority.sign(authority, request, wanted, now, timedelta(days=20)), authority.pem(), wanted, now)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    arguments = {"dir": str(tmp_path / "tls"), "address": "127.0.0.1", "http_port": port, "grpc_port": 0}
+    seen = call(qdrant_tls_info, **arguments)
+    assert seen["not_served"] == ["rest"] and round(seen["days_left"]) == 20, seen
+    assert call(qdrant_tls_info, **arguments, fail_days=21)["failed"]
+    assert "rest on 127.0.0.1: not the certificate that is on disk" in call(qdrant_tls_info, **arguments, served=True)["msg"]
+
+
+def test_a_revoked_certificate_is_due(call, tmp_path):
+    now = datetime.now(timezone.utc)
+    authority = _authority.load(*_authority.create("test", now), now, timedelta(days=90))
+    arguments = {"dir": str(tmp_path / "tls"), "common_name": "node1", "ip_addresses": ["192.0.2.1"], "issuer": authority.pem()}
+    wanted = _certificate.Wanted("node1", [], ["192.0.2.1"], "ecdsa-p256", authority.pem(), authority.pem())
+    asked = call(qdrant_certificate, **arguments)
+    signed = _authority.sign(authority, asked["request"], wanted, now, timedelta(days=90))
+    serial = call(qdrant_certificate, pending=asked["pending"], certificate=signed, **arguments)["certificate"]["serial"].upper()
+    pairs = ":".join(serial.rjust(len(serial) + len(serial) % 2, "0")[at : at + 2] for at in range(0, len(serial), 2))
+    assert call(qdrant_certificate, check=True, **arguments)["reasons"] == []
+    assert call(qdrant_certificate, check=True, revoked=[pairs], **arguments)["reasons"] == ["it was revoked"]
