@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _preflight, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _preflight, _settings, _tokens, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -103,6 +103,7 @@ class ActionModule(ActionBase):
         self._take(problems)
 
         self._take(_preflight.check_keys(self._secret("qdrant_api_key"), self._secret("qdrant_read_only_api_key"), self._read("qdrant_jwt_rbac")))
+        self._take(_tokens.check_entries(self._read("qdrant_access", []), self._read("qdrant_jwt_rbac"), accepted))
         self._check_authority()
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_ports(ports))
