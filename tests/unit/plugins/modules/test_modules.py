@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_node_info and qdrant_secrets, called as
-Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
+"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_keys_info, qdrant_node_info and
+qdrant_secrets, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_cluster_info,
     qdrant_evidence,
     qdrant_firewall,
+    qdrant_keys_info,
     qdrant_node_info,
     qdrant_secrets,
 )
@@ -103,3 +104,11 @@ def test_firewall_on_a_clean_host_in_check_mode(call, tmp_path):
     result = call(qdrant_firewall, check=True, path=str(tmp_path / "none/firewall.nft"), rules="table inet x {}")
     assert result["changed"] and result["differed"] == ["file", "kernel"] and result["diff"]["after"] == "table inet x {}"
     assert call(qdrant_firewall, path=str(tmp_path / "x"))["failed"], "rules are required"
+
+
+def test_keys_info_names_keys_and_shows_none(call, tmp_path):
+    path, other = tmp_path / "secrets.yaml", KEY[::-1]
+    path.write_text(json.dumps({"service": {"api_key": KEY, "read_only_api_key": other}}))
+    result = call(qdrant_keys_info, path=str(path), unit="hardened-qdrant-none.service", api_key=KEY)
+    assert result["disk"] == {"api_key": "api_key", "alt_api_key": None, "read_only_api_key": "other"}
+    assert result["running"] is None and KEY not in str(result["disk"]) and other not in str(result)
