@@ -17,7 +17,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _preflight, _rotation, _settings, _tokens, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _plaintext, _preflight, _rotation, _settings, _tokens, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -107,6 +107,7 @@ class ActionModule(ActionBase):
         others = {key: self._secret(key) for key in ("qdrant_api_key", "qdrant_read_only_api_key")}
         self._take(_rotation.check_alternate(self._secret("qdrant_alt_api_key"), others, version))
         self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
+        self._take(_plaintext.check({secret: self._vars.get(secret) for secret in _plaintext.SECRETS}, accepted, _variables.origin))
         self._check_authority()
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_ports(ports))

@@ -156,8 +156,9 @@ def _announce(result: Plan, nodes: t.Sequence[Node], version: Version, strategy:
     if step == NONE and not result.read_only:
         lines.append("Nothing to rotate: the nodes run the keys of the vault.")
         return
-    if of[NONE] and not result.read_only:
-        lines.append("An earlier run did %s; this one goes on with the others." % ", ".join(of[NONE]))
+    done = [host for host in of[NONE] if host not in result.read_only]
+    if done:
+        lines.append("An earlier run did %s; this one goes on with the others." % ", ".join(done))
     if revoke:
         lines.append("REVOCATION: every key and token that works now ends in one pass over all nodes. The service is down meanwhile.")
     elif step == CUT_OVER:

@@ -58,6 +58,7 @@ OTHER_RISKS = {
     "no-firewall": "whoever reaches the host could reach the cluster port",
     "clients-everyone": "every address could try keys on the API",
     "version-jump": "Qdrant supports upgrades by one minor version at a time",
+    "plaintext-secrets": "whoever reads the inventory, or any copy of it, has them",
     "token-manage": "its token could do everything that the API key can",
 }
 RISK_NAMES = tuple(risk.name for risk in RISKS) + tuple(OTHER_RISKS)

@@ -58,7 +58,8 @@ def test_old_versions_are_cut_over_and_say_so():
     assert found.step == _rotation.CUT_OVER and found.problems == []
     assert "CUT-OVER" in text(found) and "1.16.3 has no alternate key" in text(found) and "hold both keys" in text(found)
     assert "all nodes at once" in text(plan([keys("A")] * 3, keys("B"), OLD_VERSION, strategy="parallel"))
-    assert "An earlier run did node1" in text(plan([keys("B"), keys("A")], keys("B"), OLD_VERSION))
+    assert "An earlier run did node1;" in text(plan([keys("B"), keys("A")], keys("B"), OLD_VERSION))
+    assert "An earlier run did node1;" in text(plan([keys("B", read_only=""), keys("A")], keys("B", read_only=""), OLD_VERSION))
 
 
 def test_a_better_way_is_asked_for():
