@@ -166,6 +166,8 @@ class ActionModule(ActionBase):
     ) -> _settings.Settings:
         config = self._read("qdrant_config")
         self._take(_settings.check(config, version))
+        audit = bool(self._read("qdrant_audit", False))
+        self._take(_settings.check_audit(audit, version))
         hardened = _settings.hardened(
             address=address,
             http_port=ports["qdrant_http_port"],
@@ -175,6 +177,7 @@ class ActionModule(ActionBase):
             version=version,
             jwt_rbac=bool(self._read("qdrant_jwt_rbac")),
             dashboard=bool(self._read("qdrant_dashboard")),
+            audit=audit,
         )
         settings = _settings.merge(hardened, config)
         self._take(_preflight.check_risks(_settings.weakened(settings), address in ("0.0.0.0", "::"), accepted))
