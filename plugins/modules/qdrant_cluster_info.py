@@ -12,7 +12,7 @@ description:
   - Asks a node for its cluster's peers, leader, pending operations, and for the state of every shard, over verified TLS.
   - A cluster is healthy if all expected peers are there, one leads, no operation waits for consensus, and every replica of every shard is
     active and stays where it is. Only then does it bear the loss of a node.
-  - Runs on the node. The API key is read there, as the process was started with it: the file on disk may already hold the next one.
+  - Runs on the node. The API key is read there, as the process was started with it, for the file on disk may already hold the next one.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -44,6 +45,24 @@ def put_new_keys_into_the_vault(deployment, folder: Path, number: int) -> dict[s
     return new
 
 
+def _on_node(node, needles: list[str], listing: str) -> list[str]:
+    """A node's part of the hunt."""
+    try:
+        held = hunt(node, needles, listing)
+    finally:
+        node.run("rm -f /run/journal.export")
+    found = ["%s: %s" % (node.name, path) for path in held if path not in ALLOWED and not path.startswith("/run/credentials/qdrant.service/")]
+    # Neither a copy of the process's memory, nor a file that others can read, nor a module that was left behind.
+    limit = node.run("prlimit --core --noheadings --output=SOFT,HARD --pid $(systemctl show -p MainPID --value qdrant)").split()
+    if limit != ["0", "0"]:
+        found.append("%s: core dumps are limited to %s" % (node.name, limit))
+    left = node.run(
+        "find /etc/qdrant/secrets.yaml /etc/qdrant/tls /run/hardened-qdrant -type f -perm /077; "
+        "find /root/.ansible/tmp /home/*/.ansible/tmp -mindepth 1 -maxdepth 1 -name 'ansible-tmp-*' 2>/dev/null || true"
+    )
+    return found + ["%s: %s" % (node.name, path) for path in left.split()]
+
+
 def leaks(deployment, needles: list[str], outputs: list[str], everywhere: bool = False) -> list[str]:
     """Every place that holds a key or a token and should not. ``everywhere`` looks at the whole disk of each node."""
     found = ["output %d" % number for number, output in enumerate(outputs) for needle in needles if needle in output.replace("\\n", "\n")]
@@ -53,18 +72,9 @@ def leaks(deployment, needles: list[str], outputs: list[str], everywhere: bool =
         "for pid in /proc/[0-9]*; do printf '%s\\0%s\\0' $pid/cmdline $pid/environ; done; "
         "journalctl --no-pager -o export > /run/journal.export; chmod 600 /run/journal.export; printf '/run/journal.export\\0'"
     )
-    for node in deployment.nodes:
-        try:
-            held = hunt(node, needles, listing)
-        finally:
-            node.run("rm -f /run/journal.export")
-        found += ["%s: %s" % (node.name, path) for path in held if path not in ALLOWED and not path.startswith("/run/credentials/qdrant.service/")]
-        # Neither a copy of the process's memory, nor a file that others can read.
-        limit = node.run("prlimit --core --noheadings --output=SOFT,HARD --pid $(systemctl show -p MainPID --value qdrant)").split()
-        if limit != ["0", "0"]:
-            found.append("%s: core dumps are limited to %s" % (node.name, limit))
-        opened = node.run("find /etc/qdrant/secrets.yaml /etc/qdrant/tls /run/hardened-qdrant -type f -perm /077; ls -d /root/.ansible/tmp/ansible-tmp-* 2>/dev/null || true")
-        found += ["%s: %s" % (node.name, path) for path in opened.split()]
+    with ThreadPoolExecutor() as pool:
+        for places in pool.map(lambda node: _on_node(node, needles, listing), deployment.nodes):
+            found += places
     ephemeral = deployment.inventory.parent
     # The fact cache, retry files, reports, logs and vaults of this scenario, and Ansible's own folder.
     for folder in (ephemeral, Path.home() / ".ansible"):

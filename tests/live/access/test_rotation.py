@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
@@ -51,7 +52,8 @@ def everywhere(deployment, rest: int, grpc: int) -> list:
 
 
 def invocations(deployment) -> list[str]:
-    return [node.run("systemctl show -p InvocationID --value qdrant").strip() for node in deployment.nodes]
+    with ThreadPoolExecutor() as pool:
+        return [text.strip() for text in pool.map(lambda node: node.run("systemctl show -p InvocationID --value qdrant"), deployment.nodes)]
 
 
 def run(deployment, state, *arguments: str, check: bool = True) -> str:
