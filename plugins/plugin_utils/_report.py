@@ -266,7 +266,7 @@ def _matrix(report: Report) -> t.Iterator[dict[str, t.Any]]:
     hosts = sorted(by_host)
     for name in by_host[hosts[0]] if hosts else ():
         found = [by_host[host].get(name) for host in hosts]
-        control = next(finding.control for finding in found if finding)
+        control = by_host[hosts[0]][name].control
         yield {"id": name, "title": control.title, "severity": control.severity, "states": [finding.state if finding else "" for finding in found]}
 
 

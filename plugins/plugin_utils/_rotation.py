@@ -172,7 +172,8 @@ def _announce(result: Plan, nodes: t.Sequence[Node], version: Version, strategy:
         lines.append("Phase 1 of 3, DEPLOY: the new key becomes the alternate, %s. Both keys work afterwards; no request fails for want of a key." % rolling)
         lines.append("Next: move clients and tokens to the new key, then make it qdrant_api_key, the old one qdrant_alt_api_key, and run this again.")
     elif step == PROMOTE:
-        lines.append("Phase 2 of 3, PROMOTE: the alternate becomes the key, %s. %s" % (rolling, "The old one works on." if result.keeps_old else "The old one ends."))
+        fate = "The old one works on." if result.keeps_old else "The old one ends."
+        lines.append("Phase 2 of 3, PROMOTE: the alternate becomes the key, %s. %s" % (rolling, fate))
         if result.keeps_old:
             lines.append("Next: remove qdrant_alt_api_key, and run this again.")
     elif step == RETIRE:

@@ -213,7 +213,8 @@ def check_audit(audit: bool, version: Version) -> list[Problem]:
     if not audit or version >= SINCE["audit"]:
         return []
     wanted = "%d.%d.%d" % SINCE["audit"]
-    return [Problem("qdrant_audit", "Qdrant has an audit log from %s on, and older ones ignore the setting" % wanted, "Raise qdrant_version or set it to false")]
+    what = "Qdrant has an audit log from %s on, and older ones ignore the setting" % wanted
+    return [Problem("qdrant_audit", what, "Raise qdrant_version or set it to false")]
 
 
 def weakened(settings: Settings) -> list[Risk]:

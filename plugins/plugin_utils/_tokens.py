@@ -140,9 +140,8 @@ def parse_entry(entry: t.Any, number: int) -> tuple[Grant | None, list[Problem]]
     place = "qdrant_access[%d]" % number
     if not isinstance(entry, dict):
         return None, [Problem(place, "it is not a mapping", "Write {application: NAME, access: {COLLECTION: RIGHT}, lifetime: 30d}")]
-    problems = [
-        Problem("%s.%s" % (place, key), "there is no such setting", "Settings are: %s" % ", ".join(sorted(ENTRY))) for key in sorted(map(str, set(entry) - ENTRY))
-    ]
+    unknown, remedy = sorted(map(str, set(entry) - ENTRY)), "Settings are: %s" % ", ".join(sorted(ENTRY))
+    problems = [Problem("%s.%s" % (place, key), "there is no such setting", remedy) for key in unknown]
     application = entry.get("application")
     if not isinstance(application, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", application):
         problems.append(Problem(place + ".application", "it is no name", "Write up to 64 letters, digits and . _ -"))

@@ -39,6 +39,7 @@ undo() {
   systemctl daemon-reload
   systemctl unmask qdrant-firewall 2>/dev/null || true
   systemctl enable --quiet qdrant qdrant-firewall
+  # shellcheck disable=SC2086  # family and name, two words
   nft delete table $GUARD 2>/dev/null || true
   nft delete table ip hardened_other 2>/dev/null || true
   nft -f /etc/qdrant/firewall.nft

@@ -109,7 +109,10 @@ def test_the_inventorys_data():
     assert _tokens.check_entries([{**ENTRY, "lifetime": "91d"}], True, ()).warnings
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)))
+SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+
+
+@given(st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)))
 def test_no_data_crashes_the_check(data):
     _tokens.check_entries(data, True, ())
     _tokens.check_entries([data, {**ENTRY, "access": data, "lifetime": data, "value_exists": data}], True, ())
