@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         try:
             version = _preflight.parse_version(read("qdrant_version")) or (0, 0, 0)
             plan = _rotation.plan(
-                [_rotation.Node(str(name), keys.get("running")) for name, keys in self._task.args["nodes"].items()],
+                [_rotation.Node(str(name), keys.get("running"), keys.get("disk") is not None) for name, keys in self._task.args["nodes"].items()],
                 version=version,
                 alternate=bool(read("qdrant_alt_api_key", "")),
                 read_only=bool(read("qdrant_read_only_api_key", "")),

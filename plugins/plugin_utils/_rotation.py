@@ -28,11 +28,11 @@ Keys = t.Mapping[str, t.Optional[str]]
 
 @dataclass(frozen=True)
 class Node:
-    """A node: its keys by the name that they have among the wanted ones, None where it does not run, and the version that is installed."""
+    """A node: its keys by the name that they have among the wanted ones, None where it does not run; and whether it was deployed at all."""
 
     name: str
     running: Keys | None
-    version: Version | None = None
+    deployed: bool = True
 
 
 @dataclass
@@ -127,6 +127,9 @@ def plan(
 
 def _refuse(result: Plan, nodes: t.Sequence[Node], version: Version, revoke: bool, cut_over: bool, internal_auth: bool) -> None:
     """What must not be done, and what to do in its place."""
+    missing = [node.name for node in nodes if not node.deployed]
+    if missing:
+        result.problems.append(Problem("host %s" % ", ".join(missing), "there is no node to rotate keys of", "Deploy it by hardened.qdrant.site"))
     if revoke:
         # All keys are to die, so every key that runs must be one that is not wanted. A node that an interrupted run already did is fine.
         for name in ("api_key", "alt_api_key", "read_only_api_key"):

@@ -180,7 +180,7 @@ def parse_entries(entries: t.Any) -> tuple[list[Grant], list[Problem]]:
 def check_entries(entries: t.Any, jwt_rbac: t.Any, accepted: t.Collection[str]) -> _preflight.Findings:
     """``qdrant_access`` as the preflight sees it."""
     grants, problems = parse_entries(entries)
-    found = _preflight.Findings(problems)
+    found = _preflight.Findings(problems + (check_library() if grants else []))
     if grants and not jwt_rbac:
         found.refuse("qdrant_jwt_rbac", "it is false, so Qdrant would refuse the tokens of qdrant_access", "Set it to true")
     for grant in grants:

@@ -35,10 +35,10 @@ def action(kind, monkeypatch, check=False, vault=VAULT, **arguments):
     return plugin
 
 
-def rotation(monkeypatch, running, **variables):
+def rotation(monkeypatch, running, disk=(), **variables):
     shown: list[str] = []
     monkeypatch.setattr(qdrant_rotation.display, "display", shown.append)
-    plugin = action(qdrant_rotation.ActionModule, monkeypatch, nodes={"node1": {"running": running}})
+    plugin = action(qdrant_rotation.ActionModule, monkeypatch, nodes={"node1": {"running": running, "disk": disk}})
     entry = {"application": "shop", "access": "r", "lifetime": "1h"}
     given = {"qdrant_version": "1.16.3", "qdrant_api_key": NEW, "qdrant_access": [entry], "qdrant_config": {}, **variables}
     return plugin.run(task_vars=given), "".join(shown)
@@ -59,6 +59,11 @@ def test_tokens_move_to_the_new_key_in_the_first_phase(monkeypatch):
 def test_a_refused_rotation_says_why(monkeypatch):
     with pytest.raises(AnsibleActionFail, match="nothing was changed"):
         rotation(monkeypatch, {"api_key": "other", "alt_api_key": None, "read_only_api_key": None}, qdrant_version="1.19.0")
+
+
+def test_a_node_that_was_not_deployed_is_named(monkeypatch):
+    with pytest.raises(AnsibleActionFail, match="host node1: there is no node"):
+        rotation(monkeypatch, None, disk=None)
 
 
 def test_new_keys_are_made_once_and_not_shown(monkeypatch, tmp_path):

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _keys
+from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _secrets
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _rotation
 
 OLD_VERSION, NEW_VERSION = (1, 16, 3), (1, 18, 0)
@@ -18,8 +20,9 @@ def keys(main: str, alternate: str = "", read_only: str = "R") -> dict:
 
 
 def plan(running: list, wanted: dict, version=NEW_VERSION, **options) -> _rotation.Plan:
-    """A plan for nodes that run these keys (None: that do not run), made as the playbook makes it."""
-    nodes = [_rotation.Node("node%d" % number, _keys.identify(service, wanted)) for number, service in enumerate(running, 1)]
+    """A plan for nodes that run these keys (None: that do not run), made as the playbook makes it: from the file that is written to the node."""
+    files = [service and json.loads(_secrets.render(service))["service"] for service in running]
+    nodes = [_rotation.Node("node%d" % number, _keys.identify(service, wanted)) for number, service in enumerate(files, 1)]
     alternate, read_only = bool(wanted["alt_api_key"]), bool(wanted["read_only_api_key"])
     return _rotation.plan(nodes, version=version, alternate=alternate, read_only=read_only, **{"strategy": "rolling", **options})
 
@@ -42,6 +45,13 @@ def test_three_phases_and_none_refuses_a_client_that_moves_between_them():
         assert common, "some key must work through the whole phase"
         assert plan([after] * 3, after).step == _rotation.NONE
     assert steps == [_rotation.DEPLOY, _rotation.PROMOTE, _rotation.RETIRE]
+
+
+def test_the_rendered_secrets_of_each_phase():
+    rendered = [json.loads(_secrets.render(service)) for service in (keys("A"), keys("A", "B"), keys("B", "A"), keys("B"))]
+    alternates = [content["service"].get("alt_api_key") for content in rendered]
+    assert alternates == [None, KEYS["B"], KEYS["A"], None], "an empty alternate is not written, for Qdrant might take an empty key"
+    assert [content["service"]["api_key"] for content in rendered] == [KEYS["A"], KEYS["A"], KEYS["B"], KEYS["B"]]
 
 
 def test_tokens_end_with_the_key_that_signed_them():

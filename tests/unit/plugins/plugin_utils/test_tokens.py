@@ -118,6 +118,13 @@ def test_no_data_crashes_the_check(data):
     _tokens.check_entries([data, {**ENTRY, "access": data, "lifetime": data, "value_exists": data}], True, ())
 
 
+def test_without_pyjwt_tokens_are_refused_before_anything_changes(monkeypatch):
+    monkeypatch.setattr(_tokens, "jwt", None)
+    assert "pip install PyJWT" in texts([ENTRY]) and texts([]) == ""
+    with pytest.raises(_tokens.TokenError, match="PyJWT is missing"):
+        _tokens.sign(GRANT, KEY)
+
+
 def test_when_a_new_token_is_due():
     token = _tokens.sign(GRANT, KEY, NOW)
     assert _tokens.due(GRANT, None, KEY, NOW) == ["there is none"]
