@@ -15,14 +15,14 @@ RISK = "plaintext-secrets"
 
 
 def place(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
-    """FILE:LINE of a value that was written in clear; empty for one that is encrypted, comes from elsewhere, or is made by a template.
+    """FILE:LINE of a value that was written in clear, of a JSON file FILE alone; empty for one that is encrypted, comes from elsewhere, or is made by a template.
 
     An inline ``!vault`` value is no text before it is decrypted, and a file that is encrypted as a whole begins with the vault's mark.
     """
     if not isinstance(value, str) or not value or "{{" in value or "{%" in value:
         return ""
     where = origin(value)
-    path = where.rpartition(":")[0]
+    path = where.rpartition(":")[0] if where.rpartition(":")[2].isdigit() else where
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return "" if _vault.encrypted(file.readline(64)) else where

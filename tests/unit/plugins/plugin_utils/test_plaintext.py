@@ -59,6 +59,11 @@ def test_vaults_and_lookups_are_fine(variables):
     assert texts(found) == ""
 
 
+def test_a_file_that_is_json_is_named_without_a_line(variables, tmp_path):
+    text = texts(variables(main='{"qdrant_api_key": "%s"}' % KEY))
+    assert "it stands in plain text in %s/group_vars/qdrant/main.yml, and" % tmp_path in text and KEY not in text
+
+
 def test_what_no_file_holds_is_not_accused():
     assert _plaintext.place(KEY, lambda _value: "") == "" and _plaintext.place(17, lambda _value: "/etc/hostname:1") == ""
     assert _plaintext.place(KEY, lambda _value: "/nonexistent/file:1") == ""
