@@ -15,7 +15,7 @@ RISK = "plaintext-secrets"
 
 
 def place(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
-    """FILE:LINE of a value that was written in clear, of a JSON file FILE alone; empty for one that is encrypted, comes from elsewhere, or is made by a template.
+    """FILE:LINE of a value that was written in clear, of a JSON file FILE alone; empty for one that is encrypted, comes from elsewhere, or is a template.
 
     An inline ``!vault`` value is no text before it is decrypted, and a file that is encrypted as a whole begins with the vault's mark.
     """
