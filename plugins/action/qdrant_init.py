@@ -11,19 +11,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.module_utils.common.text.converters import to_text
-from ansible.parsing.vault import VaultLib
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _init
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _init, _vault
 
 INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
-
-NO_PASSWORD = """\
-There is no vault password, so the secrets cannot be encrypted. Choose one and run again, in one of these ways:
-  ansible-playbook hardened.qdrant.init --vault-id qdrant@prompt
-  ansible-playbook hardened.qdrant.init --vault-password-file FILE
-Every later run needs the same option."""
 
 
 class ActionModule(ActionBase):
@@ -50,7 +42,7 @@ class ActionModule(ActionBase):
                 return
             created.append(str(path))
             if not self._task.check_mode:
-                _write(path, text(), mode)
+                _vault.write(path, text(), mode)
 
         def deployment() -> None:
             if any((folder / name).exists() for name in INVENTORIES):
@@ -63,11 +55,11 @@ class ActionModule(ActionBase):
             if vault_file.exists():
                 kept.append(str(vault_file))
             else:
-                encrypt = self._encrypter(arguments["vault_id"])
+                encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.init")
                 text, certificate = _init.vault(arguments.get("common_name") or "Qdrant cluster CA", now)
                 # The vault last: while it is missing, the next run makes both anew, and they match.
                 if not self._task.check_mode:
-                    _write(ca_file, certificate, 0o644)
+                    _vault.write(ca_file, certificate, 0o644)
                 created.append(str(ca_file))
                 place(vault_file, lambda: encrypt(text), 0o600)
 
@@ -79,40 +71,15 @@ class ActionModule(ActionBase):
             if vault_file.exists():
                 kept.append(str(vault_file))
                 return
-            encrypt = self._encrypter(arguments["vault_id"])
+            encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.next_ca")
             name = arguments.get("common_name") or "Qdrant cluster CA %s" % now.date().isoformat()
             place(vault_file, lambda: encrypt(_init.next_vault(name, now)), 0o600)
 
         now = datetime.now(timezone.utc)
         try:
             (next_ca if arguments["what"] == "next_ca" else deployment)()
-        except _authority.AuthorityError as error:
+        except (_authority.AuthorityError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:
             raise AnsibleActionFail("Cannot write %s: %s" % (error.filename or folder, error.strerror)) from None
         return {**result, "changed": bool(created), "created": created, "kept": kept}
-
-    def _encrypter(self, vault_id: str) -> t.Callable[[str], str]:
-        """A function that encrypts with the run's vault secret."""
-        known = list(self._loader._vault.secrets or [])  # the loader offers no other way to its secrets
-        fitting = [entry for entry in known if not vault_id or entry[0] == vault_id]
-        if not known:
-            raise AnsibleActionFail(NO_PASSWORD)
-        if not fitting:
-            raise AnsibleActionFail("There is no vault password for the id %s. Run with --vault-id %s@prompt." % (vault_id, vault_id))
-        label, secret = fitting[0]
-        vault = VaultLib(known)
-        named = label if vault_id or label != "default" else None
-        return lambda text: to_text(vault.encrypt(text, secret=secret, vault_id=named))
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    """A file that is there as a whole or not at all, never wider than its mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(".%s.new" % path.name)
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

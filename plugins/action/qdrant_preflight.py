@@ -18,7 +18,18 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _preflight, _rollover, _settings, _sources, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
+    _authority,
+    _own,
+    _plaintext,
+    _preflight,
+    _rollover,
+    _rotation,
+    _settings,
+    _sources,
+    _tokens,
+    _variables,
+)
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -104,6 +115,11 @@ class ActionModule(ActionBase):
         self._take(problems)
 
         self._take(_preflight.check_keys(self._secret("qdrant_api_key"), self._secret("qdrant_read_only_api_key"), self._read("qdrant_jwt_rbac")))
+        self._take(_tokens.check_entries(self._read("qdrant_access", []), self._read("qdrant_jwt_rbac"), accepted))
+        others = {key: self._secret(key) for key in ("qdrant_api_key", "qdrant_read_only_api_key")}
+        self._take(_rotation.check_alternate(self._secret("qdrant_alt_api_key"), others, version))
+        self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
+        self._take(_plaintext.check({secret: self._vars.get(secret) for secret in _plaintext.SECRETS}, accepted, _variables.origin))
         tls = self._check_tls(names, states)
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_ports(ports))
@@ -210,6 +226,8 @@ class ActionModule(ActionBase):
     ) -> _settings.Settings:
         config = self._read("qdrant_config")
         self._take(_settings.check(config, version))
+        audit = bool(self._read("qdrant_audit", False))
+        self._take(_settings.check_audit(audit, version))
         hardened = _settings.hardened(
             address=address,
             http_port=ports["qdrant_http_port"],
@@ -219,6 +237,7 @@ class ActionModule(ActionBase):
             version=version,
             jwt_rbac=bool(self._read("qdrant_jwt_rbac")),
             dashboard=bool(self._read("qdrant_dashboard")),
+            audit=audit,
         )
         settings = _settings.merge(hardened, config)
         self._take(_preflight.check_risks(_settings.weakened(settings), address in ("0.0.0.0", "::"), accepted))

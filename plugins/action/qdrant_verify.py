@@ -12,10 +12,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _drift, _preflight, _report, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _drift, _preflight, _report, _settings, _tokens, _variables
 
 display = Display()
 
@@ -42,7 +43,8 @@ class ActionModule(ActionBase):
         drift = _drift.between(earlier["evidence"], documents) if earlier else []
         now = datetime.now(timezone.utc)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
-        report = _report.Report(now, findings, documents, drift, str(earlier["time"]) if earlier else "")
+        access = self._saved(arguments["evidence_file"]).get("access", []) if arguments.get("evidence_file") else self._access(task_vars or {})
+        report = _report.Report(now, findings, documents, drift, str(earlier["time"]) if earlier else "", access)
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
         display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))
         result.update(
@@ -62,6 +64,20 @@ class ActionModule(ActionBase):
                 % (counted[_controls.FAILED], counted[_controls.ERROR]),
             )
         return result
+
+    def _access(self, variables: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """Who can do what, by the inventory. Of the keys only whether they are set is looked at; what cannot be read is left out."""
+
+        def read(name: str, default: t.Any) -> t.Any:
+            try:
+                return _variables.read(self._templar, variables, name, default)
+            except _variables.VariableError:
+                return default
+
+        grants = _tokens.parse_entries(read("qdrant_access", []))[0] if boolean(read("qdrant_jwt_rbac", False)) else []
+        tokens = [(grant.application, _tokens.lifetime_text(grant.lifetime), grant.scope) for grant in grants]
+        rows = _access.table(tokens, bool(read("qdrant_read_only_api_key", "")), bool(read("qdrant_alt_api_key", "")))
+        return [row.as_dict() for row in rows]
 
     def _documents(self, arguments: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
         """The nodes' documents, with what others saw of them: given, or from a report that was saved."""

@@ -12,7 +12,7 @@ description:
   - Asks a node for its cluster's peers, leader, pending operations, and for the state of every shard, over verified TLS.
   - A cluster is healthy if all expected peers are there, one leads, no operation waits for consensus, and every replica of every shard is
     active and stays where it is. Only then does it bear the loss of a node.
-  - Runs on the node. The API key is read there, from the file that the node itself uses.
+  - Runs on the node. The API key is read there, as the process was started with it, for the file on disk may already hold the next one.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -31,8 +31,12 @@ options:
     description: The CAs that are trusted, a PEM file on the node.
     type: path
     default: /etc/qdrant/tls/current/ca.crt
+  unit:
+    description: The systemd unit of the node, whose own copy of the API key is used.
+    type: str
+    default: qdrant.service
   secrets_file:
-    description: The file on the node that holds its API key, as M(hardened.qdrant.qdrant_secrets) writes it.
+    description: The file on the node that holds its API key, as M(hardened.qdrant.qdrant_secrets) writes it. Used where the unit has no copy.
     type: path
     default: /etc/qdrant/secrets.yaml
   expected_peers:
@@ -105,7 +109,7 @@ import json
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _keys, _wire
 
 PAUSE = 0.25  # seconds between two looks
 
@@ -116,6 +120,7 @@ def main() -> None:
             "address": {"type": "str", "required": True},
             "http_port": {"type": "int", "default": 6333},
             "ca_path": {"type": "path", "default": "/etc/qdrant/tls/current/ca.crt"},
+            "unit": {"type": "str", "default": "qdrant.service"},
             # The file's path is no secret.
             "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
             "expected_peers": {"type": "int", "default": 1},
@@ -127,8 +132,12 @@ def main() -> None:
     )
     params = module.params
     try:
-        with open(params["secrets_file"], encoding="utf-8") as file:
-            api_key = json.load(file)["service"]["api_key"]
+        running = _keys.load(_keys.running_file(params["unit"]))
+        if running:
+            api_key = running["api_key"]
+        else:
+            with open(params["secrets_file"], encoding="utf-8") as file:
+                api_key = json.load(file)["service"]["api_key"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         module.fail_json(msg="Cannot read the API key from %s (%s). Is the node deployed?" % (params["secrets_file"], type(error).__name__))
     tls = _wire.Tls(ca_file=params["ca_path"])

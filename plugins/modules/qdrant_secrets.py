@@ -25,6 +25,10 @@ options:
     description: The key with full rights.
     type: str
     required: true
+  alt_api_key:
+    description: A second key with full rights, for the time of a rotation. Empty for none. Qdrant has it from 1.17.0 on.
+    type: str
+    default: ""
   read_only_api_key:
     description: The key that may only read. Empty for none.
     type: str
@@ -56,12 +60,13 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "default": "/etc/qdrant/secrets.yaml"},
             "api_key": {"type": "str", "required": True, "no_log": True},
+            "alt_api_key": {"type": "str", "default": "", "no_log": True},
             "read_only_api_key": {"type": "str", "default": "", "no_log": True},
         },
         supports_check_mode=True,
     )
     path = module.params["path"]
-    keys = {name: module.params[name] for name in ("api_key", "read_only_api_key")}
+    keys = {name: module.params[name] for name in ("api_key", "alt_api_key", "read_only_api_key")}
     if not keys["api_key"]:
         module.fail_json(msg="api_key is empty, and Qdrant would run open. Set qdrant_api_key in the vault.")
     try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import secrets
+import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,6 +60,11 @@ def api_key() -> str:
         key = secrets.token_urlsafe(KEY_BYTES)
         if not _preflight.check_key("", key) and key[0].isalnum():
             return key
+
+
+def keys(names: t.Sequence[str]) -> str:
+    """New keys as YAML, to be encrypted."""
+    return "---\n" + "".join('%s: "%s"\n' % (name, api_key()) for name in names)
 
 
 def _block(name: str, pem: str) -> str:

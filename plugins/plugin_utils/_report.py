@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls
 
 SCHEMA = 1
 VERSION = "0.1.0"  # the collection's, as in galaxy.yml
@@ -37,6 +37,8 @@ class Report:
     # What differs from an earlier report, and when that one was made.
     drift: list[dict[str, t.Any]] = field(default_factory=list)
     since: str = ""
+    # Who can do what, as the access model gives it: rows of {who, kind, until, may: {operation: where}}.
+    access: list[dict[str, t.Any]] = field(default_factory=list)
 
     def bad(self) -> list[tuple[str, _controls.Finding]]:
         """What failed, then what could not be judged, the most severe first."""
@@ -69,6 +71,7 @@ def as_json(report: Report) -> str:
         "counts": report.counts(),
         "hosts": {host: [finding.as_dict() for finding in findings] for host, findings in sorted(report.findings.items())},
         "evidence": report.evidence,
+        "access": report.access,
     }
     if report.since:
         content.update(since=report.since, drift=report.drift)
@@ -125,6 +128,11 @@ def as_markdown(report: Report) -> str:
         for host, finding in found:
             cells = (host, "`%s`" % finding.control.id, finding.control.severity, "%s. %s" % (finding.control.title, finding.text), finding.control.remedy)
             lines.append("| %s |" % " | ".join(map(_cell, cells)))
+    if report.access:
+        names = [operation.title for operation in _access.OPERATIONS]
+        lines += ["", "## Who can do what", "", "| who | until | %s |" % " | ".join(names), "|---|---|%s" % ("---|" * len(names))]
+        for row in report.access:
+            lines.append("| %s |" % " | ".join(_cell(text or "–") for text in (row["who"], row["until"], *row["may"].values())))
     if report.since:
         lines += ["", "## What differs from %s" % report.since, ""]
         lines += ["* %s" % _cell(drift_text(change)) for change in report.drift] or ["Nothing."]
@@ -238,6 +246,8 @@ def as_html(report: Report) -> str:
         matrix=list(_matrix(report)),
         letters={_controls.PASSED: "✓", _controls.FAILED: "✗", _controls.ERROR: "?", _controls.WAIVED: "w", _controls.SKIPPED: "–"},
         timeline=_timeline(report),
+        operations=[operation.title for operation in _access.OPERATIONS],
+        access=report.access,
         since=report.since,
         drift=[{**change, "was": _controls.shown(change["was"]), "is": _controls.shown(change["is"])} for change in report.drift],
     )

@@ -58,6 +58,8 @@ OTHER_RISKS = {
     "no-firewall": "whoever reaches the host could reach the cluster port",
     "clients-everyone": "every address could try keys on the API",
     "version-jump": "Qdrant supports upgrades by one minor version at a time",
+    "plaintext-secrets": "whoever reads the inventory, or any copy of it, has them",
+    "token-manage": "its token could do everything that the API key can",
 }
 RISK_NAMES = tuple(risk.name for risk in RISKS) + tuple(OTHER_RISKS)
 
@@ -77,6 +79,8 @@ MANAGED = {
     "storage.storage_path": "qdrant_data_dir",
     "storage.snapshots_path": "qdrant_snapshots_dir",
     "storage.temp_path": "qdrant_snapshots_dir",
+    "audit.enabled": "qdrant_audit",
+    "audit.dir": "qdrant_audit, which puts it beside the data: nothing else can be written",
     "cluster.enabled": "qdrant_cluster_enabled",
     "cluster.p2p.port": "qdrant_p2p_port",
 }
@@ -121,7 +125,7 @@ ADVISORIES: tuple[tuple[Version, str], ...] = (
 
 
 def hardened(
-    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool
+    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: bool = False
 ) -> Settings:
     """The settings of a node before the user's are merged in. Secrets are not part of them."""
     service: Settings = {
@@ -136,7 +140,10 @@ def hardened(
     }
     if version >= SINCE["service.enable_snapshot_url_recovery"]:
         service["enable_snapshot_url_recovery"] = False
+    # A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
+    log = {"audit": {"enabled": True, "dir": STORAGE + "/audit", "rotation": "daily", "max_log_files": 30}} if audit else {}
     return {
+        **log,
         "log_level": "INFO",
         "telemetry_disabled": True,
         "service": service,
@@ -199,6 +206,15 @@ def check(config: Settings, version: Version) -> list[Problem]:
         if isinstance(risk.safe[0], bool) and value is not None and not isinstance(value, bool):
             problems.append(Problem("qdrant_config.%s" % risk.path, "it is not a boolean", "Write true or false, without quotes"))
     return problems
+
+
+def check_audit(audit: bool, version: Version) -> list[Problem]:
+    """Whether the version has an audit log, if one is wanted."""
+    if not audit or version >= SINCE["audit"]:
+        return []
+    wanted = "%d.%d.%d" % SINCE["audit"]
+    what = "Qdrant has an audit log from %s on, and older ones ignore the setting" % wanted
+    return [Problem("qdrant_audit", what, "Raise qdrant_version or set it to false")]
 
 
 def weakened(settings: Settings) -> list[Risk]:

@@ -37,7 +37,7 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
 
 
 def origin(value: t.Any) -> str:
-    """Where a value was written, as ``FILE:LINE``; empty where ansible-core does not tell.
+    """Where a value was written, as ``FILE:LINE``, of a JSON file as ``FILE``; empty where ansible-core does not tell.
 
     Tried with ansible-core 2.19 and later, which mark values with their origin, and 2.18, which does so for mappings that were not templated.
     """
@@ -50,7 +50,9 @@ def origin(value: t.Any) -> str:
         return ""
     try:
         tag = Origin.get_tag(value)
-        return "%s:%d" % (tag.path, tag.line_num) if tag is not None and tag.path and tag.line_num else ""
+        if tag is None or not tag.path:
+            return ""
+        return "%s:%d" % (tag.path, tag.line_num) if tag.line_num else str(tag.path)
     except (AttributeError, TypeError):
         return ""
 

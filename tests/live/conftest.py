@@ -18,8 +18,6 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-# It runs in a scenario of its own, which names it.
-collect_ignore = ["rotation"]
 
 # Without Molecule's log: it is what the tests search, and what they run themselves must not get into it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_LOG", "ANSIBLE_DIFF"))}

@@ -291,3 +291,35 @@ def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, chang
     with pytest.raises(AnsibleActionFail) as error:
         plugin.run(task_vars=node(**changes))
     assert expected in str(error.value) and CA_KEY.splitlines()[1] not in str(error.value)
+
+
+# --- access ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"qdrant_version": "1.16.3", "qdrant_checksum": "0" * 64, "qdrant_audit": True}, "qdrant_audit: Qdrant has an audit log from 1.17.0 on"),
+        ({"qdrant_version": "1.16.3", "qdrant_checksum": "0" * 64, "qdrant_alt_api_key": KEY[::-1]}, "qdrant_alt_api_key: Qdrant has alternate keys from"),
+        ({"qdrant_alt_api_key": KEY}, "qdrant_alt_api_key: it equals qdrant_api_key"),
+        ({"qdrant_access": [{"application": "shop", "access": {"a": "r"}, "lifetime": "1d"}]}, "qdrant_jwt_rbac: it is false"),
+        ({"qdrant_jwt_rbac": True, "qdrant_access": [{"application": "shop", "access": {"*": "r"}, "lifetime": "1d"}]}, "no wildcard"),
+    ],
+)
+def test_access_that_is_refused(monkeypatch, changes, expected):
+    with pytest.raises(AnsibleActionFail) as error:
+        preflight(monkeypatch, **changes)
+    assert expected in str(error.value) and KEY not in str(error.value)
+
+
+def test_what_later_versions_have_reaches_the_settings(monkeypatch):
+    result = preflight(monkeypatch, qdrant_audit=True, qdrant_config={"service": {"enforce_internal_auth": True}}, qdrant_alt_api_key=KEY[::-1])
+    assert result["settings"]["audit"]["enabled"] is True and result["settings"]["service"]["enforce_internal_auth"] is True
+    assert KEY[::-1] not in str(result), "keys are no settings"
+
+
+def test_nodes_that_would_be_shut_out_are_named(monkeypatch):
+    variables = node(qdrant_config={"service": {"enforce_internal_auth": True}})
+    variables["hostvars"]["node2"]["__qdrant_node"] = {"installed_version": "1.17.3"}
+    with pytest.raises(AnsibleActionFail, match="node2 still run a version before 1.18.0"):
+        action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)

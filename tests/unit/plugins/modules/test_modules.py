@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_node_info, qdrant_secrets and qdrant_tls_info, called as
-Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
+"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_keys_info, qdrant_node_info, qdrant_secrets and
+qdrant_tls_info, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_cluster_info,
     qdrant_evidence,
     qdrant_firewall,
+    qdrant_keys_info,
     qdrant_node_info,
     qdrant_secrets,
     qdrant_tls_info,
@@ -134,3 +135,11 @@ def test_a_revoked_certificate_is_due(call, tmp_path):
     pairs = ":".join(serial.rjust(len(serial) + len(serial) % 2, "0")[at : at + 2] for at in range(0, len(serial), 2))
     assert call(qdrant_certificate, check=True, **arguments)["reasons"] == []
     assert call(qdrant_certificate, check=True, revoked=[pairs], **arguments)["reasons"] == ["it was revoked"]
+
+
+def test_keys_info_names_keys_and_shows_none(call, tmp_path):
+    path, other = tmp_path / "secrets.yaml", KEY[::-1]
+    path.write_text(json.dumps({"service": {"api_key": KEY, "read_only_api_key": other}}))
+    result = call(qdrant_keys_info, path=str(path), unit="hardened-qdrant-none.service", api_key=KEY)
+    assert result["disk"] == {"api_key": "api_key", "alt_api_key": None, "read_only_api_key": "other"}
+    assert result["running"] is None and KEY not in str(result["disk"]) and other not in str(result)

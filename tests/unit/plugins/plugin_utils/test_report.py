@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _report
 
 CATALOGUE = _controls.catalogue()
 
@@ -96,3 +96,12 @@ def test_a_node_of_which_little_is_known_is_shown(evidence):
 
 def test_nothing_judged_is_not_verified():
     assert _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}).verdict() == "NOT VERIFIED"
+
+
+def test_the_report_says_who_can_do_what():
+    rows = [row.as_dict() for row in _access.table([("shop|x", "30d", _access.Scope(collections={"<a>": "rw"}))], read_only=True)]
+    report = _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}, access=rows)
+    assert json.loads(_report.as_json(report))["access"][2]["may"]["write"] == "<a>"
+    assert "| shop\\|x | 30d after it was made | everywhere | &lt;a> |" in _report.as_markdown(report)
+    page = _report.as_html(report)
+    assert 'id="access"' in page and "&lt;a&gt;" in page and "<a>" not in page.split('id="access"')[1].split("</table>")[0]

@@ -108,3 +108,17 @@ def test_merging_changes_neither_side():
 def test_advisories_end_with_the_version_that_mends_them():
     assert len(_settings.advisories(OLD)) == len(_settings.ADVISORIES)
     assert _settings.advisories(NEW) == []
+
+
+def test_the_audit_log_comes_with_its_version():
+    assert "audit" not in hardened(NEW)
+    settings = hardened(NEW, audit=True)
+    assert settings["audit"]["enabled"] is True and settings["audit"]["dir"].startswith(_settings.STORAGE + "/")
+    assert _settings.merge(settings, {"audit": {"log_api": True}})["audit"]["rotation"] == "daily"
+    assert _settings.check_audit(True, (1, 17, 0)) == [] and _settings.check_audit(False, OLD) == []
+    assert "from 1.17.0 on" in str(_settings.check_audit(True, OLD)[0])
+    assert any("qdrant_audit" in problem.remedy for problem in _settings.check({"audit": {"dir": "/x"}}, NEW))
+    # What comes with 1.18 is merged in where the version has it, and refused with the version needed where not.
+    internal = {"service": {"enforce_internal_auth": True}}
+    assert _settings.check(internal, (1, 18, 0)) == [] and _settings.merge(hardened((1, 18, 0)), internal)["service"]["enforce_internal_auth"] is True
+    assert "from 1.18.0 on" in str(_settings.check(internal, (1, 17, 9))[0])

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes new API keys in a vault file of their own, for a rotation. Never overwrites, never shows."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _init, _vault
+
+NAMES = ("qdrant_api_key", "qdrant_alt_api_key", "qdrant_read_only_api_key")
+
+
+class ActionModule(ActionBase):
+    """One call, on the controller alone."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset(("file", "names", "vault_id"))
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        names = self._task.args.get("names") or ["qdrant_api_key", "qdrant_read_only_api_key"]
+        if not isinstance(names, list) or not set(names) <= set(NAMES):
+            raise AnsibleActionFail("names is not a list of some of %s." % ", ".join(NAMES))
+        path = Path(os.path.abspath(os.path.expanduser(str(self._task.args.get("file") or ""))))
+        if path.is_dir():
+            raise AnsibleActionFail("%s is a folder. Name a file that is yet to be made." % path)
+        if path.exists():
+            raise AnsibleActionFail("%s is there already, and keys are never overwritten. Name another file, or use the keys that it holds." % path)
+        try:
+            encrypt = _vault.encrypter(self._loader, str(self._task.args.get("vault_id") or ""), "hardened.qdrant.new_api_keys")
+            if not self._task.check_mode:
+                _vault.write(path, encrypt(_init.keys(names)), 0o600, 0o700)
+        except _vault.VaultError as error:
+            raise AnsibleActionFail(str(error)) from None
+        except OSError as error:
+            raise AnsibleActionFail("Cannot write %s: %s" % (path, error.strerror)) from None
+        return {**result, "changed": True, "file": str(path), "names": list(names)}

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which keys a node has, on disk and in its process, said by name: the keys themselves stay on the node."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import typing as t
+
+NAMES = ("api_key", "alt_api_key", "read_only_api_key")
+OTHER = "other"
+CREDENTIALS = "/run/credentials"  # where systemd puts the copies that a process was started with
+
+
+def running_file(unit: str) -> str:
+    """The secrets that the unit's process was started with: systemd's copy, which the next start replaces."""
+    return os.path.join(CREDENTIALS, unit, "secrets.yaml")
+
+
+def load(path: str) -> dict[str, t.Any] | None:
+    """The section ``service`` of a file of secrets; None where there is none, or it makes no sense."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            service = json.load(file)["service"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return service if isinstance(service, dict) else None
+
+
+def identify(service: dict[str, t.Any] | None, wanted: dict[str, str]) -> dict[str, str | None] | None:
+    """For each key of a node the name that it has among the wanted ones, ``other`` for a key that is not wanted, None for no key."""
+    if service is None:
+        return None
+    found: dict[str, str | None] = {}
+    for name in NAMES:
+        value = service.get(name)
+        same = [other for other in NAMES if value and wanted.get(other) and hmac.compare_digest(str(value).encode(), wanted[other].encode())]
+        found[name] = same[0] if same else OTHER if value else None
+    return found
+
+
+def outage(properties: dict[str, str]) -> float | None:
+    """Seconds from the unit's last stop to its last start, as systemd noted them in microseconds; None if it was not stopped since the host booted."""
+    try:
+        stopped, started = (int(properties["Active%sTimestampMonotonic" % which]) for which in ("Exit", "Enter"))
+    except (KeyError, ValueError):
+        return None
+    return round((started - stopped) / 1e6, 3) if 0 < stopped < started else None

@@ -1,0 +1,106 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_keys_info
+short_description: See which of the wanted API keys a Qdrant node has and runs
+version_added: 0.1.0
+description:
+  - Compares the keys on the node's disk, and those that its process was started with, with the wanted ones. Returns names, never keys.
+  - So a rotation is planned from what the nodes have and run, and one that was interrupted goes on where it stopped.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+options:
+  path:
+    description: The file of the node's keys, as M(hardened.qdrant.qdrant_secrets) writes it.
+    type: path
+    default: /etc/qdrant/secrets.yaml
+  unit:
+    description: The systemd unit of the node.
+    type: str
+    default: qdrant.service
+  api_key:
+    description: The wanted key with full rights.
+    type: str
+    required: true
+  alt_api_key:
+    description: The wanted alternate key. Empty for none.
+    type: str
+    default: ""
+  read_only_api_key:
+    description: The wanted key that may only read. Empty for none.
+    type: str
+    default: ""
+"""
+
+EXAMPLES = r"""
+- name: See which keys the node runs
+  hardened.qdrant.qdrant_keys_info:
+    api_key: "{{ qdrant_api_key }}"
+    read_only_api_key: "{{ qdrant_read_only_api_key }}"
+  register: keys
+"""
+
+RETURN = r"""
+disk:
+  description:
+    - By key the name that the node's key on disk has among the wanted ones, V(other) for one that is not wanted, null for none.
+    - Null where there is no such file.
+  returned: always
+  type: dict
+  sample: {"api_key": "api_key", "alt_api_key": null, "read_only_api_key": "other"}
+running:
+  description: The same of the keys that the process was started with; null where none runs.
+  returned: always
+  type: dict
+outage:
+  description: Seconds between the unit's last stop and its last start; null if it was not stopped since the host booted.
+  returned: always
+  type: float
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _node
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "default": "/etc/qdrant/secrets.yaml"},
+            "unit": {"type": "str", "default": "qdrant.service"},
+            "api_key": {"type": "str", "required": True, "no_log": True},
+            "alt_api_key": {"type": "str", "default": "", "no_log": True},
+            "read_only_api_key": {"type": "str", "default": "", "no_log": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    wanted = {name: params[name] for name in _keys.NAMES}
+
+    def run(arguments: list) -> tuple:
+        code, output, unused = module.run_command(arguments, handle_exceptions=False)
+        return code, output
+
+    try:
+        active = _node.unit_state(params["unit"], run).get("ActiveState") == "active"
+        show = ["systemctl", "show", "--property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic", "--", params["unit"]]
+        code, output = run(show)
+    except OSError as error:
+        module.fail_json(msg="Cannot look at the node: %s. It must run systemd." % error)
+    times = dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
+    module.exit_json(
+        changed=False,
+        disk=_keys.identify(_keys.load(params["path"]), wanted),
+        running=_keys.identify(_keys.load(_keys.running_file(params["unit"])), wanted) if active else None,
+        outage=_keys.outage(times),
+    )
+
+
+if __name__ == "__main__":
+    main()

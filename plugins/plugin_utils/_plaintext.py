@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets that stand in the inventory in plain text: found by where Ansible read them, before they are decrypted or templated."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, Problem
+
+SECRETS = ("qdrant_api_key", "qdrant_alt_api_key", "qdrant_read_only_api_key", "qdrant_tls_ca_private_key")
+RISK = "plaintext-secrets"
+
+
+def place(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
+    """FILE:LINE of a value that was written in clear, of a JSON file FILE alone; empty for one that is encrypted, comes from elsewhere, or is a template.
+
+    An inline ``!vault`` value is no text before it is decrypted, and a file that is encrypted as a whole begins with the vault's mark.
+    """
+    if not isinstance(value, str) or not value or "{{" in value or "{%" in value:
+        return ""
+    where = origin(value)
+    path = where.rpartition(":")[0] if where.rpartition(":")[2].isdigit() else where
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return "" if _vault.encrypted(file.readline(64)) else where
+    except OSError:
+        return ""
+
+
+def check(values: t.Mapping[str, t.Any], accepted: t.Collection[str], origin: t.Callable[[t.Any], str]) -> list[Problem]:
+    """Secrets by the variable that holds them, not templated yet. The texts name places, never values."""
+    if RISK in accepted:
+        return []
+    problems = []
+    for name, value in values.items():
+        where = place(value, origin)
+        if where:
+            what = "it stands in plain text in %s, and %s" % (where, OTHER_RISKS[RISK])
+            remedy = "Encrypt that file with ansible-vault encrypt, or take it from a lookup (docs/secrets.md)"
+            problems.append(Problem(name, what, "%s; or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % (remedy, RISK)))
+    return problems

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files on the controller that hold secrets: encrypted with the run's own vault secret, or their owner's alone."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.common.text.converters import to_text
+from ansible.parsing.vault import AnsibleVaultError, VaultLib
+
+
+class VaultError(Exception):
+    """The run's vault secrets do not do; the message says what to give."""
+
+
+NO_PASSWORD = """\
+There is no vault password, so the secrets cannot be encrypted. Choose one and run again, in one of these ways:
+  ansible-playbook %(playbook)s --vault-id qdrant@prompt
+  ansible-playbook %(playbook)s --vault-password-file FILE
+Every later run needs the same option."""
+
+
+def encrypter(loader: t.Any, vault_id: str, playbook: str) -> t.Callable[[str], str]:
+    """A function that encrypts with a vault secret of the run: that of the id, or the first. Raises VaultError where there is none."""
+    known = list(loader._vault.secrets or [])  # the loader offers no other way to its secrets
+    fitting = [entry for entry in known if not vault_id or entry[0] == vault_id]
+    if not known:
+        raise VaultError(NO_PASSWORD % {"playbook": playbook})
+    if not fitting:
+        raise VaultError("There is no vault password for the id %s. Run with --vault-id %s@prompt." % (vault_id, vault_id))
+    label, secret = fitting[0]
+    vault = VaultLib(known)
+    named = label if vault_id or label != "default" else None
+    return lambda text: to_text(vault.encrypt(text, secret=secret, vault_id=named))
+
+
+def decrypt(loader: t.Any, text: str) -> str | None:
+    """The text of a vault file, or None where none of the run's secrets opens it."""
+    try:
+        return to_text(VaultLib(list(loader._vault.secrets or [])).decrypt(text))
+    except AnsibleVaultError:
+        return None
+
+
+def encrypted(text: str) -> bool:
+    """Whether a text is a vault's."""
+    return text.startswith("$ANSIBLE_VAULT;")
+
+
+def write(path: Path, text: str, mode: int, folder_mode: int = 0o777) -> None:
+    """A file that is there as a whole or not at all, never wider than its mode."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
+    temporary = path.with_name(".%s.new" % path.name)
+    temporary.unlink(missing_ok=True)
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

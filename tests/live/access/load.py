@@ -1,0 +1,116 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A load of clients that hold two keys, as applications should during a cut-over: the other key where one is refused, the next node where one is away."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections import Counter
+
+import grpc
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+NAME = "live_load"
+PATIENCE = 90.0  # seconds that one request may take with all its tries: the machine may be slow
+PAUSE = 0.05
+
+
+class Client:
+    """One application: its own connections, REST or gRPC, to all nodes, with all its keys."""
+
+    def __init__(self, deployment, keys: list[str], prefer_grpc: bool) -> None:
+        self._deployment, self._keys, self._grpc = deployment, list(keys), prefer_grpc
+        self._made: dict = {}
+        self.tries: Counter = Counter()
+
+    def _connection(self, node, key: str) -> QdrantClient:
+        if (node.name, key) not in self._made:
+            with open(self._deployment.ca, "rb") as file:
+                trust = file.read()
+            self._made[node.name, key] = QdrantClient(
+                url="https://%s:6333" % node.address,
+                api_key=key,
+                prefer_grpc=self._grpc,
+                verify=self._deployment.ca,
+                timeout=15,
+                check_compatibility=False,
+                grpc_options={"root_certificates": trust} if self._grpc else None,
+            )
+        return self._made[node.name, key]
+
+    def request(self, action):
+        """The result of one request: any node, any key. Raises what the last try ended with."""
+        deadline, last = time.monotonic() + PATIENCE, None
+        for node in itertools.cycle(self._deployment.nodes):
+            for position, key in enumerate(list(self._keys)):
+                try:
+                    result = action(self._connection(node, key))
+                except (UnexpectedResponse, ResponseHandlingException, grpc.RpcError) as error:
+                    last = error
+                    self.tries[self._kind(error)] += 1
+                    self._made.pop((node.name, key), None)
+                    if not self._refused(error):
+                        break  # the node is the trouble, not the key
+                else:
+                    self.tries["key %d" % self._number(key)] += 1
+                    if position:  # this key is the one that works; it is tried first from now on
+                        self._keys.insert(0, self._keys.pop(position))
+                    return result
+            if time.monotonic() > deadline:
+                raise last
+
+    def _number(self, key: str) -> int:
+        return sorted(self._keys).index(key)
+
+    @staticmethod
+    def _refused(error) -> bool:
+        return getattr(error, "status_code", None) == 401 or (isinstance(error, grpc.RpcError) and error.code() == grpc.StatusCode.UNAUTHENTICATED)
+
+    @staticmethod
+    def _kind(error) -> str:
+        if isinstance(error, UnexpectedResponse):
+            return "REST %d" % error.status_code
+        return "gRPC %s" % error.code().name if isinstance(error, grpc.RpcError) else "REST connection"
+
+
+class Load:
+    """Readers and writers over REST and gRPC, until they are stopped; bounded in number, pace and time."""
+
+    def __init__(self, deployment, keys: list[str], seconds: float = 900.0) -> None:
+        self._stop, self._deadline = threading.Event(), time.monotonic() + seconds
+        self.failed: list[str] = []
+        self.done: Counter = Counter()
+        self.written: list[int] = []
+        self.clients = {(way, what): Client(deployment, keys, way == "grpc") for way in ("rest", "grpc") for what in ("read", "write")}
+        self._threads = [threading.Thread(target=self._run, args=entry, daemon=True) for entry in self.clients]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_unused) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(PATIENCE + 60)
+
+    def _run(self, way: str, what: str) -> None:
+        first = {"rest": 1, "grpc": 10_000_000}[way]
+        for number in itertools.count(first):
+            if self._stop.is_set() or time.monotonic() > self._deadline:
+                return
+            point = models.PointStruct(id=number, vector=[float(number % 7), 1.0], payload={"number": number})
+            try:
+                if what == "write":
+                    self.clients[way, what].request(lambda client, point=point: client.upsert(NAME, [point], wait=True))
+                    self.written.append(number)
+                else:
+                    self.clients[way, what].request(lambda client: client.query_points(NAME, query=[1.0, 1.0], limit=3))
+                self.done[way, what] += 1
+            except Exception as error:  # whatever it is, this request failed
+                self.failed.append("%s %s: %s" % (way, what, type(error).__name__))
+            self._stop.wait(PAUSE)

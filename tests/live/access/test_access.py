@@ -1,0 +1,223 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every kind of credential tries every class of operations, by REST and by gRPC: what the access model promises is what the server does.
+
+The cells come from data: credentials with their scope, operations with their requests. What is expected comes from the collection's access model.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
+import pytest
+import yaml
+from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _tokens
+from qdrant_client import grpc as pb
+from support import token_of
+
+A, B, VICTIM, NEW = "live_a", "live_b", "live_victim", "live_new"
+VECTORS = {"vectors": {"size": 2, "distance": "Dot"}, "replication_factor": 3}
+OK, DENIED, UNAUTHENTICATED = 0, 7, 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
+ALICE = [{"key": "name", "value": "alice"}]
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A kind of credential and what it should reach. ``refusal`` is the one answer that it gets to everything, REST and gRPC."""
+
+    kind: str
+    secret: str | None = field(repr=False)
+    scope: _access.Scope = _access.NOBODY
+    refusal: tuple[int, int] | None = None
+
+
+def credentials(secrets: dict, folder: Path) -> list[Credential]:
+    key, now = secrets["qdrant_api_key"], int(time.time())
+
+    def token(scope: _access.Scope, condition: dict | None = None, signed_by: str = key) -> str:
+        return _tokens.sign(_tokens.Grant("test", scope, 3600, condition or {}), signed_by)
+
+    def raw(claims: dict, secret: str = key, algorithm: str = "HS256") -> str:
+        return jwt.encode(claims, secret, algorithm=algorithm)
+
+    everywhere = _access.Scope("r")
+    collections = {right: _access.Scope(collections={A: right}) for right in _access.COLLECTION_RIGHTS}
+    none, wrong, bad = (401, UNAUTHENTICATED), (401, UNAUTHENTICATED), (403, DENIED)
+    return [
+        Credential("no key", None, refusal=none),
+        Credential("empty key", "", refusal=wrong),
+        Credential("wrong key", key[::-1], refusal=wrong),
+        Credential("api key", key, _access.FULL),
+        Credential("read-only key", secrets["qdrant_read_only_api_key"], _access.READ_ONLY),
+        Credential("token m", token(_access.FULL), _access.FULL),
+        Credential("token r", token(everywhere), everywhere),
+        *(Credential("token %s" % right, token(scope), scope) for right, scope in (("a:" + right, scope) for right, scope in collections.items())),
+        Credential("token of another collection", token(_access.Scope(collections={B: "rw"})), _access.Scope(collections={B: "rw"})),
+        Credential("token with a fulfilled condition", token(everywhere, {"collection": B, "matches": ALICE}), everywhere),
+        Credential("token with an unfulfilled condition", token(everywhere, {"collection": B, "matches": [{"key": "name", "value": "eve"}]}), refusal=wrong),
+        Credential("token signed by the read-only key", token(_access.FULL, signed_by=secrets["qdrant_read_only_api_key"]), refusal=bad),
+        Credential("expired token", raw({"access": "m", "exp": now - 2 * _tokens.LEEWAY}), refusal=bad),
+        Credential("token without a signature", raw({"access": "m", "exp": now + 3600}, "", "none"), refusal=wrong),
+        Credential("token of qdrant_access, shop", token_of(folder / "shop"), _access.Scope(collections={A: "rw"})),
+        Credential("token of qdrant_access, search", token_of(folder / "search.yml"), everywhere),
+        Credential("token of qdrant_access, tenant", token_of(folder / "tenant"), _access.Scope(collections={A: "prw", B: "r"})),
+    ]
+
+
+@dataclass(frozen=True)
+class Request:
+    """How an operation is asked for. Of gRPC None where it has no such call."""
+
+    rest: tuple
+    grpc: tuple | None = None
+    # Whether each allowed try needs the collection VICTIM to be there, or NEW not to be.
+    needs_victim: bool = False
+    makes_new: bool = False
+
+
+def requests() -> dict[str, Request]:
+    point = pb.PointStruct(id=pb.PointId(num=7), vectors=pb.Vectors(vector=pb.Vector(data=[1.0, 2.0])))
+    config = pb.VectorsConfig(params=pb.VectorParams(size=2, distance=pb.Distance.Dot))
+    index = pb.CreateFieldIndexCollection(collection_name=A, wait=True, field_name="name", field_type=pb.FieldType.FieldTypeKeyword)
+    return {
+        "list": Request(("GET", "/collections"), ("Collections/List", pb.ListCollectionsRequest())),
+        "read": Request(("POST", "/collections/%s/points/count" % A, {}), ("Points/Count", pb.CountPoints(collection_name=A))),
+        "write": Request(
+            ("PUT", "/collections/%s/points?wait=true" % A, {"points": [{"id": 7, "vector": [1, 2]}]}),
+            ("Points/Upsert", pb.UpsertPoints(collection_name=A, wait=True, points=[point])),
+        ),
+        "index": Request(("PUT", "/collections/%s/index?wait=true" % A, {"field_name": "name", "field_schema": "keyword"}), ("Points/CreateFieldIndex", index)),
+        "snapshots": Request(("GET", "/collections/%s/snapshots" % A), ("Snapshots/List", pb.ListSnapshotsRequest(collection_name=A))),
+        "snapshot": Request(("POST", "/collections/%s/snapshots?wait=true" % A), ("Snapshots/Create", pb.CreateSnapshotRequest(collection_name=A))),
+        "create": Request(
+            ("PUT", "/collections/" + NEW, VECTORS), ("Collections/Create", pb.CreateCollection(collection_name=NEW, vectors_config=config)), makes_new=True
+        ),
+        "delete": Request(("DELETE", "/collections/" + VICTIM), ("Collections/Delete", pb.DeleteCollection(collection_name=VICTIM)), needs_victim=True),
+        "cluster": Request(("GET", "/cluster")),
+        "metrics": Request(("GET", "/metrics")),
+        "telemetry": Request(("GET", "/telemetry")),
+    }
+
+
+class Server:
+    """One node, asked with any credential."""
+
+    def __init__(self, deployment) -> None:
+        address = deployment.nodes[0].address
+        self._rest, self._grpc, self._tls = _wire.Target(address, 6333), _wire.Target(address, 6334), _wire.Tls(ca_file=deployment.ca)
+        self.key = deployment.secrets["qdrant_api_key"]
+
+    def rest(self, secret: str | None, method: str, path: str, body: dict | None = None) -> int:
+        headers = {"content-type": "application/json", **({} if secret is None else {"api-key": secret})}
+        content = None if body is None else json.dumps(body).encode()
+        answer = _wire.rest(self._rest, path, method=method, headers=headers, body=content, tls=self._tls, timeout=60)
+        assert answer.status is not None, answer.error
+        return answer.status
+
+    def grpc(self, secret: str | None, method: str, message) -> int:
+        metadata = {} if secret is None else {"api-key": secret}
+        answer = _wire.grpc(self._grpc, "/qdrant." + method, metadata=metadata, message=message.SerializeToString(), tls=self._tls, timeout=60)
+        assert answer.status is not None, answer.error
+        return answer.status
+
+    def there(self, name: str) -> bool:
+        return self.rest(self.key, "GET", "/collections/" + name) == 200
+
+    def ensure(self, name: str, wanted: bool) -> None:
+        """A collection that is there, or is not. A change of the collections needs a leader, which a restart may have taken."""
+        deadline = time.monotonic() + 120
+        while self.there(name) != wanted:
+            assert time.monotonic() < deadline, "%s cannot be brought about" % name
+            self.rest(self.key, *(("PUT", "/collections/" + name, VECTORS) if wanted else ("DELETE", "/collections/" + name)))
+
+
+@pytest.fixture(scope="module")
+def server(deployment):
+    server = Server(deployment)
+    for name in (A, B, VICTIM):
+        server.ensure(name, True)
+    for name in (A, B):
+        point = {"points": [{"id": 1, "vector": [1, 2], "payload": {"name": "alice"}}]}
+        assert server.rest(server.key, "PUT", "/collections/%s/points?wait=true" % name, point) == 200
+    # The scenario made the deployment; the application's tokens are the next thing that a user makes.
+    output = deployment.playbook("hardened.qdrant.tokens", "-vvv", "--diff")
+    assert "made anew" not in output.stderr and "names collections that the server does not have" not in output.stdout + output.stderr
+    yield server
+    for name in (VICTIM, NEW):
+        server.ensure(name, False)
+
+
+@pytest.fixture(scope="module")
+def known(deployment, server) -> list[Credential]:
+    return credentials(deployment.secrets, deployment.inventory.parent / "tokens")
+
+
+OPERATIONS = {operation.name: operation for operation in _access.OPERATIONS}
+REQUESTS = requests()
+# Kinds are counted without secrets, so that the cells have names before there is a server.
+KINDS = 19
+CELLS = [(kind, name, way) for kind in range(KINDS) for name, request in REQUESTS.items() for way in ("rest", "grpc") if way == "rest" or request.grpc]
+
+
+def test_the_matrix_is_whole(known):
+    assert len(known) == KINDS and len({credential.kind for credential in known}) == KINDS
+    assert REQUESTS.keys() == OPERATIONS.keys(), "the access model and the requests name the same operations"
+    assert len(CELLS) >= 100
+    allowed = [_access.may(credential.scope, operation, A) for credential in known for operation in OPERATIONS.values()]
+    assert 50 < sum(allowed) < len(allowed) - 50, "a matrix that only allows, or only refuses, proves little"
+
+
+@pytest.mark.parametrize(("kind", "name", "way"), CELLS, ids=["%d-%s-%s" % cell for cell in CELLS])
+def test_what_the_access_model_promises_is_what_the_server_does(server, known, kind, name, way):
+    credential, request = known[kind], REQUESTS[name]
+    may = credential.refusal is None and _access.may(credential.scope, OPERATIONS[name], A)
+    if request.needs_victim:
+        server.ensure(VICTIM, True)
+    if request.makes_new:
+        server.ensure(NEW, False)
+    status = server.rest(credential.secret, *request.rest) if way == "rest" else server.grpc(credential.secret, *request.grpc)
+    what = "%s, %s by %s" % (credential.kind, OPERATIONS[name].title, way)
+    if credential.refusal:
+        assert status == credential.refusal[way == "grpc"], what
+    elif may:
+        assert status == (200 if way == "rest" else OK), what
+    else:
+        assert status == (403 if way == "rest" else DENIED), what
+    # An answer could lie; the data does not.
+    if request.needs_victim:
+        assert server.there(VICTIM) != may, what
+    if request.makes_new:
+        assert server.there(NEW) == may, what
+
+
+def test_what_a_list_holds_is_what_the_token_reaches(deployment, server, known):
+    target, tls = _wire.Target(deployment.nodes[0].address, 6333), _wire.Tls(ca_file=deployment.ca)
+    seen = {}
+    for credential in known:
+        if credential.refusal is None:
+            answer = _wire.rest(target, "/collections", headers={"api-key": credential.secret}, tls=tls, timeout=60)
+            seen[credential.kind] = {entry["name"] for entry in json.loads(answer.body)["result"]["collections"]} & {A, B}
+    assert seen["token of qdrant_access, shop"] == {A} and seen["token of another collection"] == {B}
+    assert seen["token r"] == seen["read-only key"] == {A, B}
+
+
+def test_the_report_says_who_can_do_what(deployment):
+    report = json.loads((deployment.inventory.parent / "report/report.json").read_text(encoding="utf-8"))
+    rows = {row["who"]: row for row in report["access"]}
+    assert rows["shop"]["may"]["write"] == A and rows["search"]["may"]["cluster"] == "everywhere" and rows["tenant"]["may"]["snapshot"] == ""
+    assert not any(rows["without a key"]["may"].values())
+    settings = yaml.safe_load((deployment.inventory / "group_vars/qdrant/access.yml").read_text(encoding="utf-8"))
+    assert {entry["application"] for entry in settings["qdrant_access"]} <= rows.keys()
+
+
+def test_tokens_that_fit_are_kept(deployment, server):
+    before = {path: path.read_bytes() for path in (deployment.inventory.parent / "tokens").iterdir()}
+    output = deployment.playbook("hardened.qdrant.tokens")
+    assert "changed=0" in output.stdout and "changed=1" not in output.stdout
+    assert len(before) == 3 and all(path.read_bytes() == content for path, content in before.items())

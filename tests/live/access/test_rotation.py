@@ -1,0 +1,176 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keys are rotated under load, a rotation that is killed goes on, and a revocation ends everything at once. After each, the hunt for leaks.
+
+The tests follow one another: each starts with the keys that the one before left.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
+from conftest import ENVIRONMENT, PROJECT
+from load import NAME, Client, Load
+from qdrant_client import models
+from support import leaks, put_new_keys_into_the_vault, tokens
+from test_data import eventually
+
+NAMES = ("qdrant_api_key", "qdrant_read_only_api_key")
+
+
+@pytest.fixture(scope="module")
+def state(deployment, tmp_path_factory) -> dict:
+    """The keys in force, everything that was ever secret, what runs printed, and a folder."""
+    keys = {name: deployment.secrets[name] for name in NAMES}
+    if not (deployment.inventory.parent / "tokens").exists():  # where the tests before did not make them
+        deployment.playbook("hardened.qdrant.tokens")
+    made = {"keys": keys, "tokens": tokens(deployment), "secret": list(keys.values()), "outputs": [], "folder": tmp_path_factory.mktemp("keys")}
+    made["secret"] += made["tokens"]
+    return made
+
+
+def statuses(deployment, secret: str, path: str = "/collections") -> list:
+    """What each node answers, REST and gRPC."""
+    tls = _wire.Tls(ca_file=deployment.ca)
+    found: list = []
+    for node in deployment.nodes:
+        found.append(_wire.rest(_wire.Target(node.address, 6333), path, headers={"api-key": secret}, tls=tls, timeout=30).status)
+        found.append(_wire.grpc(_wire.Target(node.address, 6334), metadata={"api-key": secret}, tls=tls, timeout=30).status)
+    return found
+
+
+def everywhere(deployment, rest: int, grpc: int) -> list:
+    return [rest, grpc] * len(deployment.nodes)
+
+
+def invocations(deployment) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        return [text.strip() for text in pool.map(lambda node: node.run("systemctl show -p InvocationID --value qdrant"), deployment.nodes)]
+
+
+def run(deployment, state, *arguments: str, check: bool = True) -> str:
+    result = deployment.playbook("hardened.qdrant.rotate_api_keys", "-vvv", "--diff", *arguments, check=check, timeout=1500)
+    state["outputs"].append(result.stdout + result.stderr)
+    return result.stdout + result.stderr
+
+
+def start_and_kill_after_the_first_node(deployment) -> None:
+    """A rotation that is killed when one node runs the new key."""
+    before = invocations(deployment)
+    process = subprocess.Popen(
+        ["ansible-playbook", "-i", str(deployment.inventory), "hardened.qdrant.rotate_api_keys"],
+        cwd=PROJECT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 400
+        while invocations(deployment) == before:
+            assert process.poll() is None and time.monotonic() < deadline, "the rotation ended before it restarted a node"
+            time.sleep(0.2)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert sum(old != new for old, new in zip(before, invocations(deployment))) < len(before), "some nodes are left to do"
+
+
+def test_a_rolling_cut_over_under_load_fails_no_request_of_a_client_with_both_keys(deployment, state):
+    old = dict(state["keys"])
+    admin = Client(deployment, [old["qdrant_api_key"]], prefer_grpc=False)
+
+    def make(client) -> None:
+        client.delete_collection(NAME)
+        vectors = models.VectorParams(size=2, distance=models.Distance.DOT)
+        client.create_collection(NAME, vectors_config=vectors, shard_number=2, replication_factor=3, write_consistency_factor=1)
+
+    eventually(lambda: admin.request(make), 180)
+    new = put_new_keys_into_the_vault(deployment, state["folder"], 1)
+    state["secret"] += new.values()
+    with Load(deployment, [old["qdrant_api_key"], new["qdrant_api_key"]]) as load:
+        while min((load.done[entry] for entry in load.clients), default=0) < 5 and not load.failed:
+            time.sleep(0.2)
+        start_and_kill_after_the_first_node(deployment)
+        output = run(deployment, state)
+        enough = {entry: load.done[entry] + 5 for entry in load.clients}
+        while any(load.done[entry] < wanted for entry, wanted in enough.items()) and not load.failed:
+            time.sleep(0.2)
+    tries = {entry: dict(client.tries) for entry, client in load.clients.items()}
+    print("requests: %s, tries: %s" % (dict(load.done), tries))
+    assert load.failed == []
+    for entry, found in tries.items():
+        assert found.get("key 0", 0) >= 5 and found.get("key 1", 0) >= 5, "%s: both keys were needed: %s" % (entry, found)
+    assert "CUT-OVER of qdrant_api_key, one node at a time" in output and "1.16.3 has no alternate key" in output
+    assert "this one goes on with the others" in output and "VERIFIED" in output
+    assert "shop (" in output and "Tokens that the old key signed end with it" in output
+
+    # What was written is there, the old keys and tokens are dead on every node, and the new ones live.
+    reader = Client(deployment, [new["qdrant_api_key"]], prefer_grpc=False)
+    assert reader.request(lambda client: client.count(NAME, exact=True).count) == len(set(load.written))
+    for name in NAMES:
+        assert statuses(deployment, old[name]) == everywhere(deployment, 401, 16), name
+        assert statuses(deployment, new[name]) == everywhere(deployment, 200, 0), name
+    fresh = tokens(deployment)
+    for before, after in zip(state["tokens"], fresh):
+        assert statuses(deployment, before) == everywhere(deployment, 403, 7)
+        assert statuses(deployment, after) == everywhere(deployment, 200, 0) and _tokens.claims_of(after, new["qdrant_api_key"])
+    state.update(keys=new, tokens=fresh)
+    state["secret"] += fresh
+    assert leaks(deployment, state["secret"], state["outputs"]) == []
+
+
+def test_afterwards_there_is_nothing_to_rotate(deployment, state):
+    """Check mode, which says what a run would do, and does nothing."""
+    before = invocations(deployment)
+    output = run(deployment, state, "--check")
+    assert "Nothing to rotate" in output and "changed=1" not in output and invocations(deployment) == before
+
+
+def test_a_revocation_that_would_keep_a_key_is_refused_before_any_change(deployment, state):
+    before = invocations(deployment)
+    output = run(deployment, state, "-e", "qdrant_revoke_now=true", check=False)
+    assert "qdrant_revoke_now" in output and "is still wanted" in output and "nothing was changed" in output
+    assert invocations(deployment) == before and "changed=1" not in output
+    assert statuses(deployment, state["keys"]["qdrant_api_key"]) == everywhere(deployment, 200, 0)
+
+
+def test_a_revocation_ends_every_key_and_token_in_one_pass(deployment, state):
+    old, dead = dict(state["keys"]), list(state["tokens"])
+    new = put_new_keys_into_the_vault(deployment, state["folder"], 2)
+    state["secret"] += new.values()
+    output = run(deployment, state, "-e", "qdrant_revoke_now=true")
+    assert "REVOCATION" in output and output.count("was down for") >= len(deployment.nodes)
+    rolling = output.index("Restart the nodes that run something else than what is on disk, one at a time")
+    assert "no hosts matched" in output[rolling : rolling + 300], "one pass over all nodes, not one after the other"
+    for secret in old.values():
+        assert statuses(deployment, secret) == everywhere(deployment, 401, 16)
+    for token in dead:
+        assert statuses(deployment, token) == everywhere(deployment, 403, 7)
+    for secret in (*new.values(), *tokens(deployment)):
+        assert statuses(deployment, secret) == everywhere(deployment, 200, 0)
+    state["secret"] += tokens(deployment)
+    state.update(keys=new)
+
+
+def test_nothing_of_all_this_leaked(deployment, state):
+    """The whole disk of each node, what every run printed at -vvv --diff, and the controller. A hunt that finds nothing must be able to."""
+    assert len(state["secret"]) == len(set(state["secret"])) == 3 * (2 + 3)
+    log = (deployment.inventory.parent / "ansible.log").read_text(encoding="utf-8", errors="replace")
+    assert len(list((deployment.inventory.parent / "facts").glob("*"))) > 0, "the fact cache is in use, and so it is hunted through"
+    assert leaks(deployment, state["secret"], [*state["outputs"], log], everywhere=True) == []
+
+
+def test_the_hunt_finds_what_is_planted(deployment, state):
+    node, secret = deployment.nodes[0], state["secret"][0]
+    # By standard input, like the needles: the test's own command line is hunted through as well.
+    node.run("umask 077; cat > /var/tmp/planted <<'X'\n%s\nX\n" % secret)
+    try:
+        assert leaks(deployment, [secret], ["an output with %s in it" % secret]) == ["output 0", "%s: /var/tmp/planted" % node.name]
+    finally:
+        node.run("rm -f /var/tmp/planted")

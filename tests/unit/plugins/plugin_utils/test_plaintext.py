@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets in plain text, found for real: Ansible loads an inventory, the preflight's own check looks at what it loaded."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.vars.manager import VariableManager
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _plaintext, _variables
+
+KEY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa"
+SECRETS = [("default", VaultSecret(b"secret"))]
+
+
+@pytest.fixture
+def variables(tmp_path):
+    """The variables of a host, as plugins get them, from files of group_vars/qdrant."""
+    (tmp_path / "hosts.yml").write_text("qdrant: {hosts: {node1: {}}}\n")
+    folder = tmp_path / "group_vars/qdrant"
+    folder.mkdir(parents=True)
+
+    def load(**files: str) -> dict:
+        for name, text in files.items():
+            (folder / (name + ".yml")).write_text(text)
+        loader = DataLoader()
+        loader.set_vault_secrets(SECRETS)
+        inventory = InventoryManager(loader=loader, sources=[str(tmp_path / "hosts.yml")])
+        return VariableManager(loader=loader, inventory=inventory).get_vars(host=inventory.get_host("node1"))
+
+    return load
+
+
+def texts(found: dict, accepted=()) -> str:
+    return "\n".join(map(str, _plaintext.check({name: found.get(name) for name in _plaintext.SECRETS}, accepted, _variables.origin)))
+
+
+def test_a_key_in_plain_text_is_found_with_file_and_line(variables, tmp_path):
+    found = variables(main="---\n# a comment\nqdrant_api_key: %s\n" % KEY)
+    text = texts(found)
+    assert "qdrant_api_key: it stands in plain text in %s/group_vars/qdrant/main.yml:3" % tmp_path in text and KEY not in text
+    assert texts(found, ("plaintext-secrets",)) == ""
+
+
+def test_vaults_and_lookups_are_fine(variables):
+    vault = VaultLib(SECRETS)
+    inline = yaml.safe_dump({"x": vault.encrypt(KEY).decode()}, default_style="|").split("\n", 1)[1]
+    assert "ANSIBLE_VAULT" in inline
+    found = variables(
+        vault=vault.encrypt("qdrant_api_key: %s\n" % KEY).decode(),
+        inline="qdrant_read_only_api_key: !vault |\n%s" % inline,
+        lookup="qdrant_alt_api_key: \"{{ lookup('ansible.builtin.env', 'KEY') }}\"\nqdrant_tls_ca_private_key: ''\n",
+    )
+    assert found["qdrant_api_key"] == KEY and set(_plaintext.SECRETS) <= found.keys()
+    assert texts(found) == ""
+
+
+def test_a_file_that_is_json_is_named_without_a_line(variables, tmp_path):
+    text = texts(variables(main='{"qdrant_api_key": "%s"}' % KEY))
+    assert "it stands in plain text in %s/group_vars/qdrant/main.yml, and" % tmp_path in text and KEY not in text
+
+
+def test_what_no_file_holds_is_not_accused():
+    assert _plaintext.place(KEY, lambda _value: "") == "" and _plaintext.place(17, lambda _value: "/etc/hostname:1") == ""
+    assert _plaintext.place(KEY, lambda _value: "/nonexistent/file:1") == ""
