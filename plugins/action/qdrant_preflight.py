@@ -20,6 +20,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _authority,
+    _network,
     _own,
     _plaintext,
     _preflight,
@@ -126,8 +127,7 @@ class ActionModule(ActionBase):
         self._take(_preflight.check_paths({folder: self._read(folder) for folder in FOLDERS}))
         self._take(_preflight.check_cluster(names, self._unreachable(names), cluster, states.get(name, {}).get("cluster_scheme"), name))
         self._take(_preflight.check_clock(states.get(name, {}).get("time"), time.time(), name))
-        if "no-firewall" not in accepted:
-            self._take(_preflight.check_clients(self._read("qdrant_firewall_clients", []), accepted))
+        firewall = self._check_firewall([address for host, address in addresses.items() if host != name], states.get(name, {}), accepted)
         self._check_release(states.get(name, {}), accepted)
         settings = self._check_settings(addresses.get(name, ""), ports, cluster, version, accepted)
         if self._read("qdrant_deployment") != "systemd":
@@ -137,6 +137,7 @@ class ActionModule(ActionBase):
         return {
             "settings": settings,
             "peers": [{"name": host, "address": addresses[host]} for host in names if host != name],
+            "firewall": firewall,
             "uri": uris.get(name, ""),
             "bootstrap": _preflight.bootstrap(name, names, states, uris, cluster) if name in names else "",
             "tls": {"phase": tls.phase, "steps": tls.steps, "bundles": tls.bundles},
@@ -199,6 +200,30 @@ class ActionModule(ActionBase):
         """What a certificate of the user's must name: the address that peers use, and what clients were said to use."""
         addresses = [self._read("qdrant_tls_address") or self._read("qdrant_address"), *self._read("qdrant_tls_extra_addresses", [])]
         return ["IP:%s" % address for address in addresses] + ["DNS:%s" % name for name in self._read("qdrant_tls_extra_names", [])]
+
+    def _check_firewall(self, peers: list[str], state: dict[str, t.Any], accepted: dict[str, str]) -> dict[str, t.Any]:
+        """Who is to be let in and out, and by which of the host's firewalls."""
+        wanted, found, meant = _network.plan(
+            self._read,
+            groups=self._vars["groups"],
+            hosts=_network.host_variables(self._vars["hostvars"]),
+            there=state.get("firewalls") or {},
+            peers=_network.peers(self._read, peers),
+        )
+        if "no-firewall" not in accepted:
+            self._take(found)
+            clients = self._read("qdrant_firewall_clients", [])
+            # Names are checked above; what is left of a list that holds names alone is not an empty list.
+            if meant.literals or not meant.named:
+                self._take(_preflight.check_clients(meant.literals if isinstance(clients, list) else clients, accepted))
+            if wanted["why"] and not found.problems:
+                display.display("%s: the firewall is nftables%s" % (self._vars["inventory_hostname"], self._beside(wanted)))
+        return wanted
+
+    @staticmethod
+    def _beside(wanted: dict[str, t.Any]) -> str:
+        told = ", and %s is told as well" % wanted["backend"] if wanted["backend"] != "nftables" else ""
+        return "%s: %s" % (told, wanted["why"])
 
     def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str]) -> None:
         version, file = self._read("qdrant_version"), self._read("qdrant_binary_file")

@@ -39,6 +39,9 @@ KEYS = ("api_key", "read_only_api_key", "alt_api_key")
 SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
+# A port on which strangers serve: HTTPS.
+STRANGERS_PORT = 443
+
 # A stranger who asks without a key does not verify either.
 LOOKING = _wire.Tls(verify=False)
 
@@ -686,8 +689,16 @@ def room(path: str) -> Json:
 # --- firewall and cluster ----------------------------------------------------------------------------------------------
 
 
-def firewall(place: Place, run: Run) -> Json:
-    """The guard's table as the kernel has it, against its file, and whether boot brings it back."""
+def server_names(user: str) -> list[str]:
+    """How rules may name the server's user: by name and by number."""
+    try:
+        return [user, str(pwd.getpwnam(user).pw_uid)]
+    except KeyError:
+        return [user]
+
+
+def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
+    """The guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
     table, path = "inet hardened_qdrant", os.path.join(place.config_dir, "firewall.nft")
     code, output, error = run(["nft", "--json", "list", "table", *table.split()])
     if code != 0:
@@ -704,6 +715,11 @@ def firewall(place: Place, run: Run) -> Json:
         "sets": _firewall.named_sets(objects),
         # The ports on which a stranger's packets are not certain to be dropped.
         "open_to_strangers": {family: [port for port in ports if _firewall.stranger_verdict(objects, family, port) != "drop"] for family in ("ipv4", "ipv6")},
+        # The families over which the server can connect to a stranger.
+        "open_from_server": [
+            family for family in ("ipv4", "ipv6") if _firewall.server_verdict(objects, family, STRANGERS_PORT, server_names(place.user)) != "drop"
+        ],
+        "beside_inventory": _firewall.beside(_firewall.named_sets(objects), named),
         "differences": attempt(lambda: _firewall.differences(table, path, run)),
         "at_boot": enabled.strip() == "enabled",
     }
@@ -756,8 +772,8 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
     return questions
 
 
-def observe_node(place: Place, targets: t.Sequence[Json], run: Run) -> Json:
-    """Everything of a node: what it can see of itself, and of its peers."""
+def observe_node(place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
+    """Everything of a node: what it can see of itself, and of its peers. ``named`` are the addresses of ``peers`` and ``clients``."""
     try:
         settings = settings_of(read(config_file(place, run)))
     except OSError:
@@ -774,7 +790,7 @@ def observe_node(place: Place, targets: t.Sequence[Json], run: Run) -> Json:
         ("config",): lambda: config(place, run),
         ("started",): lambda: restart_due(place, run),
         ("certificate",): lambda: certificate_on_disk(place),
-        ("firewall",): lambda: firewall(place, run),
+        ("firewall",): lambda: firewall(place, run, named),
         ("cluster",): lambda: cluster(rest, key, {entry["address"] for entry in targets}),
         ("keys",): lambda: strength(keys),
         ("host",): lambda: host(place, run),

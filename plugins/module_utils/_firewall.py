@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
+import shlex
 import tempfile
 import time
 import typing as t
+from dataclasses import dataclass
 
 # How this module runs a program: arguments in, (return code, standard output, standard error) out.
 Runner = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
@@ -88,6 +91,71 @@ def draft(path: str, text: str) -> str:
     return temporary
 
 
+# --- the way back ------------------------------------------------------------------------------------------------------
+
+ROLLBACK_UNIT = "qdrant-firewall-rollback"
+ROLLBACK_FOLDER = "/run/hardened-qdrant-firewall"
+
+
+def rollback_script(table: str, path: str, folder: str, had_table: bool, had_file: bool) -> str:
+    """What undoes a load, as a shell script: the kernel's rules and the file as they were before.
+
+    Where there was no guard before, there must be no Qdrant after either: stopping the guard's unit stops what requires it.
+    """
+    lines = [] if had_table else ["systemctl stop qdrant-firewall.service || true"]
+    lines.append("nft --file %s" % shlex.quote(os.path.join(folder, "table.nft")))
+    lines.append(("mv -f %s %s" % (shlex.quote(os.path.join(folder, "file")), shlex.quote(path))) if had_file else "rm -f %s" % shlex.quote(path))
+    return "\n".join(["set -e", *lines, ""])
+
+
+def armed(run: Runner) -> bool:
+    """Whether a rollback is on its way."""
+    code, _output, _error = run(["systemctl", "is-active", "--quiet", ROLLBACK_UNIT + ".timer"])
+    return code == 0
+
+
+def arm(table: str, path: str, seconds: int, run: Runner, folder: str = ROLLBACK_FOLDER) -> None:
+    """Have systemd put back table and file after some seconds, unless ``disarm`` comes first.
+
+    Where a rollback is on its way already, by a run that was killed, it goes back to what that one kept: the last state that was confirmed.
+    """
+    if armed(run):
+        run(["systemctl", "stop", ROLLBACK_UNIT + ".timer"])
+    else:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        live, before = listing(table, run), read(path)
+        contents = {"table.nft": "table %s\ndelete table %s\n%s" % (table, table, live)}
+        if before:
+            contents["file"] = before
+        contents["undo.sh"] = rollback_script(table, path, folder, bool(live), bool(before))
+        for name, content in contents.items():
+            os.replace(draft(os.path.join(folder, name), content), os.path.join(folder, name))
+    run(["systemctl", "reset-failed", ROLLBACK_UNIT + ".service"])
+    timer = ["systemd-run", "--quiet", "--collect", "--unit=" + ROLLBACK_UNIT, "--on-active=%ds" % seconds, "--timer-property=AccuracySec=1s"]
+    code, output, error = run([*timer, "/bin/sh", os.path.join(folder, "undo.sh")])
+    if code != 0:
+        raise FirewallError("the way back cannot be prepared: %s" % (error.strip() or output.strip()))
+
+
+def disarm(run: Runner, folder: str = ROLLBACK_FOLDER) -> bool:
+    """Keep what was loaded. Returns whether a rollback was still on its way; if not, it has happened."""
+    if not armed(run):
+        return False
+    code, output, error = run(["systemctl", "stop", ROLLBACK_UNIT + ".timer"])
+    if code != 0:
+        raise FirewallError(error.strip() or output.strip())
+    for name in ("table.nft", "file", "undo.sh"):
+        if os.path.exists(os.path.join(folder, name)):
+            os.unlink(os.path.join(folder, name))
+    return True
+
+
+def counters(objects: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, dict[str, int]]:
+    """The table's named counters: {name: {packets, bytes}}."""
+    found = [entry["counter"] for entry in objects if "counter" in entry]
+    return {counter["name"]: {"packets": counter["packets"], "bytes": counter["bytes"]} for counter in found}
+
+
 # --- what a table does to a packet -------------------------------------------------------------------------------------
 
 Objects = t.Sequence[t.Mapping[str, t.Any]]  # "nftables" of nft --json: libnftables-json(5)
@@ -131,31 +199,53 @@ def _holds_port(elements: t.Iterable[str], port: int) -> bool:
     return False
 
 
-def _matches(match: t.Mapping[str, t.Any], family: str, port: int, sets: t.Mapping[str, t.Sequence[str]]) -> bool | None:
-    """Whether a stranger's first packet to a TCP port fits a match; None where that cannot be told.
-
-    A stranger comes from an address that no set and no rule names, unless they name everyone, and not from the host itself.
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a TCP connection over a family (``ipv4``, ``ipv6``) to a port: one of a stranger's, or, where ``users`` are named,
+    one of the server's to a stranger. A stranger has an address that no set and no rule names, unless they name everyone.
     """
+
+    family: str
+    port: int
+    users: t.Tuple[str, ...] = ()
+
+    @property
+    def hooks(self) -> t.Tuple[str, ...]:
+        return ("output", "postrouting") if self.users else INCOMING
+
+    @property
+    def strangers_field(self) -> str:
+        return "daddr" if self.users else "saddr"
+
+
+# A port that programs get for connections of their own.
+OWN_PORT = 50000
+
+
+def _matches(match: t.Mapping[str, t.Any], packet: Packet, sets: t.Mapping[str, t.Sequence[str]]) -> bool | None:
+    """Whether a packet fits a match; None where that cannot be told."""
     left, elements = match["left"], _elements(match["right"], sets)
     outcome: bool | None = None
     if isinstance(left, dict) and "payload" in left:
         protocol, field = left["payload"].get("protocol"), left["payload"].get("field")
-        if (protocol, field) in (("tcp", "dport"), ("th", "dport")):
-            outcome = _holds_port(elements, port)
+        if protocol in ("tcp", "th") and field in ("dport", "sport"):
+            outcome = _holds_port(elements, packet.port if field == "dport" else OWN_PORT)
         elif protocol in ("udp", "icmp", "icmpv6", "sctp"):
             return False
-        elif protocol in ADDRESS and ADDRESS[protocol] != family:
+        elif protocol in ADDRESS and ADDRESS[protocol] != packet.family:
             return False
-        elif protocol in ADDRESS and field == "saddr":
-            outcome = any(element in EVERYONE[family] for element in elements)
+        elif protocol in ADDRESS and field == packet.strangers_field:
+            outcome = any(element in EVERYONE[packet.family] for element in elements)
     elif isinstance(left, dict) and "meta" in left:
         key = left["meta"].get("key")
         if key == "nfproto":
-            outcome = family in elements
+            outcome = packet.family in elements
         elif key == "l4proto":
             outcome = "tcp" in elements or "6" in elements
-        elif key in ("iif", "iifname") and elements == ["lo"]:
+        elif key in ("iif", "iifname", "oif", "oifname") and elements == ["lo"]:
             outcome = False
+        elif key == "skuid" and packet.users:
+            outcome = any(element in packet.users for element in elements)
     elif isinstance(left, dict) and left.get("ct", {}).get("key") == "state":
         outcome = "new" in elements
     if outcome is None:
@@ -163,15 +253,16 @@ def _matches(match: t.Mapping[str, t.Any], family: str, port: int, sets: t.Mappi
     return not outcome if match.get("op") == "!=" else outcome
 
 
-def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], family: str, port: int, sets: t.Mapping[str, t.Sequence[str]], depth: int = 0) -> str:
+def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], packet: Packet, sets: t.Mapping[str, t.Sequence[str]], depth: int = 0) -> str:
     """``drop``, ``accept`` or ``continue``: what a chain does for certain; where a rule only may accept, it counts as accepting."""
     if depth > 16:  # as deep as the kernel goes
         return "accept"
     for rule in rules.get(chain, ()):
-        matches = [_matches(entry["match"], family, port, sets) for entry in rule if "match" in entry]
+        matches = [_matches(entry["match"], packet, sets) for entry in rule if "match" in entry]
         if False in matches:
             continue
-        certain = None not in matches
+        # A rule with a limit holds for some packets only.
+        certain = None not in matches and not any("limit" in entry for entry in rule)
         for entry in rule:
             verdict = next((name for name in ("accept", "drop", "reject", "return", "jump", "goto", "queue") if name in entry), "")
             if verdict in ("drop", "reject") and certain:
@@ -181,7 +272,7 @@ def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], family: str, port: int
             if verdict == "return" and certain:
                 return "continue"
             if verdict in ("jump", "goto"):
-                inner = _walk(entry[verdict]["target"], rules, family, port, sets, depth + 1)
+                inner = _walk(entry[verdict]["target"], rules, packet, sets, depth + 1)
                 if inner == "accept" or (inner == "drop" and certain):
                     return inner
                 if verdict == "goto" and certain:
@@ -189,10 +280,10 @@ def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], family: str, port: int
     return "continue"
 
 
-def stranger_verdict(objects: Objects, family: str, port: int) -> str:
-    """``drop`` if the table certainly drops a stranger's packets to a TCP port over a family (``ipv4``, ``ipv6``); else ``accept``."""
+def _verdict(objects: Objects, packet: Packet) -> str:
+    """``drop`` if the table certainly drops the packet; else ``accept``."""
     tables = [entry["table"] for entry in objects if "table" in entry]
-    if tables and tables[0]["family"] in ADDRESS and ADDRESS[tables[0]["family"]] != family:
+    if tables and tables[0]["family"] in ADDRESS and ADDRESS[tables[0]["family"]] != packet.family:
         return "accept"  # a table of the other family does not see the packet
     sets = named_sets(objects)
     rules: dict[str, list[t.Any]] = {}
@@ -201,8 +292,45 @@ def stranger_verdict(objects: Objects, family: str, port: int) -> str:
             rules.setdefault(entry["rule"]["chain"], []).append(entry["rule"].get("expr", []))
     for entry in objects:
         chain = entry.get("chain", {})
-        if chain.get("hook") in INCOMING:
-            outcome = _walk(chain["name"], rules, family, port, sets)
+        if chain.get("hook") in packet.hooks:
+            outcome = _walk(chain["name"], rules, packet, sets)
             if outcome == "drop" or (outcome == "continue" and chain.get("policy") == "drop"):
                 return "drop"
     return "accept"
+
+
+def stranger_verdict(objects: Objects, family: str, port: int) -> str:
+    """``drop`` if the table certainly drops a stranger's packets to a TCP port over a family (``ipv4``, ``ipv6``); else ``accept``."""
+    return _verdict(objects, Packet(family, port))
+
+
+def server_verdict(objects: Objects, family: str, port: int, users: t.Sequence[str]) -> str:
+    """``drop`` if the table certainly drops or rejects what a user (as rules may name it) sends to a stranger's port; else ``accept``."""
+    return _verdict(objects, Packet(family, port, tuple(users)))
+
+
+# --- whom the sets name ------------------------------------------------------------------------------------------------
+
+Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+
+def networks(elements: t.Iterable[str]) -> list[Network]:
+    """Addresses, networks and ranges as the fewest networks that hold the same addresses; IPv4 first."""
+    found: dict[int, list[t.Any]] = {4: [], 6: []}
+    for element in elements:
+        first, _dash, last = element.partition("-")
+        several = ipaddress.summarize_address_range(ipaddress.ip_address(first), ipaddress.ip_address(last)) if last else [ipaddress.ip_network(element)]
+        for network in several:
+            found[network.version].append(network)
+    return [network for version in (4, 6) for network in ipaddress.collapse_addresses(found[version])]
+
+
+def beside(sets: t.Mapping[str, t.Sequence[str]], named: t.Mapping[str, t.Sequence[str]]) -> dict[str, list[str]]:
+    """Where the table's sets differ from whom the inventory names, by ``peers`` and ``clients``: {missing, unwanted}, as "peers ADDRESS"."""
+    result: dict[str, list[str]] = {"missing": [], "unwanted": []}
+    for kind, addresses in sorted(named.items()):
+        live = networks([element for family in ("4", "6") for element in sets.get(kind + family, ())])
+        wanted = networks(addresses)
+        result["missing"] += ["%s %s" % (kind, network) for network in wanted if network not in live]
+        result["unwanted"] += ["%s %s" % (kind, network) for network in live if network not in wanted]
+    return result

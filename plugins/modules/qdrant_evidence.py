@@ -33,6 +33,16 @@ options:
     type: list
     elements: dict
     default: []
+  peers:
+    description: The addresses that the firewall should know as peers.
+    type: list
+    elements: str
+    default: []
+  clients:
+    description: The addresses and networks that the firewall should know as clients.
+    type: list
+    elements: str
+    default: []
   unit:
     description: The systemd unit of the node.
     type: str
@@ -106,6 +116,8 @@ def main() -> None:
             "node": {"type": "bool", "default": True},
             "role": {"type": "str", "choices": ["peer", "client", "outsider"], "default": "peer"},
             "targets": {"type": "list", "elements": "dict", "default": []},
+            "peers": {"type": "list", "elements": "str", "default": []},
+            "clients": {"type": "list", "elements": "str", "default": []},
             "unit": {"type": "str", "default": "qdrant.service"},
             "user": {"type": "str", "default": "qdrant"},
             "install_dir": {"type": "path", "default": "/opt/qdrant"},
@@ -125,7 +137,7 @@ def main() -> None:
     started = time.time()
     if params["node"]:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
-        document = _evidence.observe_node(place, params["targets"], module.run_command)
+        document = _evidence.observe_node(place, params["targets"], module.run_command, {name: params[name] for name in ("peers", "clients")})
     else:
         document = _evidence.ask(_evidence.elsewhere(params["targets"]))
     document.update(

@@ -30,10 +30,19 @@ options:
       - The file's text, which must replace the table as a whole.
       - Required for O(state=present).
     type: str
+  rollback:
+    description:
+      - Seconds after which systemd puts back the rules that were in force before, and their file, unless a task with O(state=confirmed)
+        comes first, over a connection that was made anew. V(0) for no rollback.
+      - Where there was no table before, the rollback stops Qdrant as well.
+    type: int
+    default: 0
   state:
-    description: Whether the table should be there.
+    description:
+      - Whether the table should be there.
+      - V(confirmed) keeps what was loaded with O(rollback), and fails where it was rolled back meanwhile.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, confirmed]
     default: present
 """
 
@@ -41,6 +50,14 @@ EXAMPLES = r"""
 - name: Guard the ports
   hardened.qdrant.qdrant_firewall:
     rules: "{{ lookup('ansible.builtin.template', 'firewall.nft.j2') }}"
+    rollback: 60
+
+- name: Connect anew
+  ansible.builtin.meta: reset_connection
+
+- name: Keep the rules
+  hardened.qdrant.qdrant_firewall:
+    state: confirmed
 """
 
 RETURN = r"""
@@ -72,6 +89,8 @@ def present(module: AnsibleModule, run: _firewall.Runner) -> dict:
         differed = [name for name, differs in (("file", before != rules), ("kernel", live != wanted)) if differs]
         if not module.check_mode:
             if "kernel" in differed:
+                if module.params["rollback"]:
+                    _firewall.arm(table, path, module.params["rollback"], run)
                 _firewall.load(draft, run)
             if "file" in differed:
                 os.replace(draft, path)
@@ -97,13 +116,23 @@ def absent(module: AnsibleModule, run: _firewall.Runner) -> dict:
     return {"differed": differed, "diff": {"before": before, "after": ""}}
 
 
+def confirmed(module: AnsibleModule, run: _firewall.Runner) -> dict:
+    """Keep what was loaded."""
+    if not module.check_mode and not _firewall.disarm(run):
+        module.fail_json(
+            msg="The firewall was rolled back to the rules before, because no connection was made in time. Run again; see qdrant_firewall_rollback."
+        )
+    return {"differed": []}
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "table": {"type": "str", "default": "inet hardened_qdrant"},
             "path": {"type": "path", "default": "/etc/qdrant/firewall.nft"},
             "rules": {"type": "str"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "rollback": {"type": "int", "default": 0},
+            "state": {"type": "str", "choices": ["present", "absent", "confirmed"], "default": "present"},
         },
         required_if=[("state", "present", ["rules"])],
         supports_check_mode=True,
@@ -111,7 +140,7 @@ def main() -> None:
     # nft lies in sbin, which is not on every user's path.
     module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     try:
-        result = {"present": present, "absent": absent}[module.params["state"]](module, module.run_command)
+        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, module.run_command)
     except _firewall.FirewallError as error:
         module.fail_json(msg="nft refused the rules, and the ones in force stay: %s" % error)
     except OSError as error:

@@ -54,6 +54,11 @@ options:
     type: list
     elements: str
     default: []
+  guarded_ports:
+    description: Ports of Qdrant. If there are any, the host's firewalls are looked at, and what they say of these.
+    type: list
+    elements: int
+    default: []
 """
 
 EXAMPLES = r"""
@@ -136,6 +141,13 @@ tls:
   description: The C(certificate) in use, with its chain, and the CAs that the node trusts as C(trust), in PEM form; empty where there are none.
   returned: always
   type: dict
+firewalls:
+  description:
+    - Of C(ufw) and C(firewalld), whichever are installed, whether it is C(active), this collection's C(own) rules in it, and C(foreign) ones
+      that name O(guarded_ports). In C(foreign), rules of other tables that do.
+    - Empty without O(guarded_ports).
+  returned: always
+  type: dict
 files:
   description:
     - Of each of O(paths) its C(kind), C(owner), C(group), C(mode) in octal, and, of a file, C(sha256); null where there is nothing.
@@ -168,7 +180,7 @@ import time
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _node
 
 
 def unit_summary(state: dict) -> dict:
@@ -221,9 +233,13 @@ def main() -> None:
             "releases": {"type": "bool", "default": True},
             "paths": {"type": "list", "elements": "path", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "guarded_ports": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,
     )
+
+    # Firewalls lie in sbin, which is not on every user's path; and they speak the user's language.
+    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
     def run(arguments: list[str]) -> tuple[int, str]:
         code, output, unused = module.run_command(arguments, handle_exceptions=False)
@@ -232,6 +248,8 @@ def main() -> None:
     try:
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, module.params, run)
+        ports = module.params["guarded_ports"]
+        result["firewalls"] = _backends.observe(ports, module.run_command) if ports else {}
     except OSError as error:
         module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)

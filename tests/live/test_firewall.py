@@ -45,7 +45,7 @@ def test_ssh_and_other_tables_are_left_alone(deployment):
     for node in deployment.nodes:
         rules = json.loads(node.run("nft --json list table inet hardened_qdrant"))["nftables"]
         chains = [entry["chain"] for entry in rules if "chain" in entry]
-        assert [chain["policy"] for chain in chains] == ["accept"]
+        assert {chain["policy"] for chain in chains if "policy" in chain} == {"accept"}
         ports = json.dumps([entry["rule"]["expr"] for entry in rules if "rule" in entry])
         assert "22" not in [word.strip('",[]{}') for word in ports.split()]
 

@@ -141,6 +141,115 @@ def test_what_becomes_of_a_stranger(objects, ipv4, ipv6):
     assert found == {"ipv4": ipv4, "ipv6": ipv6}
 
 
+def test_what_drops_only_up_to_a_limit_does_not_drop_for_certain():
+    limit = {"limit": {"rate": 1, "per": "second"}}
+    assert _firewall.stranger_verdict([INET, base(), rule(DPORT, limit, DROP)], "ipv4", 6335) == "accept"
+    assert _firewall.stranger_verdict([INET, base(), rule(DPORT, limit, {"log": {"prefix": "x"}}), rule(DPORT, DROP)], "ipv4", 6335) == "drop"
+
+
+# --- what becomes of what the server sends to a stranger ---------------------------------------------------------------
+
+OUT = {"chain": {"name": "outgoing", "hook": "output", "prio": -300, "policy": "accept"}}
+REJECT = {"reject": {"type": "tcp reset"}}
+JUMP = rule(meta("skuid", 999), {"jump": {"target": "egress"}}, chain="outgoing")
+
+
+def egress(*expressions):
+    return rule(*expressions, chain="egress")
+
+
+@pytest.mark.parametrize(
+    ("objects", "ipv4", "ipv6"),
+    [
+        ([OUT, JUMP, egress(REJECT)], "drop", "drop"),
+        ([OUT, JUMP, egress(meta("l4proto", 6), REJECT)], "drop", "drop"),
+        ([OUT, rule(meta("skuid", "qdrant"), DROP, chain="outgoing")], "drop", "drop"),
+        # Somebody else's user, hook, or chain.
+        ([OUT, rule(meta("skuid", 33), {"jump": {"target": "egress"}}, chain="outgoing"), egress(REJECT)], "accept", "accept"),
+        ([base(), rule(meta("skuid", 999), DROP)], "accept", "accept"),
+        ([JUMP, egress(REJECT)], "accept", "accept"),
+        ([OUT, JUMP], "accept", "accept"),
+        # Answers, peers, named targets and the node itself are no strangers.
+        ([OUT, JUMP, egress(payload("tcp", "sport", {"set": [6333, 6335]}), ACCEPT), egress(REJECT)], "drop", "drop"),
+        ([OUT, JUMP, egress(meta("oif", "lo"), ACCEPT), egress(REJECT)], "drop", "drop"),
+        ([OUT, JUMP, address_set("p", "192.0.2.1"), egress(payload("ip", "daddr", "@p"), ACCEPT), egress(REJECT)], "drop", "drop"),
+        # A set that holds everyone, a port that is open to everyone, a way out that holds at times.
+        ([OUT, JUMP, address_set("p", {"prefix": {"addr": "::", "len": 0}}), egress(payload("ip6", "daddr", "@p"), ACCEPT), egress(REJECT)], "drop", "accept"),
+        ([OUT, JUMP, egress(payload("tcp", "dport", 443), ACCEPT), egress(REJECT)], "accept", "accept"),
+        ([OUT, JUMP, egress({"limit": {"rate": 5}}, REJECT)], "accept", "accept"),
+    ],
+)
+def test_what_becomes_of_what_the_server_sends(objects, ipv4, ipv6):
+    found = {family: _firewall.server_verdict([INET, *objects], family, 443, ["qdrant", "999"]) for family in ("ipv4", "ipv6")}
+    assert found == {"ipv4": ipv4, "ipv6": ipv6}
+
+
+# --- the way back, counters, and the inventory -------------------------------------------------------------------------
+
+
+def test_a_rollback_restores_what_was_there(tmp_path):
+    path, folder = tmp_path / "firewall.nft", tmp_path / "kept"
+    path.write_text("the file before")
+    calls = []
+
+    def run(arguments):
+        calls.append(arguments)
+        if arguments[0] == "systemctl" and "is-active" in arguments:
+            return 3, "", ""
+        return 0, "table inet x { before }", ""
+
+    _firewall.arm("inet x", str(path), 30, run, str(folder))
+    assert (folder / "table.nft").read_text() == "table inet x\ndelete table inet x\ntable inet x { before }"
+    assert (folder / "file").read_text() == "the file before"
+    assert "systemctl stop" not in (folder / "undo.sh").read_text()
+    assert calls[-1][0] == "systemd-run" and "--on-active=30s" in calls[-1] and calls[-1][-1] == str(folder / "undo.sh")
+
+
+def test_a_rollback_that_is_armed_already_keeps_what_it_kept(tmp_path):
+    (tmp_path / "table.nft").write_text("the oldest")
+    _firewall.arm("inet x", str(tmp_path / "f"), 30, answering(0, "table inet x { killed run's }"), str(tmp_path))
+    assert (tmp_path / "table.nft").read_text() == "the oldest"
+
+
+def test_no_guard_before_means_no_qdrant_after():
+    script = _firewall.rollback_script("inet x", "/etc/firewall.nft", "/run/kept", had_table=False, had_file=False)
+    assert script.index("systemctl stop qdrant-firewall.service") < script.index("nft --file") and "rm -f /etc/firewall.nft" in script
+
+
+def test_a_rollback_that_cannot_be_armed_is_an_error_before_anything_is_loaded(tmp_path):
+    def run(arguments):
+        return (1, "", "no bus") if arguments[0] == "systemd-run" else (3, "", "")
+
+    with pytest.raises(_firewall.FirewallError, match="no bus"):
+        _firewall.arm("inet x", str(tmp_path / "f"), 30, run, str(tmp_path / "kept"))
+
+
+def test_disarming_says_whether_it_came_in_time(tmp_path):
+    (tmp_path / "undo.sh").write_text("")
+    assert _firewall.disarm(answering(0), str(tmp_path)) is True and not (tmp_path / "undo.sh").exists()
+    assert _firewall.disarm(answering(3), str(tmp_path)) is False
+
+
+def test_counters_by_name():
+    objects = [{"counter": {"name": "dropped_p2p", "packets": 3, "bytes": 180}}, INET]
+    assert _firewall.counters(objects) == {"dropped_p2p": {"packets": 3, "bytes": 180}}
+
+
+@pytest.mark.parametrize(
+    ("sets", "missing", "unwanted"),
+    [
+        ({"peers4": ["192.0.2.11-192.0.2.12"], "clients6": ["2001:db8::1"]}, [], []),
+        ({"peers4": ["192.0.2.11"], "clients6": ["2001:db8::1"]}, ["peers 192.0.2.12/32"], []),
+        ({"peers4": ["192.0.2.11", "192.0.2.12", "192.0.2.20"], "clients6": ["2001:db8::1"]}, [], ["peers 192.0.2.20/32"]),
+        ({"peers4": ["192.0.2.11", "192.0.2.12"], "clients6": ["2001:db8::2"]}, ["clients 2001:db8::1/128"], ["clients 2001:db8::2/128"]),
+        ({}, ["clients 2001:db8::1/128", "peers 192.0.2.11/32", "peers 192.0.2.12/32"], []),
+    ],
+)
+def test_sets_beside_the_inventory(sets, missing, unwanted):
+    named = {"peers": ["192.0.2.11", "192.0.2.12"], "clients": ["2001:db8::1"]}
+    assert _firewall.beside(sets, named) == {"missing": missing, "unwanted": unwanted}
+
+
 def test_elements_of_sets_in_their_usual_notation():
     elements = ["192.0.2.1", {"prefix": {"addr": "192.0.2.0", "len": 24}}, {"range": ["192.0.2.1", "192.0.2.9"]}, {"elem": {"val": "192.0.2.3"}}]
     expected = ["192.0.2.1", "192.0.2.0/24", "192.0.2.1-192.0.2.9", "192.0.2.3"]

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_keys_info, qdrant_node_info, qdrant_secrets and
-qdrant_tls_info, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
+"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info, qdrant_node_info,
+qdrant_secrets and qdrant_tls_info, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _firewall
 from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_certificate,
     qdrant_cluster_info,
     qdrant_evidence,
     qdrant_firewall,
+    qdrant_firewall_info,
     qdrant_keys_info,
     qdrant_node_info,
     qdrant_secrets,
@@ -143,3 +144,19 @@ def test_keys_info_names_keys_and_shows_none(call, tmp_path):
     result = call(qdrant_keys_info, path=str(path), unit="hardened-qdrant-none.service", api_key=KEY)
     assert result["disk"] == {"api_key": "api_key", "alt_api_key": None, "read_only_api_key": "other"}
     assert result["running"] is None and KEY not in str(result["disk"]) and other not in str(result)
+
+
+def test_what_was_rolled_back_is_not_confirmed(call, monkeypatch):
+    monkeypatch.setattr(_firewall, "disarm", lambda _run: False)
+    assert "rolled back" in call(qdrant_firewall, state="confirmed")["msg"]
+    assert not call(qdrant_firewall, check=True, state="confirmed")["changed"]
+    monkeypatch.setattr(_firewall, "disarm", lambda _run: True)
+    assert call(qdrant_firewall, state="confirmed") == {"changed": False, "differed": []}
+
+
+def test_firewall_info_of_a_host_without_the_table(call, monkeypatch):
+    monkeypatch.setattr(_backends, "installed", lambda _program: False)
+    monkeypatch.setattr(_firewall, "armed", lambda _run: False)
+    seen = call(qdrant_firewall_info)
+    assert (seen["table"], seen["backend"], seen["counters"], seen["sets"], seen["rollback"]) == (False, "nftables", {}, {}, False)
+    assert seen["firewalls"] == {"ufw": None, "firewalld": None, "foreign": []}

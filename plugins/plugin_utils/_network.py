@@ -1,0 +1,269 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who is meant: clients and targets as a user names them, turned into addresses; and which of a host's firewalls is to be told.
+
+Names are resolved here, on the controller. So nodes need no resolver, and an address that changed shows as a difference.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._variables import VariableError
+
+Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+# A name in, its addresses out; empty where it has none.
+Resolver = t.Callable[[str], t.List[str]]
+BACKENDS = ("auto", "nftables", "ufw", "firewalld")
+RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
+# A name of DNS. The last label has a letter: what has none is an address with a mistake.
+NAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?")
+
+
+@dataclass
+class Meant:
+    """What a list of a user's came to: networks that stand in it as such, and by name those that a name stands for."""
+
+    literals: list[t.Any] = field(default_factory=list)
+    named: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def addresses(self) -> list[str]:
+        """All of it, each once, in one order and notation. What is no address is left out: it was refused."""
+        found = {network for value in [*self.literals, *(one for several in self.named.values() for one in several)] for network in _networks(value)}
+        return [text(network) for network in sorted(found, key=lambda network: (network.version, network))]
+
+
+def _networks(value: t.Any) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(str(value))]
+    except ValueError:
+        return []
+
+
+def text(network: Network) -> str:
+    """A network as people and firewalls write it: one address without its length."""
+    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+
+
+def is_address(value: t.Any) -> bool:
+    """Whether something is an address or a network, rightly written or not."""
+    try:
+        ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def resolve(name: str) -> list[str]:
+    """The addresses of a name, as the controller's resolver has them."""
+    try:
+        entries = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return sorted({str(entry[4][0]).partition("%")[0] for entry in entries})
+
+
+def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolver: Resolver) -> list[str]:
+    """The addresses that a host of the inventory comes from: those that it names, its own, or those that the controller reaches it by."""
+    given = variables.get("qdrant_firewall_addresses")
+    if given:
+        return [str(address) for address in (given if isinstance(given, (list, tuple)) else [given])]
+    for candidate in (variables.get("qdrant_address"), variables.get("ansible_host"), host):
+        if candidate and is_address(candidate):
+            return [str(candidate)]
+        found = resolver(str(candidate)) if candidate and NAME.fullmatch(str(candidate)) else []
+        if found:
+            return found
+    return []
+
+
+def clients(
+    entries: t.Any, groups: t.Mapping[str, t.Sequence[str]], hosts: t.Mapping[str, t.Mapping[str, t.Any]], resolver: Resolver = resolve
+) -> Meant:
+    """The clients that a list names: addresses, networks, groups and hosts of the inventory, names of DNS; the inventory comes first."""
+    meant = Meant()
+    where = "qdrant_firewall_clients"
+    for entry in entries if isinstance(entries, list) else []:
+        name = entry if isinstance(entry, str) else ""
+        if not name or is_address(name):
+            meant.literals.append(entry)
+        elif name in groups or name in hosts:
+            members = list(groups[name]) if name in groups else [name]
+            meant.named[name] = []
+            if not members:
+                meant.warnings.append("%s names the group %s, which is empty." % (where, name))
+            for member in members:
+                found = [one for one in host_addresses(member, hosts.get(member, {}), resolver) if _networks(one)]
+                if not found:
+                    remedy = "Set its qdrant_firewall_addresses or ansible_host to addresses, or to a name that the controller can resolve"
+                    meant.problems.append(Problem(where, "the address of %s is not known" % member, remedy))
+                meant.named[name] += found
+        else:
+            found = resolver(name) if NAME.fullmatch(name) else []
+            meant.named[name] = found
+            if not found:
+                what = "%r is neither an address nor a network, no group or host of the inventory, and no name that the controller can resolve" % name
+                meant.problems.append(Problem(where, what, "Write 192.0.2.10, 198.51.100.0/24, 2001:db8::/64, a group's name, or app.example.com"))
+    return meant
+
+
+def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str, t.Any]], list[Problem]]:
+    """Where the server may connect to beside its peers, as [{address, port}]. An entry is {host: NAME or network, port: NUMBER}."""
+    found: list[dict[str, t.Any]] = []
+    problems = []
+    where = "qdrant_firewall_targets"
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if not isinstance(entry, dict) or not {"host", "port"} == set(entry):
+            problems.append(Problem(where, "an entry is not {host: NAME, port: NUMBER}", "Write [{host: s3.example.com, port: 443}]"))
+            continue
+        host, port = str(entry["host"]), entry["port"]
+        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
+            problems.append(Problem(where, "%r is no port" % (port,), "Write a number from 1 to 65535"))
+            continue
+        networks = _networks(host)
+        if not networks and is_address(host):
+            problems.append(Problem(where, "%s is an address within a network" % host, "Write the network, or the address without its length"))
+            continue
+        networks = networks or [network for address in (resolver(host) if NAME.fullmatch(host) else []) for network in _networks(address)]
+        if not networks:
+            problems.append(Problem(where, "%r is no address, and no name that the controller can resolve" % host, "Write s3.example.com or its network"))
+        for network in networks:
+            if network.prefixlen == 0:
+                problems.append(Problem(where, "%s is everywhere" % network, "Name the networks that are needed"))
+            found.append({"address": text(network), "port": port})
+    return found, problems
+
+
+def resolvers(entries: t.Any) -> list[Problem]:
+    """What is wrong with the addresses of name servers."""
+    bad = [entry for entry in (entries if isinstance(entries, list) else [entries]) if not is_address(entry) or "/" in str(entry)]
+    return [Problem("qdrant_firewall_resolvers", "%r is no address" % str(entry), "Write the name servers' addresses, such as 192.0.2.53") for entry in bad]
+
+
+def passes(peers: t.Iterable[str], allowed: t.Iterable[str], http: int, grpc: int, p2p: int) -> list[dict[str, t.Any]]:
+    """Who must pass the host's own firewall to which ports: [{address, ports}], an address once."""
+    found: dict[str, set[int]] = {}
+    for addresses, ports in ((peers, (http, p2p)), (allowed, (http, grpc))):
+        for address in addresses:
+            for network in _networks(address):
+                found.setdefault(text(network), set()).update(ports)
+    return [{"address": address, "ports": sorted(ports)} for address, ports in sorted(found.items())]
+
+
+# --- which firewall ----------------------------------------------------------------------------------------------------
+
+
+def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Findings]:
+    """The firewall that is told beside the guard (``nftables``: none), why, and what is wrong. ``there`` is ``firewalls`` of qdrant_node_info."""
+    found = Findings()
+    where = "qdrant_firewall_backend"
+    state = {name: there.get(name) or {} for name in ("firewalld", "ufw")}
+    active = [name for name in state if state[name].get("active")]
+    if backend not in BACKENDS:
+        found.refuse(where, "there is no backend %r" % str(backend), "Write %s" % ", ".join(BACKENDS))
+        return "nftables", "", found
+    if backend == "auto":
+        if len(active) > 1:
+            found.refuse(where, "firewalld and ufw are both active, and each may drop what the other lets pass", "Switch one off, or name the one to tell")
+        chosen = active[0] if active else "nftables"
+        why = "%s is active" % chosen if active else "neither firewalld nor ufw is active"
+    else:
+        chosen, why = str(backend), "it was asked for"
+        if backend != "nftables" and backend not in active:
+            lack = "installed but not active" if there.get(chosen) else "not installed"
+            remedy = "Switch it on yourself, SSH allowed first, since that may lock you out; or write auto"
+            found.refuse(where, "%s is %s on the host, so it filters nothing" % (backend, lack), remedy)
+        for other in active:
+            if other != backend:
+                found.warnings.append(
+                    "%s is active and is not told whom to let pass, because %s is %s. It will drop peers and clients unless you let them in."
+                    % (other, where, backend)
+                )
+    for name in active:
+        found.warnings += ["%s has a rule of its own for Qdrant's ports. The guard decides before it: %s" % (name, rule) for rule in state[name]["foreign"]]
+    found.warnings += ["A foreign rule names Qdrant's ports, and may drop or redirect what the guard lets pass: %s" % rule for rule in there.get("foreign", [])]
+    return chosen, why, found
+
+
+# --- all of it ---------------------------------------------------------------------------------------------------------
+
+# Reads a variable of the task's host by name, with a default.
+Reader = t.Callable[[str, t.Any], t.Any]
+
+
+def host_variables(hostvars: t.Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+    """Of every host of the inventory the variables that say where it comes from. One that cannot be templated counts as not set."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for host in hostvars:
+        found[str(host)] = {}
+        for name in ("qdrant_firewall_addresses", "qdrant_address", "ansible_host"):
+            try:
+                value = hostvars[host].get(name)
+            except Exception:  # whatever keeps it from being templated, it is not known here
+                continue
+            if value:
+                found[str(host)][name] = value
+    return found
+
+
+def peers(read: Reader, addresses: list[str]) -> list[str]:
+    """The peers that a user names in place of the inventory's; theirs where there are none, or where the role's own default stands there."""
+    try:
+        given = read("qdrant_firewall_peers", None)
+    except VariableError:
+        return addresses
+    return [str(address) for address in given] if isinstance(given, list) else addresses
+
+
+def plan(
+    read: Reader,
+    *,
+    groups: t.Mapping[str, t.Sequence[str]],
+    hosts: t.Mapping[str, t.Any],
+    there: t.Mapping[str, t.Any],
+    peers: list[str],
+    resolver: Resolver = resolve,
+) -> tuple[dict[str, t.Any], Findings, Meant]:
+    """What the firewall of a node is to be: {backend, why, peers, clients, targets, passes}, what is wrong with it, and the clients as named."""
+    meant = clients(read("qdrant_firewall_clients", []), groups, hosts, resolver)
+    found = Findings(list(meant.problems), list(meant.warnings))
+    wanted_targets, problems = targets(read("qdrant_firewall_targets", []), resolver)
+    found.problems += problems
+    found.problems += resolvers(read("qdrant_firewall_resolvers", []))
+    rate = read("qdrant_firewall_log_rate", "10/minute")
+    if rate and not RATE.fullmatch(str(rate)):
+        remedy = "Write a number per second, minute, hour or day, such as 10/minute, or '' to log nothing"
+        found.refuse("qdrant_firewall_log_rate", "%r is no rate" % str(rate), remedy)
+    seconds = read("qdrant_firewall_rollback", 60)
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not (seconds == 0 or 10 <= seconds <= 3600):
+        found.refuse("qdrant_firewall_rollback", "%r is no time to reconnect in" % (seconds,), "Write seconds, from 10 to 3600, or 0 for no rollback")
+    ports = [read("qdrant_%s_port" % name, None) for name in ("http", "grpc", "p2p")]
+    ssh = read("ansible_port", None) or 22
+    for name, port in zip(("http", "grpc", "p2p"), ports):
+        if port == ssh and read("ansible_connection", "ssh") != "local":
+            what = "%s is the port of SSH, and a guard on it would lock you out" % port
+            found.refuse("qdrant_%s_port" % name, what, "Use another one, such as Qdrant's own")
+    backend, why, chosen = choose(read("qdrant_firewall_backend", "auto"), there)
+    found.problems += chosen.problems
+    found.warnings += chosen.warnings
+    allowed = meant.addresses()
+    numbers = [port if isinstance(port, int) else 0 for port in ports]
+    wanted = {
+        "backend": backend,
+        "why": why,
+        "peers": peers,
+        "clients": allowed,
+        "names": meant.named,
+        "targets": wanted_targets,
+        "passes": passes(peers, allowed, *numbers),
+    }
+    return wanted, found, meant
