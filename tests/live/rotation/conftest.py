@@ -29,4 +29,4 @@ def bundle(deployment) -> Path:
 @pytest.fixture(scope="session")
 def kills() -> int:
     """How many times a rollover is killed. The full number of the issue takes a few minutes more."""
-    return int(os.environ.get("QDRANT_TEST_KILLS", "3"))
+    return int(os.environ.get("QDRANT_TEST_KILLS", "2"))

@@ -10,6 +10,7 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from datetime import datetime, timezone
@@ -48,10 +49,15 @@ class Vault:
 
 
 class Watch:
-    """Who was seen to serve what, against what clients were told to trust at that time. Hosts and controller share one clock."""
+    """Who was seen to serve what, against what clients were told to trust at that time. Hosts and controller share one clock.
+
+    The controller looks at the ports for clients, and the nodes at each other's cluster port: the firewall lets nobody look at all three.
+    """
 
     def __init__(self, nodes, bundle: Path) -> None:
         self._nodes, self._bundle = nodes, bundle
+        self._own = bundle.with_name("seen.json")
+        self._looker: subprocess.Popen | None = None
         self.history: list[tuple[float, str]] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -65,6 +71,12 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self._thread.start()
+        self._own.unlink(missing_ok=True)
+        everyone = [node.address for node in self._nodes]
+        self._looker = subprocess.Popen(
+            [sys.executable, str(HERE / "served.py"), str(self._own), str(WATCH_SECONDS), "6333,6334", *everyone],
+            env={**ENVIRONMENT, "PYTHONPATH": str(PROJECT / "plugins/module_utils")},
+        )
         for node in self._nodes:
             others = " ".join(other.address for other in self._nodes if other is not node)
             files = {"_wire.py": PROJECT / "plugins/module_utils/_wire.py", "served.py": HERE / "served.py"}
@@ -72,20 +84,23 @@ class Watch:
                 node.run("mkdir -p /opt/served; base64 -d > /opt/served/%s <<'END'\n%s\nEND" % (name, base64.encodebytes(path.read_bytes()).decode()))
             node.run(
                 "systemctl stop watch served 2>/dev/null; rm -f /opt/served/seen.json; systemd-run --quiet --unit=served --collect "
-                "--property=WorkingDirectory=/opt/served /usr/bin/python3 served.py seen.json %d %s" % (WATCH_SECONDS, others)
+                "--property=WorkingDirectory=/opt/served /usr/bin/python3 served.py seen.json %d 6335 %s" % (WATCH_SECONDS, others)
             )
         return self
 
     def __exit__(self, *_error: object) -> None:
         for node in self._nodes:
             node.run("systemctl stop served")
+        if self._looker:
+            self._looker.kill()
+            self._looker.wait()
         self._stop.set()
         self._thread.join()
 
     def looks(self):
         """Each certificate that was seen on a port: (node's address, port, certificate, first time, last time, looks)."""
-        for node in self._nodes:
-            for key, (first, last, count) in json.loads(node.run("cat /opt/served/seen.json")).items():
+        for text in [self._own.read_text(encoding="ascii"), *(node.run("cat /opt/served/seen.json") for node in self._nodes)]:
+            for key, (first, last, count) in json.loads(text).items():
                 address, port, der = key.split()
                 yield address, int(port), _certificate.load_certificates(ssl.DER_cert_to_PEM_cert(base64.b64decode(der)))[0], first, last, count
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on a node, beside _wire.py: writes down which certificate each port of the other nodes serves, and when. Ends by itself.
+"""Runs where _wire.py can be imported: writes down which certificate each of some ports of some nodes serves, and when. Ends by itself.
 
-  served.py OUTPUT SECONDS ADDRESS ...
+  served.py OUTPUT SECONDS PORT,... ADDRESS ...
 
 OUTPUT is JSON: by "ADDRESS PORT CERTIFICATE" (base64 of DER) the first and the last time that it was seen, in seconds since 1970, and how often.
 """
@@ -18,17 +18,16 @@ import time
 
 import _wire
 
-PORTS = (6333, 6334, 6335)
 PAUSE = 0.1  # seconds between two rounds
 
 
 def main() -> None:
-    output, seconds, addresses = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
+    output, seconds, ports, addresses = sys.argv[1], float(sys.argv[2]), [int(port) for port in sys.argv[3].split(",")], sys.argv[4:]
     looks: dict[str, list] = {}
     deadline = time.time() + seconds
     while time.time() < deadline:
         for address in addresses:
-            for port in PORTS:
+            for port in ports:
                 seen = _wire.served_certificate(_wire.Target(address, port), timeout=2)
                 if seen.error is None:
                     # First and last time of each certificate on each port, and how often.
