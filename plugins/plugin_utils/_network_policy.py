@@ -89,7 +89,8 @@ def _labels(found: Findings, where: str, value: t.Any) -> dict[str, str]:
         if not isinstance(key, str) or not KEY.fullmatch(key):
             found.refuse(where, "%r is no name of a label" % (key,), "Write a name such as app or app.kubernetes.io/name")
         elif not isinstance(text, str) or not VALUE.fullmatch(text):
-            found.refuse(where, "%r is no value of a label" % (text,), "Write a text of up to 63 letters, digits, -, _ and ., in quotes if YAML takes it otherwise")
+            remedy = "Write a text of up to 63 letters, digits, -, _ and ., in quotes if YAML takes it otherwise"
+            found.refuse(where, "%r is no value of a label" % (text,), remedy)
     return {str(key): str(text) for key, text in value.items()}
 
 
@@ -111,7 +112,8 @@ def parse_peer(found: Findings, where: str, entry: t.Mapping[str, t.Any], risk: 
         try:
             network = ipaddress.ip_network(str(entry["cidr"]))
         except ValueError:
-            found.refuse("%s.cidr" % where, "%r is no network" % str(entry["cidr"]), "Write one such as 192.0.2.0/24 or 2001:db8::/64, with no bit set beyond its length")
+            remedy = "Write one such as 192.0.2.0/24 or 2001:db8::/64, with no bit set beyond its length"
+            found.refuse("%s.cidr" % where, "%r is no network" % str(entry["cidr"]), remedy)
             return peer
         if network.prefixlen == 0:
             everyone("cidr", "%s is everyone" % network)
@@ -149,8 +151,9 @@ def _whole(networks: t.Iterable[str]) -> list[str]:
     parsed = [ipaddress.ip_network(network) for network in networks]
     found = []
     for version in (4, 6):
-        family = [network for network in parsed if network.version == version]
-        if all(network.prefixlen for network in family) and any(network.prefixlen == 0 for network in ipaddress.collapse_addresses(family)):  # type: ignore[type-var]
+        family: list[t.Any] = [network for network in parsed if network.version == version]
+        together = list(ipaddress.collapse_addresses(family))
+        if all(network.prefixlen for network in family) and any(network.prefixlen == 0 for network in together):
             found.append("IPv%d" % version)
     return found
 
@@ -164,7 +167,8 @@ def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], acc
         peer = parse_peer(judged, place, entry, "clients-everyone")
         names = entry.get("ports", ["http", "grpc"])
         if not isinstance(names, list) or not names or not set(map(str, names)) <= {"http", "grpc"}:
-            judged.refuse("%s.ports" % place, "%r are no ports of the API" % (names,), "Write [http], [grpc] or [http, grpc]; the cluster's port is for peers alone")
+            remedy = "Write [http], [grpc] or [http, grpc]; the cluster's port is for peers alone"
+            judged.refuse("%s.ports" % place, "%r are no ports of the API" % (names,), remedy)
             continue
         if peer:
             rules.append(Rule(peer, tuple(("TCP", ports[name]) for name in ("http", "grpc") if name in names)))
