@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
             "diff": diffs,
             "files": [str(folder / name) for name in _network_policy.files(wanted)] if folder else [],
             "policies": _network_policy.policies(wanted),
-            "values": _network_policy.values(),
+            "chart_values": _network_policy.values(),
             "patch": _network_policy.patch(wanted),
             "warnings_given": found.warnings,
         }

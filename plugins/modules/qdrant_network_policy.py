@@ -97,7 +97,7 @@ policies:
   returned: success
   type: list
   elements: dict
-values:
+chart_values:
   description: Values for the official Helm chart.
   returned: success
   type: dict
