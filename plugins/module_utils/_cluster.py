@@ -20,6 +20,10 @@ class ClusterError(Exception):
     """The node gave no usable answer; the message says which question, and what came instead."""
 
 
+class OtherKey(ClusterError):
+    """The node is there, and has another key."""
+
+
 def key_header(api_key: str | None) -> dict[str, str]:
     """The header that shows a key. An empty key is shown too: some versions take it, where an empty one is configured."""
     return {} if api_key is None else {"api-key": api_key}
@@ -34,6 +38,8 @@ class Node:
     def get(self, path: str) -> t.Any:
         """The ``result`` of an answer."""
         answer = _wire.rest(self._target, path, headers=self._headers, tls=self._tls)
+        if answer.status == 401:
+            raise OtherKey("GET %s: HTTP 401, it has another key" % path)
         if answer.error is not None or answer.status != 200:
             raise ClusterError("GET %s: %s" % (path, answer.error or "HTTP %s" % answer.status))
         try:
@@ -71,6 +77,19 @@ def observe(node: Node) -> dict[str, t.Any]:
         "send_failures": cluster.get("message_send_failures") or {},
         "collections": collections,
     }
+
+
+def observe_peer(nodes: t.Iterable[Node]) -> dict[str, t.Any] | None:
+    """The cluster as a peer sees it, asked with one key after the other; None if it has none of these: keys are being changed.
+
+    Raises ClusterError if the peer does not answer.
+    """
+    for node in nodes:
+        try:
+            return observe(node)
+        except OtherKey:
+            continue
+    return None
 
 
 def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:

@@ -47,6 +47,7 @@ options:
     description:
       - Addresses of the other nodes. They are asked as well, and the cluster is healthy if every node says so and all have come as far in Raft.
       - A node that was just started knows no better than what it knew when it stopped.
+      - While keys are being changed, a peer that has another key already, or still, counts as there; what it sees is not known.
     type: list
     elements: str
     default: []
@@ -105,7 +106,6 @@ cluster:
     collections: {description: "By name: shards (id, peer, state) and the number of transfers.", type: dict}
 """
 
-import json
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -131,24 +131,25 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    try:
-        running = _keys.load(_keys.running_file(params["unit"]))
-        if running:
-            api_key = running["api_key"]
-        else:
-            with open(params["secrets_file"], encoding="utf-8") as file:
-                api_key = json.load(file)["service"]["api_key"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        module.fail_json(msg="Cannot read the API key from %s (%s). Is the node deployed?" % (params["secrets_file"], type(error).__name__))
+    # What the process was started with comes first; what the next start takes may be what peers have already.
+    services = [_keys.load(path) or {} for path in (_keys.running_file(params["unit"]), params["secrets_file"])]
+    keys = list(dict.fromkeys(service["api_key"] for service in services if service.get("api_key")))
+    if not keys:
+        module.fail_json(msg="There is no API key in %s. Is the node deployed?" % params["secrets_file"])
     tls = _wire.Tls(ca_file=params["ca_path"])
-    nodes = {address: _cluster.Node(_wire.Target(address, params["http_port"]), tls, api_key) for address in [params["address"], *params["peers"]]}
+
+    def nodes(address: str) -> list[_cluster.Node]:
+        return [_cluster.Node(_wire.Target(address, params["http_port"]), tls, key) for key in keys]
+
     deadline = time.monotonic() + params["wait"]
     healthy_since = None
     while True:
         result, views, reasons = {}, {}, []
-        for address, node in nodes.items():
+        for address in [params["address"], *params["peers"]]:
             try:
-                views[address] = _cluster.observe(node)
+                seen = _cluster.observe(nodes(address)[0]) if address == params["address"] else _cluster.observe_peer(nodes(address))
+                if seen is not None:
+                    views[address] = seen
             except _cluster.ClusterError as error:
                 reasons.append("%s does not answer: %s" % (address, error) if params["peers"] else "the node does not answer: %s" % error)
         if params["address"] in views:

@@ -119,3 +119,23 @@ def test_every_node_must_say_that_the_cluster_is_healthy():
     lost = {**good, "leader": 0}
     assert _cluster.unhealthy_views({"192.0.2.1": good, "192.0.2.2": lost}, 2) == ["seen from 192.0.2.2, it has no leader"]
     assert _cluster.unhealthy_views({"192.0.2.2": lost}, 2) == ["it has no leader"]
+
+
+class Peer:
+    """A node that answers as one with a key of its own, or not at all."""
+
+    def __init__(self, error=None):
+        self.error = error
+
+    def get(self, path):
+        if self.error:
+            raise self.error
+        return {"/cluster": {"status": "disabled"}, "/collections": {"collections": []}}[path]
+
+
+def test_a_peer_is_asked_with_one_key_after_the_other():
+    other, gone = Peer(_cluster.OtherKey("401")), Peer(_cluster.ClusterError("refused"))
+    assert _cluster.observe_peer([other, Peer()])["enabled"] is False
+    assert _cluster.observe_peer([other, other]) is None
+    with pytest.raises(_cluster.ClusterError, match="refused"):
+        _cluster.observe_peer([other, gone])

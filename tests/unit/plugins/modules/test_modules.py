@@ -151,7 +151,8 @@ def test_what_was_rolled_back_is_not_confirmed(call, monkeypatch):
     assert "rolled back" in call(qdrant_firewall, state="confirmed")["msg"]
     assert not call(qdrant_firewall, check=True, state="confirmed")["changed"]
     monkeypatch.setattr(_firewall, "disarm", lambda _run: True)
-    assert call(qdrant_firewall, state="confirmed") == {"changed": False, "differed": []}
+    confirmed = call(qdrant_firewall, state="confirmed")
+    assert (confirmed["changed"], confirmed["differed"]) == (False, [])
 
 
 def test_firewall_info_of_a_host_without_the_table(call, monkeypatch):
