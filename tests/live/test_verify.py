@@ -46,7 +46,8 @@ def test_a_healthy_cluster_has_no_finding(verify):
 def test_a_peer_that_is_locked_out(deployment, verify):
     first, second, third = deployment.nodes
     # In one transaction. Neighbouring addresses are one range in the kernel, so the set is written anew.
-    first.run("printf 'flush set %%s\\nadd element %%s { %s }\\n' '{0}' '{0}' | nft -f -".format("inet hardened_qdrant peers4") % third.address)
+    rules = "flush set {0}\nadd element {0} {{ {1} }}\n".format("inet hardened_qdrant peers4", third.address)
+    first.run("nft -f - <<'END'\n%sEND" % rules)
     try:
         failed, _report = verify()
     finally:
