@@ -32,7 +32,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 
 SCHEMA = 1
 # Seconds: within a host and among peers an answer takes milliseconds; a packet that is dropped costs this much.
-LOCAL_TIMEOUT, REMOTE_TIMEOUT = 3.0, 1.0
+LOCAL_TIMEOUT, REMOTE_TIMEOUT = 6.0, 1.0
 # Where a confined server finds its data and snapshots.
 DATA_IN_ROOT = ("/qdrant/storage", "/qdrant/snapshots")
 KEYS = ("api_key", "read_only_api_key", "alt_api_key")
