@@ -122,6 +122,8 @@ class ActionModule(ActionBase):
         self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
         self._take(_plaintext.check({secret: self._vars.get(secret) for secret in _plaintext.SECRETS}, accepted, _variables.origin))
         tls = self._check_tls(names, states)
+        days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
+        self._take(_preflight.check_expiry(*days, self._read("qdrant_tls_provider", "internal") == "internal"))
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_ports(ports))
         self._take(_preflight.check_paths({folder: self._read(folder) for folder in FOLDERS}))
