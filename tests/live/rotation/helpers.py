@@ -31,6 +31,10 @@ PROJECT = HERE.parents[2]
 # Without Molecule's log, which other tests search.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_LOG", "ANSIBLE_DIFF"))}
 WATCH_SECONDS = 3600
+# A role alone, and the folder that it writes to.
+ISSUE = str(HERE / "issue.yml")
+TRIAL = "/etc/trial"
+HURRY = 300  # seconds that a certificate of the CA in a hurry is valid: the least that the server signs for
 CA = ("qdrant_tls_ca_certificate", "qdrant_tls_ca_private_key")
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 NEXT_CA = ("qdrant_tls_next_ca_certificate", "qdrant_tls_next_ca_private_key")
@@ -198,3 +202,19 @@ def on_its_own(deployment, folder: Path, own: dict):
     with open(os.open(inventory, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         json.dump({"all": {"children": {"qdrant": {"hosts": {host.name: variables}}}}}, file)
     return replace(deployment, inventory=inventory)
+
+
+def run_for(place, name=ISSUE, check=True, verbose=False, **variables):
+    """Run a playbook over a deployment with some variables."""
+    words = ("-vvv",) if verbose else ()
+    return place.deployment.playbook(name, *words, "-e", json.dumps(variables), timeout=900, check=check)
+
+
+def serial(host, folder=TRIAL):
+    return host.run("openssl x509 -in %s/current/tls.crt -noout -serial" % folder).strip()
+
+
+def nothing_is_left(place):
+    assert place.host.run("find /srv/acme -type f").strip() == ""
+    assert place.host.run("ls -A %s/generations | grep '^[.]'" % TRIAL, check=False).strip() == ""
+    assert sorted(path.name for path in (place.folder / "waiting").iterdir()) == [place.host.name + end for end in (".crt", ".csr")]
