@@ -239,6 +239,7 @@ class ActionModule(ActionBase):
             hosts=_network.host_variables(self._vars["hostvars"]),
             there=state.get("firewalls") or {},
             peers=_network.peers(self._read, peers),
+            nodes=peers,
         )
         if "no-firewall" not in accepted:
             self._take(found)

@@ -126,17 +126,25 @@ class ActionModule(ActionBase):
 
 
 def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The nodes' documents, each with what the other hosts saw of that node: [{from, role, rest, grpc, p2p}] as ``vantages``."""
+    """The nodes' documents, each with what the other hosts saw of that node: [{from, role, rest, grpc, p2p, further}] as ``vantages``."""
     nodes = {}
     for name, document in documents.items():
         if document.get("node"):
             views = [
-                {"from": other, "role": view.get("role"), **view["seen"][name]}
+                {"from": other, "role": view.get("role"), **_view(view["seen"][name])}
                 for other, view in sorted(documents.items())
                 if isinstance(view.get("seen"), dict) and name in view["seen"]
             ]
             nodes[name] = {**document, "vantages": views}
     return nodes
+
+
+def _view(seen: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a host saw of a node, the node's further addresses as a list."""
+    if not isinstance(seen.get("further"), dict):
+        return seen
+    further = [{"address": address, "family": "ipv6" if ":" in address else "ipv4", **ports} for address, ports in sorted(seen["further"].items())]
+    return {**seen, "further": further}
 
 
 def with_knowledge(document: dict[str, t.Any], certificate_days: int) -> dict[str, t.Any]:

@@ -138,6 +138,50 @@ def test_another_host_only_tries_to_reach_the_nodes(monkeypatch):
     assert (sent["node"], sent["role"], len(sent["targets"])) == (False, "outsider", 3)
 
 
+def eth0(ipv4: str, *ipv6: tuple[str, str]) -> dict:
+    return {"type": "ether", "ipv4": {"address": ipv4}, "ipv6": [{"address": address, "scope": scope} for address, scope in ipv6]}
+
+
+FACTS = {
+    "interfaces": ["lo", "eth0", "docker0", "br-lan", "wg0"],
+    "lo": {"type": "loopback", "ipv4": {"address": "127.0.0.1"}, "ipv6": [{"address": "::1", "scope": "host"}]},
+    "eth0": {**eth0("192.0.2.2", ("2001:db8::2", "global"), ("fe80::2", "link")), "ipv4_secondaries": [{"address": "192.0.2.102"}]},
+    "docker0": {"type": "bridge", "ipv4": {"address": "172.17.0.1"}, "ipv6": [{"address": "fd00::1", "scope": "global"}]},
+    "br_lan": {"type": "bridge", "ipv4": {"address": "198.51.100.2"}},
+    "wg0": {"type": "unknown", "ipv4": {"address": "10.8.0.2"}, "ipv6": []},
+    "default_ipv4": {"interface": "br-lan", "address": "198.51.100.2"},
+    "default_ipv6": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "further"),
+    [
+        # Nobody knows, which is not the same as none.
+        ({}, None),
+        ({"ansible_facts": {"interfaces": ["eth0"], "eth0": eth0("192.0.2.2", ("fe80::2", "link"))}}, []),
+        ({"ansible_facts": FACTS}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
+        ({"ansible_facts": FACTS, "qdrant_verify_addresses": ["2001:db8::99"]}, ["2001:db8::99"]),
+        ({"ansible_facts": FACTS, "qdrant_verify_addresses": []}, []),
+        ({"ansible_facts": FACTS, "qdrant_verify_addresses": "auto"}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
+        ({"ansible_facts": {"interfaces": "eth0"}}, []),
+        ({"ansible_facts": {"interfaces": 1}}, None),
+    ],
+)
+def test_nodes_are_tried_at_all_addresses_that_are_theirs(monkeypatch, variables, further):
+    given = node(inventory_hostname="stranger")
+    given["hostvars"]["node2"].update(variables)
+    plugin = action(qdrant_evidence.ActionModule, monkeypatch, [{"evidence": {}}])
+    plugin.run(task_vars=given)
+    assert {target["name"]: target["further"] for target in plugin.calls[0]["module_args"]["targets"]}["node2"] == further
+
+
+@pytest.mark.parametrize("value", ["2001:db8::1", ["2001:db8::/64"], ["node1"], [1.5], {"a": 1}])
+def test_addresses_that_are_none_are_refused(monkeypatch, value):
+    with pytest.raises(AnsibleActionFail, match="qdrant_verify_addresses is .* must be a list of addresses"):
+        action(qdrant_evidence.ActionModule, monkeypatch).run(task_vars=node(qdrant_verify_addresses=value))
+
+
 def test_a_peer_without_address_is_an_error(monkeypatch):
     variables = node()
     del variables["hostvars"]["node3"]["qdrant_address"]
