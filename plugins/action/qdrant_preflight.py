@@ -218,8 +218,10 @@ class ActionModule(ActionBase):
         )
         value = self._secret("qdrant_tls_acme_account_key")
         if value is not None:
-            key = _own.text(value, self._loader, "qdrant_tls_acme_account_key")
-            _own.private_key(key, "qdrant_tls_acme_account_key")
+            try:
+                _own.private_key(_own.text(value, self._loader, "qdrant_tls_acme_account_key"), "qdrant_tls_acme_account_key")
+            except _own.OwnError as error:
+                found.refuse("TLS", str(error).rstrip("."), "openssl ecparam -name prime256v1 -genkey -noout makes one; keep it in a vault")
         return found
 
     def _own_text(self, name: str) -> str:
