@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight
+from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight, qdrant_verify
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
@@ -322,6 +324,10 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
         ({"qdrant_tls_provider": "vault"}, "there is no provider 'vault'"),
         ({"qdrant_tls_provider": "csr"}, "qdrant_tls_csr_dir: it is empty"),
         ({"qdrant_tls_provider": "provided"}, "qdrant_tls_provided_certificate is empty"),
+        ({"qdrant_tls_provider": "acme"}, "qdrant_tls_acme_directory: it is empty"),
+        ({"qdrant_tls_provider": "acme", "qdrant_tls_csr_dir": "/tmp/x"}, "qdrant_tls_acme_account_key is empty"),
+        ({"qdrant_tls_provider": "vault_pki", "qdrant_tls_vault_token": "t"}, "qdrant_tls_vault_role: it is empty"),
+        ({"qdrant_tls_fail_days": 31}, "qdrant_tls_fail_days: 31 days are more than those of the warning"),
         ({"qdrant_tls_provider": "csr", "qdrant_tls_csr_dir": "/tmp/x", "qdrant_tls_rollover": True}, "only the provider internal knows"),
         (
             {"qdrant_tls_provider": "provided", "qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": CA_KEY},
@@ -335,6 +341,20 @@ def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, chang
     with pytest.raises(AnsibleActionFail) as error:
         plugin.run(task_vars=node(**changes))
     assert expected in str(error.value) and CA_KEY.splitlines()[1] not in str(error.value)
+
+
+@pytest.mark.parametrize(("days", "fails"), [(7, False), (90, True), (None, False)])
+def test_the_users_limit_of_days_is_the_controls(monkeypatch, days, fails):
+    evidence = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
+    plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": evidence}, fail_on="never")
+    result = plugin.run(task_vars=node(**({} if days is None else {"qdrant_tls_fail_days": days})))
+    assert ("tls-expiry" in result["failed_controls"]["node1"]) == fails
+
+
+def test_a_limit_that_is_no_number_is_refused(monkeypatch):
+    plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": {"node": True}})
+    with pytest.raises(AnsibleActionFail, match="qdrant_tls_fail_days is no number of days"):
+        plugin.run(task_vars=node(qdrant_tls_fail_days="soon"))
 
 
 # --- access ------------------------------------------------------------------------------------------------------------------

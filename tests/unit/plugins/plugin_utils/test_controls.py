@@ -141,6 +141,7 @@ def further(role, port, **changed):
         ("tls-p2p-plaintext", ("tls", "p2p", "plaintext"), "answered"),
         ("tls-grpc-served-is-on-disk", ("tls", "grpc", "sha256"), "other"),
         ("tls-expiry", ("certificate", "days_left"), 6.9),
+        ("tls-expiry", ("limits", "certificate_days"), 90),
         ("tls-names-address", ("certificate", "sans"), ["DNS:node1"]),
         ("process-unprivileged", ("process", "uids"), [999, 0, 999, 999]),
         ("process-capabilities-effective", ("process", "capabilities", "eff"), 1),
