@@ -19,6 +19,10 @@ OTHERS = {
     ),
 }
 
+# All that a run could change.
+FILES = "ls -l /etc/qdrant /etc/systemd/system; nft --stateless list ruleset"
+SHOW = {"node1": FILES, "node2": FILES + "; ufw show added", "node3": FILES + "; firewall-cmd --list-all-zones; firewall-cmd --permanent --list-all-zones"}
+
 
 def rules(deployment) -> dict[str, list]:
     """The role's own rules in the host's own firewalls, halves of them included."""
@@ -47,5 +51,10 @@ def test_the_undo_takes_away_its_own_rules_and_leaves_others(deployment):
         # Closed, not open: nothing of Qdrant runs, or starts.
         assert host.run("systemctl start qdrant 2>/dev/null; systemctl is-active qdrant", check=False).strip() == "inactive"
     assert "Status: active" in nodes["node2"].run("ufw status") and "ufw allow 22/tcp" in nodes["node2"].run("ufw show added")
+    # Clean hosts again, but for their own firewalls: a run in check mode says what it would do, and does nothing.
+    before = {host.name: host.run(SHOW[host.name]) for host in deployment.nodes}
+    said = ansible(deployment, str(HERE / "only.yml"), "--check")
+    assert all(int(number) >= 3 for number in re.findall(r"changed=(\d+)", said)), said
+    assert {host.name: host.run(SHOW[host.name]) for host in deployment.nodes} == before
     again = ansible(deployment, str(HERE / "undo.yml"))
     assert set(re.findall(r"changed=(\d+)", again)) == {"0"}, again
