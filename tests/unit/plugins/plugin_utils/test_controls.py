@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_vantages
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 CATALOGUE = _controls.catalogue()
@@ -96,6 +96,7 @@ JSON = st.recursive(
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from([path for path in paths(HEALTHY) if path]), JSON)
+@example(("host", "room", "data", "free_inodes_percent"), "")
 def test_malformed_evidence_crashes_nothing(path, value):
     document = copy.deepcopy(HEALTHY)
     inner = document
