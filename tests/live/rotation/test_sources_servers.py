@@ -57,7 +57,7 @@ def test_names_are_proved_by_dns_through_a_command(acme):
         encoding="ascii",
     )
     command.chmod(0o755)
-    run(
+    run_for(
         acme,
         qdrant_tls_extra_names=["qdrant.example.com"],
         qdrant_tls_acme_challenge="dns-01",
@@ -84,7 +84,8 @@ def test_qdrant_serves_it_and_the_timer_tells_so(acme):
     own = {"qdrant_tls_dir": "/etc/qdrant/tls", "qdrant_tls_timer": True}
     # Another CA, and one node: there is no peer to go on trusting, and the node need not serve what the old CA signed.
     result = run_for(acme, "hardened.qdrant.site", qdrant_restart_strategy="parallel", **own)
-    assert "NOT VERIFIED" not in result.stdout + result.stderr and "VERIFIED" in result.stdout + result.stderr and serial(acme.host, "/etc/qdrant/tls") != before
+    printed = result.stdout + result.stderr
+    assert "NOT VERIFIED" not in printed and "VERIFIED" in printed and serial(acme.host, "/etc/qdrant/tls") != before
     acme.host.run("systemctl start qdrant-expiry.service")
     samples = {
         (sample.labels.get("source"), sample.labels.get("port")): sample.value

@@ -152,7 +152,13 @@ def test_a_firewall_that_is_installed_and_filters_nothing_is_said():
     ],
 )
 def test_an_ufw_without_ipv6_cannot_let_a_client_of_ipv6_in(backend, there, clients, refused):
-    values = {"qdrant_http_port": 6333, "qdrant_grpc_port": 6334, "qdrant_p2p_port": 6335, "qdrant_firewall_backend": backend, "qdrant_firewall_clients": clients}
+    values = {
+        "qdrant_http_port": 6333,
+        "qdrant_grpc_port": 6334,
+        "qdrant_p2p_port": 6335,
+        "qdrant_firewall_backend": backend,
+        "qdrant_firewall_clients": clients,
+    }
     problems = _network.plan(values.get, groups={}, hosts={}, there=there, peers=["192.0.2.2"], resolver=resolver)[1].problems
     assert len(problems) == refused and ("IPV6=no" in str(problems)) is refused
 
