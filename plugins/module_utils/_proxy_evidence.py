@@ -174,7 +174,8 @@ def observe(place: _evidence.Place, opened: t.Collection[str], run: _evidence.Ru
         ("anonymous", "rest"): lambda: _evidence.status(_rest(place, "/collections")),
         ("anonymous", "wrong"): lambda: _evidence.status(_rest(place, "/collections", {"api-key": random.token_urlsafe(32)})),
     }
-    questions.update(_evidence.tls_questions(place))
+    # What a port makes of clients' certificates shows in what it answers: nginx takes the handshake, and refuses the request.
+    questions.update({where: question for where, question in _evidence.tls_questions(place).items() if where[0] == "tls"})
     for part, (path, method) in PARTS.items():
         if part not in opened:
             questions["closed", "rest", path] = lambda path=path: _evidence.status(_rest(place, path))

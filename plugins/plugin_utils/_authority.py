@@ -42,6 +42,8 @@ class Variables:
 IN_USE = Variables()
 # The CA that a rollover ends with.
 NEXT = Variables("qdrant_tls_next_ca_certificate", "qdrant_tls_next_ca_private_key", "hardened.qdrant.next_ca")
+# The CA of clients that show certificates to a proxy: another one than the nodes', whose certificates open the cluster port.
+CLIENTS = Variables("qdrant_client_ca_certificate", "qdrant_client_ca_private_key", "hardened.qdrant.client_ca")
 
 
 class AuthorityError(Exception):

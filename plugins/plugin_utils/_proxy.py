@@ -165,7 +165,7 @@ def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Fi
         authorities = _certificate.load_certificates(pem)
         nodes = [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]
     except _certificate.CertificateError as error:
-        found.refuse(where, str(error), "Give a PEM text, or the path of a file on the controller. hardened.qdrant.client_certificates makes one")
+        found.refuse(where, str(error), "Give a PEM text, or the path of a file on the controller. hardened.qdrant.client_ca makes one")
         return found
     keys = {_certificate.public_bytes(ca.public_key()) for ca in nodes}
     for ca in authorities:
@@ -178,7 +178,7 @@ def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Fi
             found.refuse(where, "%s is no CA's certificate" % subject, "Give the CA that signs the clients' certificates")
         if _certificate.public_bytes(ca.public_key()) in keys or any(_certificate.is_signed_by(ca, node) for node in nodes):
             what = "%s is the nodes' CA or comes from it, and whoever has a certificate from there opens the cluster port" % subject
-            found.refuse(where, what, "Use another CA. hardened.qdrant.client_certificates makes one")
+            found.refuse(where, what, "Use another CA. hardened.qdrant.client_ca makes one")
         if not _certificate.not_before(ca) <= now <= _certificate.not_after(ca):
             found.refuse(where, "%s is not valid now" % subject, "Give a CA that is")
     return found
