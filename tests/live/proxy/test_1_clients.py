@@ -15,6 +15,7 @@ import grpc
 import pytest
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
+from fixtures import collection, key, proxies, proxy  # noqa: F401
 from support import wait_for
 
 
