@@ -162,6 +162,7 @@ def outcome(deployment, tmp_path_factory):
     environment = {**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     command = ["ansible-playbook", "-i", str(path), "hardened.qdrant.proxy"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=400)
+    (folder / "output").write_text(result.stdout + result.stderr, encoding="utf-8")
     output = json.loads(result.stdout[result.stdout.index("{") :])
     tasks = [task for play in output["plays"] for task in play["tasks"]]
     messages = {host: str(seen.get("msg")) for task in tasks for host, seen in task["hosts"].items() if seen.get("failed")}
