@@ -159,7 +159,8 @@ def outcome(deployment, tmp_path_factory):
     node_ca = deployment.nodes[0].vars["qdrant_tls_ca_certificate"]
     cases = {case["name"]: {name: node_ca if value == "the nodes' CA" else value for name, value in case["vars"].items()} for case in CASES}
     path = inventory(deployment, folder, cases)
-    environment = {**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    # All of them are one host, whose SSH takes few new connections at once.
+    environment = {**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_SSH_RETRIES": "8", "ANSIBLE_FORKS": "4"}
     command = ["ansible-playbook", "-i", str(path), "hardened.qdrant.proxy"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=400)
     (folder / "output").write_text(result.stdout + result.stderr, encoding="utf-8")
