@@ -83,7 +83,7 @@ def test_tls_is_as_it_should_be(proxies):
             with pytest.raises(OSError), socket.create_connection((proxy.host.address, port), timeout=10) as plain:
                 context.wrap_socket(plain, server_hostname=proxy.host.address)
             assert proxy.served(port)
-            for request in (b"GET /collections HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"):
+            for request in (b"GET /collections HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"nonsense\r\n\r\n"):
                 with socket.create_connection((proxy.host.address, port), timeout=10) as plain:
                     plain.sendall(request)
                     try:
