@@ -49,6 +49,7 @@ class ActionModule(ActionBase):
                 key_type=arguments.get("key_type") or "ecdsa-p256",
                 issuer=arguments["issuer"],
                 trust=arguments["trust"],
+                purposes=tuple(purpose + "Auth" for purpose in arguments.get("purposes") or ("server", "client")),
             )
             arguments["certificate"] = _authority.sign(authority, result["request"], wanted, datetime.now(timezone.utc), life)
         except (_authority.AuthorityError, _variables.VariableError, ValueError) as error:

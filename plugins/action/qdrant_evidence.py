@@ -50,7 +50,9 @@ class ActionModule(ActionBase):
             if value is not None:
                 arguments.setdefault(option, value)
         arguments.setdefault("node", name in nodes)
-        arguments.setdefault("role", "peer" if name in nodes else read("qdrant_verify_role", "outsider"))
+        # A proxy is a client of the nodes.
+        proxies = variables["groups"].get(read("qdrant_proxy_group", "qdrant_proxy"), [])
+        arguments.setdefault("role", "peer" if name in nodes else read("qdrant_verify_role", "client" if name in proxies else "outsider"))
         addresses = {node: _variables.address_of(node, variables["hostvars"]) for node in nodes}
         if arguments["node"]:
             arguments.setdefault("address", read("qdrant_address") or addresses.get(name))

@@ -28,8 +28,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         arguments = {"group": "qdrant", "vault_id": "", "what": "deployment", **self._task.args}
-        if arguments["what"] not in ("deployment", "next_ca"):
-            raise AnsibleActionFail("what is %r and must be deployment or next_ca." % arguments["what"])
+        if arguments["what"] not in ("deployment", "next_ca", "client_ca"):
+            raise AnsibleActionFail("what is %r and must be deployment, next_ca or client_ca." % arguments["what"])
         folder = Path(os.path.abspath(os.path.expanduser(arguments["dir"])))
         settings = folder / "group_vars" / arguments["group"]
         created: list[str] = []
@@ -75,9 +75,20 @@ class ActionModule(ActionBase):
             name = arguments.get("common_name") or "Qdrant cluster CA %s" % now.date().isoformat()
             place(vault_file, lambda: encrypt(_init.next_vault(name, now)), 0o600)
 
+        def client_ca() -> None:
+            """The CA of clients' certificates: a vault of its own beside the proxies' settings."""
+            if not (folder / "group_vars").is_dir():
+                raise AnsibleActionFail("%s holds no group variables. Set qdrant_init_dir to the folder of your inventory." % folder)
+            vault_file = settings / "vault_client_ca.yml"
+            if vault_file.exists():
+                kept.append(str(vault_file))
+                return
+            encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.client_ca")
+            place(vault_file, lambda: encrypt(_init.client_vault(arguments.get("common_name") or "Qdrant clients CA", now)), 0o600)
+
         now = datetime.now(timezone.utc)
         try:
-            (next_ca if arguments["what"] == "next_ca" else deployment)()
+            {"next_ca": next_ca, "client_ca": client_ca, "deployment": deployment}[arguments["what"]]()
         except (_authority.AuthorityError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:

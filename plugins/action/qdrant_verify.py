@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = False
     _requires_connection = False
-    _VALID_ARGS = frozenset(("evidence", "evidence_file", "compare_with", "controls", "waivers", "fail_on", "report_dir"))
+    _VALID_ARGS = frozenset(("evidence", "proxies", "evidence_file", "compare_with", "controls", "waivers", "fail_on", "report_dir"))
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
@@ -98,7 +98,10 @@ class ActionModule(ActionBase):
         if not isinstance(evidence, dict) or not any(isinstance(document, dict) and document.get("node") for document in evidence.values()):
             raise AnsibleActionFail("There is no evidence of any node: give evidence, a mapping of host names to documents of qdrant_evidence.")
         # Ansible marks texts that come from hosts by types of its own, which JMESPath does not know as texts.
-        return with_vantages(json.loads(json.dumps(evidence)))
+        documents = json.loads(json.dumps(evidence))
+        for host, proxy in json.loads(json.dumps(arguments.get("proxies") or {})).items():
+            documents.setdefault(host, {"node": False})["proxy"] = proxy
+        return with_vantages(documents)
 
     def _saved(self, path: str) -> dict[str, t.Any]:
         """A report that was saved, with its evidence."""
@@ -126,9 +129,11 @@ class ActionModule(ActionBase):
 
 
 def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The nodes' documents, each with what the other hosts saw of that node: [{from, role, rest, grpc, p2p, further}] as ``vantages``."""
+    """The documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``; and of proxies."""
     nodes = {}
     for name, document in documents.items():
+        if "proxy" in document:
+            nodes[name] = document
         if document.get("node"):
             views = [
                 {"from": other, "role": view.get("role"), **_view(view["seen"][name])}

@@ -52,6 +52,7 @@ KEY_TYPES = {
 }
 # Extended key usages that a node's certificate needs, by object identifier (RFC 5280, 4.2.1.12).
 PURPOSES = {"1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "clientAuth"}
+BOTH = ("serverAuth", "clientAuth")
 
 
 class CertificateError(Exception):
@@ -76,6 +77,8 @@ class Wanted:
     revoked: frozenset[str] = frozenset()
     # Of the names above those that the certificate must hold where another party signs, in the form of ``sans``.
     needed: tuple[str, ...] = ()
+    # A node is server to its clients and client of its peers. Who is no peer must not get what peers know each other by.
+    purposes: tuple[str, ...] = BOTH
 
     def sans(self) -> list[str]:
         """Subject alternative names in the form that ``describe`` gives them."""
@@ -179,7 +182,7 @@ def subject_alternative_names(certificate: x509.Certificate | x509.CertificateSi
     return sorted(["DNS:" + name for name in names.get_values_for_type(x509.DNSName)] + ["IP:%s" % address for address in addresses])
 
 
-def purposes(certificate: x509.Certificate) -> set[str]:
+def purposes(certificate: x509.Certificate | x509.CertificateSigningRequest) -> set[str]:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
@@ -199,7 +202,17 @@ def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
         "days_left": round((not_after(certificate) - now) / timedelta(days=1), 1),
         "sans": subject_alternative_names(certificate),
         "key_type": key_type(certificate.public_key()),
+        "ocsp": ocsp_responders(certificate),
     }
+
+
+def ocsp_responders(certificate: x509.Certificate) -> list[str]:
+    """The URLs of the OCSP responders that a certificate names (RFC 5280, 4.2.2.1)."""
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return []
+    return [entry.access_location.value for entry in access if entry.access_method == x509.oid.AuthorityInformationAccessOID.OCSP]
 
 
 def self_signed(common_name: str) -> bytes:
@@ -232,16 +245,18 @@ def due_for_reissue(chain: t.Sequence[x509.Certificate], key: t.Any, wanted: Wan
     """Why a certificate, the first of its chain, must be issued anew; empty if it need not."""
     leaf = chain[0]
     if not wanted.issuer:
-        reasons = ["it " + text for text in unusable(chain, key, load_certificates(wanted.trust), wanted.needed, now)]
+        reasons = ["it " + text for text in unusable(chain, key, load_certificates(wanted.trust), wanted.needed, now, wanted.purposes)]
         return reasons + _due_for_any(leaf, wanted, now)
     reasons = []
     if public_bytes(leaf.public_key()) != public_bytes(key):
         reasons.append("key and certificate do not match")
     if subject_alternative_names(leaf) != wanted.sans():
         reasons.append("names are %s, wanted are %s" % (", ".join(subject_alternative_names(leaf)) or "none", ", ".join(wanted.sans())))
-    missing = set(PURPOSES.values()) - purposes(leaf)
+    missing, surplus = set(wanted.purposes) - purposes(leaf), purposes(leaf) - set(wanted.purposes)
     if missing:
         reasons.append("it lacks the extended key usage %s" % ", ".join(sorted(missing)))
+    if surplus:
+        reasons.append("it has the extended key usage %s" % ", ".join(sorted(surplus)))
     if not is_signed_by(leaf, load_certificates(wanted.issuer)[0]):
         reasons.append("it is not signed by the CA that signs now")
     if key_type(key) != wanted.key_type:
@@ -263,7 +278,14 @@ def _due_for_any(leaf: x509.Certificate, wanted: Wanted, now: datetime) -> list[
     return reasons
 
 
-def unusable(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequence[x509.Certificate], needed: t.Iterable[str], now: datetime) -> list[str]:
+def unusable(
+    chain: t.Sequence[x509.Certificate],
+    key: t.Any,
+    trusted: t.Sequence[x509.Certificate],
+    needed: t.Iterable[str],
+    now: datetime,
+    wanted_purposes: t.Iterable[str] = BOTH,
+) -> list[str]:
     """What keeps a certificate that another party signed from being a node's; texts that follow a name. The leaf comes first in a chain.
 
     ``key`` is the private or public key that it should belong to.
@@ -277,9 +299,10 @@ def unusable(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequenc
     if absent:
         names = ", ".join(subject_alternative_names(leaf)) or "nothing"
         problems.append("does not name %s (it names %s), so peers or clients would refuse it" % (", ".join(absent), names))
-    lacking = sorted(set(PURPOSES.values()) - purposes(leaf))
+    lacking = sorted(set(wanted_purposes) - purposes(leaf))
     if lacking:
-        problems.append("lacks the extended key usage %s; a node is server to its clients and client of its peers" % ", ".join(lacking))
+        why = "; a node is server to its clients and client of its peers" if set(wanted_purposes) == set(BOTH) else ""
+        problems.append("lacks the extended key usage %s%s" % (", ".join(lacking), why))
     problems += _chain_problems(chain, trusted, now)
     return problems
 
@@ -436,10 +459,10 @@ class Store:
         except (OSError, ValueError, TypeError) as error:
             return ["what is there cannot be read: %s" % error]
 
-    def place(self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime) -> None:
+    def place(self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime, wanted_purposes: t.Iterable[str] = BOTH) -> None:
         """Put a key and a certificate of the user's in use, if they go together."""
         certificates = load_certificates(chain)
-        problems = unusable(certificates, serialization.load_pem_private_key(key.encode(), None), load_certificates(trust), needed, now)
+        problems = unusable(certificates, serialization.load_pem_private_key(key.encode(), None), load_certificates(trust), needed, now, wanted_purposes)
         if problems:
             raise CertificateError("the certificate that is provided " + "; it ".join(problems))
         folder = self._make_pending()
@@ -514,7 +537,7 @@ def _full_request(key: t.Any, wanted: Wanted) -> str:
     """A signing request that says all that the certificate must hold, for a party that sees nothing else."""
     names = [x509.DNSName(name) for name in wanted.dns_names]
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
-    purposes_wanted = [x509.ObjectIdentifier(identifier) for identifier in PURPOSES]
+    purposes_wanted = [x509.ObjectIdentifier(identifier) for identifier, name in PURPOSES.items() if name in wanted.purposes]
     request = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)] if wanted.common_name else []))
@@ -531,7 +554,8 @@ def _asks_for(request_pem: str, wanted: Wanted) -> bool:
         request = x509.load_pem_x509_csr(request_pem.encode())
     except ValueError:
         return False
-    return subject_alternative_names(request) == wanted.sans() and key_type(request.public_key()) == wanted.key_type
+    same = subject_alternative_names(request) == wanted.sans() and key_type(request.public_key()) == wanted.key_type
+    return same and purposes(request) == set(wanted.purposes)
 
 
 def _remove(path: str) -> None:

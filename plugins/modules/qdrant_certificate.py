@@ -89,6 +89,14 @@ options:
     type: list
     elements: str
     default: []
+  purposes:
+    description:
+      - What the certificate is for. A node needs both. What stands before the nodes, and is no peer, is a V(server) alone, since the cluster
+        port takes whoever shows a certificate for a V(client) of the same CA.
+    type: list
+    elements: str
+    choices: [server, client]
+    default: [server, client]
   private_key:
     description: For O(source=provided), the private key, in PEM form. Set by the action plugin.
     type: str
@@ -207,6 +215,7 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         force=params["force"],
         revoked=frozenset(map(_certificate.plain_hex, params["revoked"])),
         needed=tuple(params["needed"]),
+        purposes=tuple(purpose + "Auth" for purpose in params["purposes"]),
     )
     before = summary(store, now, wanted.renew_fraction)
     if params["source"] == "provided":
@@ -214,7 +223,7 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         permissions = store.wrong_permissions() if not reasons else []
         if not module.check_mode:
             if reasons:
-                store.place(params["certificate"], params["private_key"], wanted.trust, wanted.needed, now)
+                store.place(params["certificate"], params["private_key"], wanted.trust, wanted.needed, now, wanted.purposes)
                 store.prune(params["keep"])
             elif permissions:
                 store.mend_permissions()
@@ -257,6 +266,7 @@ def main() -> None:
             "source": {"type": "str", "choices": ["internal", "provided", "csr", "acme", "vault_pki"], "default": "internal"},
             "csr_dir": {"type": "path"},
             "needed": {"type": "list", "elements": "str", "default": []},
+            "purposes": {"type": "list", "elements": "str", "choices": ["server", "client"], "default": ["server", "client"]},
             "private_key": {"type": "str", "no_log": True},
             "phase": {"type": "str", "choices": ["current", "trust", "reissue", "drop"], "default": "current"},
             "trust": {"type": "str"},

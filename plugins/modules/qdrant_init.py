@@ -44,8 +44,9 @@ options:
     description:
       - V(deployment) makes all that a deployment starts from.
       - V(next_ca) adds a vault with the CA that shall replace the one in use, C(vault_next_ca.yml), and touches no other file.
+      - V(client_ca) adds a vault with a CA for certificates that clients show to proxies, C(vault_client_ca.yml), and touches no other file.
     type: str
-    choices: [deployment, next_ca]
+    choices: [deployment, next_ca, client_ca]
     default: deployment
 """
 

@@ -54,6 +54,11 @@ options:
     type: list
     elements: str
     default: []
+  programs:
+    description: Programs whose shared libraries to report.
+    type: list
+    elements: path
+    default: []
   guarded_ports:
     description: Ports of Qdrant. If there are any, the host's firewalls are looked at, and what they say of these.
     type: list
@@ -158,6 +163,10 @@ units:
   description: Of each of O(units) whether it is C(active) and C(enabled), and whether systemd must C(reload) its file.
   returned: always
   type: dict
+libraries:
+  description: Of each of O(programs) the shared libraries that it needs, loader included; null where there is no such program.
+  returned: always
+  type: dict
 account:
   description: Home and shell of O(user), or null.
   returned: always
@@ -217,6 +226,7 @@ def observe(layout: _node.Layout, params: dict, run: _node.Runner) -> dict:
         "files": {path: _node.path_state(path) for path in params["paths"]},
         "units": {unit: unit_summary(_node.unit_state(unit, run)) for unit in params["units"]},
         "account": _node.account(params["user"]),
+        "libraries": {path: _node.libraries(path, run) if os.path.exists(path) else None for path in params["programs"]},
         "python": sys.executable,
         "time": time.time(),
     }
@@ -233,6 +243,7 @@ def main() -> None:
             "releases": {"type": "bool", "default": True},
             "paths": {"type": "list", "elements": "path", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "programs": {"type": "list", "elements": "path", "default": []},
             "guarded_ports": {"type": "list", "elements": "int", "default": []},
         },
         supports_check_mode=True,

@@ -27,6 +27,10 @@ options:
       - Documents of M(hardened.qdrant.qdrant_evidence) by host name, of nodes and of other vantages.
       - Required unless O(evidence_file) is given.
     type: dict
+  proxies:
+    description: Documents of M(hardened.qdrant.qdrant_proxy_evidence), by host.
+    type: dict
+    default: {}
   evidence_file:
     description: A report that was saved, C(report.json), whose evidence is judged again.
     type: path

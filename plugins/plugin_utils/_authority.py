@@ -42,6 +42,8 @@ class Variables:
 IN_USE = Variables()
 # The CA that a rollover ends with.
 NEXT = Variables("qdrant_tls_next_ca_certificate", "qdrant_tls_next_ca_private_key", "hardened.qdrant.next_ca")
+# The CA of clients that show certificates to a proxy: another one than the nodes', whose certificates open the cluster port.
+CLIENTS = Variables("qdrant_client_ca_certificate", "qdrant_client_ca_private_key", "hardened.qdrant.client_ca")
 
 
 class AuthorityError(Exception):
@@ -184,8 +186,8 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
     purposes_of_key = ("digital_signature", "key_encipherment") if isinstance(public_key, rsa.RSAPublicKey) else ("digital_signature",)
     names = [x509.DNSName(name) for name in wanted.dns_names]
     addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
-    # Both: a node is server to its clients, and client of its peers.
-    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    by_name = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}
+    purposes = [by_name[name] for name in wanted.purposes]
     authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())
     certificate = (
         x509.CertificateBuilder()

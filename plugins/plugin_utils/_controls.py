@@ -12,6 +12,7 @@ A control::
       remedy: Run hardened.qdrant.site. It writes the keys and restarts behind the gate.
       references: ["Qdrant security guide: Authentication"]
       when: unit.active                        # optional, JMESPath; true or false
+      subject: node                            # optional: node, or proxy
       reads: [auth.rest.none]                  # JMESPath; all must be there
       expect: auth.rest.none == `401`          # JMESPath; true
       message: "REST answered {0} to a request without a key"   # {0} is what the first of reads gave
@@ -39,7 +40,8 @@ except ImportError:
 SEVERITIES = ("low", "medium", "high", "critical")
 CATALOGUE = Path(__file__).with_name("controls")
 REQUIRED = ("id", "title", "severity", "why", "remedy", "reads", "expect", "message")
-OPTIONAL = ("references", "when")
+OPTIONAL = ("references", "when", "subject")
+SUBJECTS = ("node", "proxy")
 PASSED, FAILED, ERROR, WAIVED, SKIPPED = "passed", "failed", "error", "waived", "skipped"
 
 
@@ -61,6 +63,8 @@ class Control:
     message: str
     references: tuple[str, ...] = ()
     when: str = ""
+    # What it is about. A host may be both.
+    subject: str = "node"
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ def parse_control(entry: t.Any, where: str) -> Control:
         raise ControlError("%s: %s" % (where, "; ".join(parts)))
     if entry["severity"] not in SEVERITIES:
         raise ControlError("%s: severity is %r and must be one of %s" % (where, entry["severity"], ", ".join(SEVERITIES)))
+    if entry.get("subject", "node") not in SUBJECTS:
+        raise ControlError("%s: subject is %r and must be one of %s" % (where, entry["subject"], ", ".join(SUBJECTS)))
     if not isinstance(entry["reads"], list):
         raise ControlError("%s: reads is a list of expressions" % where)
     for name, expressions in (("reads", entry["reads"]), ("expect", [entry["expect"]]), ("when", [entry.get("when") or "`true`"])):
@@ -246,7 +252,12 @@ def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date)
 
 
 def judge_all(controls: t.Iterable[Control], evidence: dict[str, t.Any], waivers: t.Iterable[Waiver], host: str, today: date) -> list[Finding]:
-    return [waive(judge(control, evidence), waivers, host, today) for control in controls]
+    """The controls that are about what a host is, over its evidence."""
+    subjects = {"proxy"} if "proxy" in evidence else set()
+    # What is no proxy is judged as a node, and fails as one where it has no evidence.
+    if evidence.get("node") or not subjects:
+        subjects.add("node")
+    return [waive(judge(control, evidence), waivers, host, today) for control in controls if control.subject in subjects]
 
 
 def counts(findings: t.Iterable[Finding]) -> dict[str, int]:

@@ -84,6 +84,16 @@ def vault(common_name: str, now: datetime) -> tuple[str, str]:
     return text, certificate
 
 
+def client_vault(common_name: str, now: datetime) -> str:
+    """The CA of clients' certificates as YAML, to be encrypted."""
+    certificate, key = _authority.create(common_name, now)
+    return (
+        "---\n# The CA of the certificates that clients show to the proxies. It is not the nodes' CA, and must never be.\n"
+        + _block(_authority.CLIENTS.certificate, certificate)
+        + _block(_authority.CLIENTS.key, key)
+    )
+
+
 def next_vault(common_name: str, now: datetime) -> str:
     """The next CA as YAML, to be encrypted."""
     certificate, key = _authority.create(common_name, now)

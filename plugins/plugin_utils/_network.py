@@ -87,11 +87,14 @@ def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolver: Resolv
 
 
 def clients(
-    entries: t.Any, groups: t.Mapping[str, t.Sequence[str]], hosts: t.Mapping[str, t.Mapping[str, t.Any]], resolver: Resolver = resolve
+    entries: t.Any,
+    groups: t.Mapping[str, t.Sequence[str]],
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
+    resolver: Resolver = resolve,
+    where: str = "qdrant_firewall_clients",
 ) -> Meant:
     """The clients that a list names: addresses, networks, groups and hosts of the inventory, names of DNS; the inventory comes first."""
     meant = Meant()
-    where = "qdrant_firewall_clients"
     for entry in entries if isinstance(entries, list) else []:
         name = entry if isinstance(entry, str) else ""
         if not name or is_address(name):

@@ -65,6 +65,7 @@ class Deployment:
     nodes: list[Host]
     outsiders: list[Host]
     spares: list[Host]
+    proxies: list[Host]
     secrets: dict = field(repr=False)
 
     @property
@@ -96,7 +97,7 @@ def deployment() -> Deployment:
 
     nodes = hosts("qdrant")
     names = ("qdrant_api_key", "qdrant_read_only_api_key", "qdrant_tls_ca_private_key")
-    return Deployment(inventory, nodes, hosts("outsiders"), hosts("spares"), {name: nodes[0].vars[name] for name in names})
+    return Deployment(inventory, nodes, hosts("outsiders"), hosts("spares"), hosts("qdrant_proxy"), {name: nodes[0].vars[name] for name in names})
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("name", metavar="NAME")
     up.add_argument("--host", action="append", default=[], metavar="NAME=IMAGE", help="a node, e.g. node1=debian12 or node2=debian13")
     up.add_argument("--outsider", action="append", default=[], metavar="NAME=IMAGE", help="a host in no cluster")
+    up.add_argument("--member", action="append", default=[], metavar="GROUP:NAME=IMAGE", help="a host in a group of its own, e.g. qdrant_proxy:proxy1=debian12")
     up.add_argument("--group", default="qdrant", help="the inventory's group of nodes (default: %(default)s)")
     up.add_argument("--output", type=Path, metavar="DIR", help="folder for the inventory (default: below the cache)")
     up.add_argument("--with", dest="extra", action="append", default=[], metavar="PACKAGE", help="install a Debian package in the hosts")
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace) -> int:
     specs = [hosts.parse_spec(text, options.group) for text in options.host]
     specs += [hosts.parse_spec(text, OUTSIDERS) for text in options.outsider]
+    specs += [hosts.parse_spec(text, group) for group, text in map(hosts.parse_member, options.member)]
     doubles = {spec.name for spec in specs if [other.name for other in specs].count(spec.name) > 1}
     if doubles:
         raise Failure(f"named twice: {', '.join(sorted(doubles))}")

@@ -106,6 +106,17 @@ def parse_spec(text: str, group: str) -> Spec:
     return Spec(name, image, group)
 
 
+def parse_member(text: str) -> tuple[str, str]:
+    """Group and NAME=IMAGE from GROUP:NAME=IMAGE.
+
+    :raises Failure: the text has another form.
+    """
+    group, colon, host = text.partition(":")
+    if not colon or not re.fullmatch(r"[a-z][a-z0-9_]*", group):
+        raise Failure(f"{text!r}: write GROUP:NAME=IMAGE, with a group of a-z, 0-9 and _")
+    return group, host
+
+
 def check_name(name: str) -> None:
     """Refuse names that cannot be part of the name of a container.
 

@@ -22,6 +22,8 @@ CATALOGUE = _controls.catalogue()
 IDS = [control.id for control in CATALOGUE]
 # Evidence of a healthy node of a real cluster, taken from the report of a run on test hosts.
 HEALTHY = json.loads((Path(__file__).parent / "evidence.json").read_text(encoding="utf-8"))
+# And of a proxy before it.
+HEALTHY["proxy"] = json.loads((Path(__file__).parent / "proxy_evidence.json").read_text(encoding="utf-8"))
 TODAY = date(2026, 6, 1)
 
 
@@ -42,7 +44,26 @@ def test_each_control_says_why_what_to_do_and_where_that_is_from(control):
 @pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
 def test_each_control_holds_on_a_healthy_node(control):
     finding = _controls.judge(control, HEALTHY)
-    assert finding.state == "passed", finding.text
+    # The proxy of that run asked for no certificates of clients.
+    assert finding.state == ("skipped" if control.id == "proxy-client-certificates" else "passed"), finding.text
+
+
+def test_controls_are_those_of_what_a_host_is():
+    def judged(document):
+        return {finding.control.subject for finding in _controls.judge_all(CATALOGUE, document, (), "host", TODAY)}
+
+    assert judged({"node": True}) == {"node"} and judged({"node": False, "proxy": {}}) == {"proxy"}
+    assert judged({"node": True, "proxy": {}}) == {"node", "proxy"}
+    assert judged({}) == {"node"}, "what is neither is judged, and fails"
+
+
+def test_a_proxy_that_asks_for_certificates_must_refuse_who_has_none():
+    document = copy.deepcopy(HEALTHY)
+    document["proxy"]["settings"]["ssl_verify_client"] = ["on"]
+    control = by_id("proxy-client-certificates")
+    assert _controls.judge(control, document).state == "failed"
+    document["proxy"]["anonymous"]["rest"] = 400
+    assert _controls.judge(control, document).state == "passed"
 
 
 def paths(value, prefix=()):
@@ -194,6 +215,23 @@ def further(role, port, **changed):
         ("cluster-https-peers", ("cluster", "peers"), [{"uri": "http://192.0.2.1:6335/"}]),
         ("cluster-shards-active", ("cluster", "collections"), {"c": {"shards": [{"state": "Dead"}]}}),
         ("file-ways-root-only", ("files", "changeable_by_others"), ["/opt"]),
+        ("proxy-unit-exposure", ("proxy", "unit", "exposure"), 1.1),
+        ("proxy-rest-plaintext", ("proxy", "tls", "rest", "plaintext"), "answered"),
+        ("proxy-rest-anonymous", ("proxy", "anonymous", "rest"), 200),
+        ("proxy-grpc-anonymous", ("proxy", "anonymous", "grpc"), 0),
+        ("proxy-rest-closed", ("proxy", "closed", "rest", "/metrics"), 401),
+        ("proxy-grpc-closed", ("proxy", "closed", "grpc", "/qdrant.Snapshots/ListFull"), 16),
+        ("proxy-nodes-verified", ("proxy", "settings", "proxy_ssl_verify"), ["off"]),
+        ("proxy-nodes-verified", ("proxy", "settings", "grpc_ssl_verify"), []),
+        ("proxy-nodes-verified", ("proxy", "settings", "proxy_pass"), ["http://qdrant_rest"]),
+        ("proxy-nodes-certificates", ("proxy", "nodes"), [{"name": "node1", "verifies": False}]),
+        ("proxy-certificate-no-peer", ("proxy", "certificate", "opens_cluster_port"), True),
+        ("proxy-certificate-expiry", ("proxy", "certificate", "days_left"), 6.9),
+        ("proxy-hsts", ("proxy", "hsts"), 0),
+        ("proxy-log-without-keys", ("proxy", "log", "keys"), 1),
+        ("proxy-files-key", ("proxy", "files", "key", "mode"), "0644"),
+        ("proxy-files-root-only", ("proxy", "files", "changeable_by_others"), ["/etc/qdrant-proxy"]),
+        ("proxy-process-up-to-date", ("proxy", "started", "reasons"), ["x changed"]),
     ],
 )
 def test_controls_catch_what_they_are_for(name, path, value):

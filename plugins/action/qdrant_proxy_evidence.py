@@ -1,0 +1,37 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fills in what the module of the same name needs and the inventory knows: where the proxy is, and what it should let through."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _variables
+
+OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")
+
+
+class ActionModule(ActionBase):
+    """One call of the module, with the inventory's values."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        arguments = dict(self._task.args)
+        try:
+            for option in OPTIONS:
+                value = _variables.read(self._templar, variables, "qdrant_proxy_" + option)
+                if value is not None:
+                    arguments.setdefault(option, value)
+        except _variables.VariableError as error:
+            raise AnsibleActionFail(str(error)) from None
+        arguments.setdefault("address", _variables.address_of(variables["inventory_hostname"], variables["hostvars"]))
+        if not arguments["address"]:
+            raise AnsibleActionFail("The proxy's address is not known. Set qdrant_proxy_address in the inventory, or gather facts first.")
+        return self._execute_module(module_name="hardened.qdrant.qdrant_proxy_evidence", module_args=arguments, task_vars=variables)

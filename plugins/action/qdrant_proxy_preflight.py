@@ -1,0 +1,188 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Collects what the checks of _proxy need from a proxy's variables and its nodes', and puts their findings into one message."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from datetime import datetime, timezone
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _own, _preflight, _proxy, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
+
+display = Display()
+
+PORTS = ("qdrant_proxy_http_port", "qdrant_proxy_grpc_port")
+PROVIDERS = ("internal", "provided", "csr")
+README = "The README of the role qdrant_proxy says what a proxy needs"
+
+
+class ActionModule(ActionBase):
+    """Refuses bad input, and returns what the rest of the run needs. Nothing that it returns is secret."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _VALID_ARGS = frozenset()
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result = super().run(tmp, task_vars)
+        self._vars = task_vars or {}
+        self._found = Findings()
+        name = self._vars["inventory_hostname"]
+        try:
+            result.update(self._check(name))
+        except (_variables.VariableError, _own.OwnError) as error:
+            self._found.problems.append(Problem("proxy %s" % name, str(error).rstrip("."), README))
+        if self._found.problems:
+            lines = "\n".join("  - %s" % problem for problem in dict.fromkeys(self._found.problems))
+            raise AnsibleActionFail("The input for the proxy %s was refused, and nothing was changed:\n%s" % (name, lines))
+        for warning in self._found.warnings:
+            display.warning("%s: %s" % (name, warning))
+        return {**result, "changed": False, "warnings_found": self._found.warnings}
+
+    # Variables
+
+    def _read(self, name: str, default: t.Any = None) -> t.Any:
+        return _variables.read(self._templar, self._vars, name, default)
+
+    def _of_node(self, node: str, name: str, default: t.Any = None) -> t.Any:
+        """A variable of a node, as its inventory and this run give it."""
+        try:
+            value = self._vars["hostvars"][node].get(name)
+        except Exception:  # whatever keeps it from being templated, it is not known here
+            return default
+        return default if value is None else value
+
+    def _take(self, found: Findings) -> None:
+        self._found.problems += found.problems
+        self._found.warnings += found.warnings
+
+    # Checks
+
+    def _check(self, name: str) -> dict[str, t.Any]:
+        group, now = self._read("qdrant_proxy_nodes_group", "qdrant"), datetime.now(timezone.utc)
+        names = list(self._vars["groups"].get(group, []))
+        plans = {node: self._of_node(node, "__qdrant_preflight") or {} for node in names}
+        plans = {node: plan for node, plan in plans.items() if plan.get("settings")}
+        nodes = [self._node(node, plans[node]["settings"]) for node in names if node in plans]
+        self._take(_proxy.check_nodes(nodes, [node for node in names if node not in plans], group))
+        first = next(iter(plans.values()), {})
+        accepted = self._accepted(names)
+        address = str(self._read("qdrant_proxy_address", "") or "")
+        ports = {variable: self._read(variable) for variable in PORTS}
+        p2p = _settings.lookup(first.get("settings", {}), "cluster.p2p.port")
+        self._take(_proxy.check_place(name, address, ports, nodes, p2p))
+        self._take(Findings(_preflight.check_paths({variable: self._read(variable) for variable in ("qdrant_proxy_install_dir", "qdrant_proxy_config_dir")})))
+        meant = self._clients(accepted)
+        allowed = {node: plan["firewall"]["clients"] for node, plan in plans.items()}
+        self._take(_proxy.check_let_in(name, address, allowed, self._read("qdrant_proxy_group", "qdrant_proxy")))
+        numbers = {variable: self._read(variable) for variable in _proxy.NUMBERS}
+        dashboard = bool(_settings.lookup(first.get("settings", {}), "service.enable_static_content"))
+        self._take(_proxy.check_values(numbers, self._read("qdrant_proxy_open", []), self._read("qdrant_proxy_error_log"), dashboard))
+        host = self._read("__qdrant_proxy_host", {})
+        self._take(Findings(_preflight.check_clock(host.get("time"), time.time(), name)))
+        bundles = first.get("tls", {}).get("bundles", {})
+        client_ca, revoked = self._client_ca(list(bundles.values()), now)
+        tls = self._tls(names, bundles, address, now)
+        responders = self._responders()
+        return {
+            "nodes": [node.as_dict() for node in nodes],
+            "clients": meant.addresses(),
+            "addresses": sorted({*meant.addresses(), *(node.address for node in nodes), address, "localhost", *responders}),
+            "listen": _proxy.bracketed(address),
+            "body_mb": _settings.lookup(first.get("settings", {}), "service.max_request_size_mb") or _proxy.BODY_MB,
+            "client_ca": client_ca,
+            "revoked": revoked,
+            "tls": {**tls, "bundles": bundles, "phase": first.get("tls", {}).get("phase", "current")},
+        }
+
+    def _accepted(self, names: list[str]) -> dict[str, str]:
+        """The risks that are accepted, for this host or for the nodes."""
+        entries = self._read("qdrant_accepted_risks", None)
+        if entries is None and names:
+            entries = self._of_node(names[0], "qdrant_accepted_risks", [])
+        accepted, problems = _preflight.accepted_risks(entries or [])
+        self._found.problems += problems
+        return accepted
+
+    def _node(self, name: str, settings: dict[str, t.Any]) -> _proxy.Node:
+        seen = (self._of_node(name, "__qdrant_node") or {}).get("tls") or {}
+        server_name = _proxy.server_name(
+            self._of_node(name, "qdrant_tls_names", [name]),
+            self._of_node(name, "qdrant_tls_extra_names", []),
+            seen.get("certificate", ""),
+            self._of_node(name, "qdrant_tls_provider", "internal") == "internal",
+        )
+        service = settings["service"]
+        return _proxy.Node(name, service["host"], service["http_port"], service["grpc_port"], server_name)
+
+    def _clients(self, accepted: dict[str, str]) -> _network.Meant:
+        entries = self._read("qdrant_proxy_clients", [])
+        meant = _network.clients(entries, self._vars["groups"], _network.host_variables(self._vars["hostvars"]), where="qdrant_proxy_clients")
+        self._take(_proxy.check_clients(meant, entries, accepted))
+        return meant
+
+    def _client_ca(self, nodes_trust: list[str], now: datetime) -> tuple[str, list[str]]:
+        value = self._read("qdrant_proxy_client_ca", "")
+        revoked, found = _proxy.serials(self._read("qdrant_proxy_client_revoked", []))
+        self._take(found)
+        if not value:
+            return "", revoked
+        text = _own.text(value, self._loader, "qdrant_proxy_client_ca")
+        self._take(_proxy.check_client_ca(text, nodes_trust, now))
+        return text, revoked
+
+    def _responders(self) -> list[str]:
+        addresses = []
+        for variable in ("qdrant_proxy_ocsp_resolvers", "qdrant_proxy_ocsp_responders"):
+            entries = self._read(variable, [])
+            self._take(_proxy.check_addresses(variable, entries))
+            addresses += [str(entry) for entry in entries] if isinstance(entries, list) else []
+        return addresses
+
+    def _tls(self, names: list[str], bundles: dict[str, str], address: str, now: datetime) -> dict[str, t.Any]:
+        """Where the proxy's certificate comes from. The CA that signs by itself was checked with the nodes."""
+        theirs = self._of_node(names[0], "qdrant_tls_provider", "internal") if names else "internal"
+        provider = self._read("qdrant_proxy_tls_provider", "") or theirs
+        trust = self._read("qdrant_proxy_tls_ca_certificate", "")
+        if provider not in PROVIDERS:
+            self._found.refuse("qdrant_proxy_tls_provider", "there is no provider %r for a proxy" % provider, "Write %s" % ", ".join(PROVIDERS))
+        elif provider == "internal" and theirs != "internal":
+            what = "the nodes' certificates are %s, so there is no key here to sign with" % theirs
+            self._found.refuse("qdrant_proxy_tls_provider", what, "Write provided or csr")
+        elif provider == "internal" and trust:
+            self._found.refuse("qdrant_proxy_tls_ca_certificate", "with internal, the nodes' CA signs", "Remove it, or write another provider")
+        elif provider == "csr" and not self._read("qdrant_proxy_tls_csr_dir", ""):
+            self._found.refuse("qdrant_proxy_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
+        elif provider == "provided":
+            self._provided(trust or next(iter(bundles.values()), ""), bundles, address, now)
+        return {"provider": provider}
+
+    def _provided(self, trust: t.Any, bundles: dict[str, str], address: str, now: datetime) -> None:
+        texts = {}
+        for variable, value in (
+            ("qdrant_proxy_tls_provided_certificate", self._read("qdrant_proxy_tls_provided_certificate", "")),
+            ("qdrant_proxy_tls_provided_private_key", self._read("qdrant_proxy_tls_provided_private_key", "")),
+            ("qdrant_proxy_tls_ca_certificate", trust),
+        ):
+            texts[variable] = _own.text(value, self._loader, variable)
+        chain, key, trusted = texts.values()
+        needed = ["IP:%s" % entry for entry in self._read("qdrant_proxy_tls_extra_addresses", [])]
+        needed += ["DNS:%s" % entry for entry in self._read("qdrant_proxy_tls_extra_names", [])] or ["IP:%s" % address]
+        self._take(
+            _proxy.check_provided(
+                _own.certificates(chain, "qdrant_proxy_tls_provided_certificate"),
+                _own.private_key(key),
+                _own.certificates(trusted, "qdrant_proxy_tls_ca_certificate"),
+                bundles.values(),
+                needed,
+                now,
+            )
+        )

@@ -1,0 +1,186 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be seen of a proxy before Qdrant by its own host. As with nodes, this only observes, and has no opinion.
+
+A proxy holds no key of Qdrant's, so none is asked with: what is sent as one is made up, and searched for in the log afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets as random
+import socket
+import ssl
+import time
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence, _node, _wire
+
+Json = t.Dict[str, t.Any]
+RUN = "/run/qdrant-proxy"
+BINARY = "/usr/sbin/nginx"
+LOG = "qdrant_proxy"
+# Directives whose values say whether nodes are verified, and what is logged.
+DIRECTIVES = (
+    "proxy_pass grpc_pass proxy_ssl_verify grpc_ssl_verify proxy_ssl_name grpc_ssl_name proxy_ssl_trusted_certificate grpc_ssl_trusted_certificate "
+    "access_log error_log ssl_verify_client client_max_body_size"
+).split()
+# By part of the API a REST path and, where there is one, a method of gRPC.
+PARTS = {
+    "dashboard": ("/dashboard/", None),
+    "metrics": ("/metrics", None),
+    "telemetry": ("/telemetry", None),
+    "cluster": ("/cluster", "/qdrant.Collections/CollectionClusterInfo"),
+    "snapshots": ("/snapshots", "/qdrant.Snapshots/ListFull"),
+    # Never open.
+    "rest": ("/logger", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+}
+COPIES = {
+    "nginx.conf": "nginx.conf",
+    "upstream-ca.crt": "upstream-ca.crt",
+    "client-ca.crt": "client-ca.crt",
+    "tls/current/tls.crt": "tls.crt",
+    "tls/current/ca.crt": "ca.crt",
+}
+
+
+def directives(text: str) -> dict[str, list[str]]:
+    """The values of some directives of nginx.conf, in their order."""
+    found: dict[str, list[str]] = {name: [] for name in DIRECTIVES}
+    for line in text.splitlines():
+        match = re.match(r"\s*([a-z_]+)\s+([^;{]+);", line)
+        if match and match.group(1) in found:
+            found[match.group(1)].append(match.group(2))
+    return found
+
+
+def upstreams(text: str) -> list[dict[str, t.Any]]:
+    """The nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
+    found = []
+    for pattern, name in re.findall(r'"~\(\^\|, \| : \)(\S+)\$" (\S+);', text):
+        address, _colon, port = pattern.replace("\\", "").rpartition(":")
+        found.append({"address": address.strip("[]"), "port": int(port), "name": name})
+    return found
+
+
+def verified(entry: Json, trust: str) -> Json:
+    """Whether a node's port serves a certificate that verifies by its name, or why not."""
+    context = ssl.create_default_context(cafile=trust)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    try:
+        with socket.create_connection((entry["address"], entry["port"]), timeout=_evidence.LOCAL_TIMEOUT) as plain:
+            with context.wrap_socket(plain, server_hostname=entry["name"]):
+                return {**entry, "verifies": True, "why": ""}
+    except (OSError, ValueError) as error:
+        return {**entry, "verifies": False, "why": _wire.describe(error)}
+
+
+def settings(place: _evidence.Place) -> Json:
+    """What the process was told, from the copy that it was given."""
+    return directives(_evidence.read(os.path.join(RUN, "current", "nginx.conf")))
+
+
+def nodes(place: _evidence.Place) -> list[Json]:
+    trust = os.path.join(RUN, "current", "upstream-ca.crt")
+    return [verified(entry, trust) for entry in upstreams(_evidence.read(os.path.join(RUN, "current", "nginx.conf"))) if entry["port"]]
+
+
+def started(place: _evidence.Place) -> Json:
+    """Whether the process was given what is on disk."""
+    pairs = {os.path.join(place.config_dir, disk): os.path.join(RUN, "current", copy) for disk, copy in COPIES.items()}
+    pairs[place.layout.unit_file] = os.path.join(RUN, "started", "unit")
+    pairs[BINARY] = os.path.join(RUN, "started", "nginx")
+    return {"reasons": ["%s changed" % disk for disk, copy in pairs.items() if _node.digest(disk) != _node.digest(copy)]}
+
+
+def process(place: _evidence.Place, run: _evidence.Run) -> Json:
+    """The master process as the kernel has it."""
+    seen = _evidence.process(place, run, ())
+    return {**seen, "exe_is_installed": _evidence.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
+
+
+def files(place: _evidence.Place) -> Json:
+    """Who owns and may read what."""
+    current = os.path.realpath(os.path.join(RUN, "current"))
+    trusted = [os.path.join(place.config_dir, "nginx.conf"), os.path.join(place.config_dir, "upstream-ca.crt"), place.layout.unit_file, BINARY]
+    trusted += [os.path.join(place.install_dir, "libexec", "stage.py"), os.path.join(place.tls, "tls.key"), os.path.join(current, "nginx.conf")]
+    return {
+        "config": _evidence.file(trusted[0]),
+        "key": _evidence.file(os.path.join(place.tls, "tls.key")),
+        "tls_dir": _evidence.file(os.path.join(place.config_dir, "tls")),
+        "copy": _evidence.file(os.path.join(current, "tls.key")),
+        "copies": _evidence.file(RUN),
+        "changeable_by_others": _evidence.changeable(path for path in trusted if os.path.exists(path)),
+    }
+
+
+def certificate(place: _evidence.Place) -> Json:
+    """The certificate on disk, and whether peers of the nodes would take it for one of theirs."""
+    seen = _evidence.certificate_on_disk(place)
+    chain = _certificate.load_certificates(_evidence.read(os.path.join(place.tls, "tls.crt")))
+    trusted = _certificate.load_certificates(_evidence.read(os.path.join(place.config_dir, "upstream-ca.crt")))
+    return {**seen, "opens_cluster_port": "clientAuth" in seen["purposes"] and _certificate.path(chain, trusted) is not None}
+
+
+def _rest(place: _evidence.Place, path: str, headers: dict[str, str] | None = None) -> _wire.RestAnswer:
+    return _wire.rest(place.ports()["rest"], path, headers=headers, tls=_evidence.LOOKING, timeout=_evidence.LOCAL_TIMEOUT)
+
+
+def _hsts(place: _evidence.Place) -> int:
+    """Seconds for which clients are told to come by TLS alone; 0 for none."""
+    answer = _rest(place, "/")
+    _evidence.status(answer)
+    match = re.search(r"max-age=(\d+)", answer.headers.get("strict-transport-security", ""))
+    return int(match.group(1)) if match else 0
+
+
+def _grpc(place: _evidence.Place, method: str) -> t.Any:
+    """What a call without a key got: a status of gRPC, or of HTTP where the proxy answered in the node's place."""
+    answer = _wire.grpc(place.ports()["grpc"], method, tls=_evidence.LOOKING, timeout=_evidence.LOCAL_TIMEOUT)
+    refused = re.match(r"protocol: HTTP (\d+) without", answer.error or "")
+    return int(refused.group(1)) if refused else _evidence.status(answer)
+
+
+def log(place: _evidence.Place, run: _evidence.Run) -> Json:
+    """Whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
+    marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
+    _evidence.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
+    lines: list[str] = []
+    for _attempt in range(20):
+        time.sleep(0.25)
+        code, output, error = run(["journalctl", "--no-pager", "--output=cat", "--since=-2min", "--unit", place.unit])
+        if code != 0:
+            raise OSError(error.strip() or "journalctl failed")
+        lines = output.splitlines()
+        if any(marker in line for line in lines):
+            break
+    return {"logged": any(marker in line for line in lines), "keys": sum(key in line for line in lines)}
+
+
+def observe(place: _evidence.Place, opened: t.Collection[str], run: _evidence.Run) -> Json:
+    """Everything of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
+    questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
+        ("unit",): lambda: _evidence.unit(place, run),
+        ("process",): lambda: process(place, run),
+        ("settings",): lambda: settings(place),
+        ("nodes",): lambda: nodes(place),
+        ("started",): lambda: started(place),
+        ("files",): lambda: files(place),
+        ("certificate",): lambda: certificate(place),
+        ("hsts",): lambda: _hsts(place),
+        ("log",): lambda: log(place, run),
+        ("anonymous", "rest"): lambda: _evidence.status(_rest(place, "/collections")),
+        ("anonymous", "wrong"): lambda: _evidence.status(_rest(place, "/collections", {"api-key": random.token_urlsafe(32)})),
+    }
+    # What a port makes of clients' certificates shows in what it answers: nginx takes the handshake, and refuses the request.
+    questions.update({where: question for where, question in _evidence.tls_questions(place).items() if where[0] == "tls"})
+    for part, (path, method) in PARTS.items():
+        if part not in opened:
+            questions["closed", "rest", path] = lambda path=path: _evidence.status(_rest(place, path))
+            if method and "grpc" in place.ports():
+                questions["closed", "grpc", method] = lambda method=method: _grpc(place, method)
+    if "grpc" in place.ports():
+        questions["anonymous", "grpc"] = lambda: _grpc(place, "/qdrant.Collections/List")
+    return {"grpc": "grpc" in place.ports(), **_evidence.ask(questions)}

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates that clients show to a proxy: made in the controller's memory, from a CA that no node trusts."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import datetime, timedelta
+
+try:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.x509.oid import NameOID
+except ImportError:
+    pass  # _authority says so, to whoever needs it
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+
+NAME = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+PURPOSES = ("clientAuth",)
+RENEW_FRACTION = 1 / 3
+
+
+class ClientError(Exception):
+    """A client's certificate cannot be made; the message says what to mend, and holds no secret."""
+
+
+def check(name: t.Any, days: t.Any, key_type: t.Any) -> None:
+    """Refuse what no certificate can be made of."""
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ClientError("%r cannot be a client's name. Use letters, digits, dots and -, up to 63." % (name,))
+    if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 825:
+        raise ClientError("The certificate of %s cannot be valid for %r days. Write a number from 1 to 825." % (name, days))
+    if key_type not in _certificate.KEY_TYPES:
+        raise ClientError("There is no key type %r. Write one of %s." % (key_type, ", ".join(_certificate.KEY_TYPES)))
+
+
+def check_apart(authority_pem: str, nodes_trust: t.Iterable[str]) -> None:
+    """Refuse to sign for clients with a CA that nodes trust: the cluster port takes whoever shows a certificate for a client from there."""
+    mine = {_certificate.public_bytes(ca.public_key()) for ca in _certificate.load_certificates(authority_pem)}
+    theirs = {_certificate.public_bytes(ca.public_key()) for pem in nodes_trust if pem for ca in _certificate.load_certificates(pem)}
+    if mine & theirs:
+        raise ClientError(
+            "%s is the nodes' CA, and whoever has a client's certificate from there opens the cluster port. Make another: %s"
+            % (_authority.CLIENTS.certificate, _authority.CLIENTS.maker)
+        )
+
+
+def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, key_type: str, now: datetime) -> list[str]:
+    """Why a client's certificate is to be made anew; empty if it need not."""
+    if not certificate_pem or not key_pem:
+        return ["there is none"]
+    try:
+        leaf = _certificate.load_certificates(certificate_pem)[0]
+        key = serialization.load_pem_private_key(key_pem.encode(), None)
+    except (_certificate.CertificateError, ValueError, TypeError):
+        return ["what is there cannot be read"]
+    reasons = []
+    if _certificate.public_bytes(leaf.public_key()) != _certificate.public_bytes(key):
+        reasons.append("key and certificate do not match")
+    if not _certificate.is_signed_by(leaf, _certificate.load_certificates(authority_pem)[0]):
+        reasons.append("it is of another CA")
+    if _certificate.key_type(key) != key_type:
+        reasons.append("its key is %s, wanted is %s" % (_certificate.key_type(key), key_type))
+    if now > _certificate.renewal_time(leaf, RENEW_FRACTION):
+        reasons.append("it expires on %s" % _certificate.not_after(leaf).date().isoformat())
+    return reasons
+
+
+def issue(authority: _authority.Authority, name: str, key_type: str, life: timedelta, now: datetime) -> tuple[str, str]:
+    """A new key and certificate of a client, in PEM form."""
+    key = _certificate.KEY_TYPES[key_type]()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    wanted = _certificate.Wanted(name, [name], [], key_type, authority.pem(), authority.pem(), purposes=PURPOSES)
+    certificate = _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, now, life)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private.decode(), certificate

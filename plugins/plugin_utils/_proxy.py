@@ -1,0 +1,225 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a proxy before Qdrant is to be, and what is wrong with what a user wants of it. Pure functions: values in, problems out."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+import urllib.parse
+from dataclasses import dataclass
+from datetime import datetime
+
+try:
+    from cryptography import x509
+except ImportError:
+    pass  # the nodes' preflight says so
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
+
+PARTS = ("dashboard", "metrics", "telemetry", "cluster", "snapshots")
+ERROR_LOGS = ("crit", "error")
+# Numbers by variable: the lowest and the highest that make sense.
+NUMBERS = {
+    "qdrant_proxy_rate": (1, 1_000_000),
+    "qdrant_proxy_burst": (1, 1_000_000),
+    "qdrant_proxy_connections": (1, 65535),
+    "qdrant_proxy_header_timeout": (1, 300),
+    "qdrant_proxy_body_timeout": (1, 300),
+    "qdrant_proxy_request_timeout": (1, 3600),
+    "qdrant_proxy_connect_timeout": (1, 60),
+    "qdrant_proxy_max_fails": (1, 100),
+    "qdrant_proxy_fail_timeout": (1, 3600),
+    "qdrant_proxy_snapshot_mb": (1, 1_048_576),
+    "qdrant_proxy_hsts_days": (0, 3650),
+    "qdrant_proxy_limit_nofile": (1024, 1_048_576),
+    "qdrant_proxy_tasks_max": (8, 4096),
+}
+BODY_MB = 32  # Qdrant's own default
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as a proxy reaches it."""
+
+    name: str
+    address: str
+    http_port: int
+    grpc_port: int
+    # What its certificate must name.
+    server_name: str
+
+    def as_dict(self) -> dict[str, t.Any]:
+        return {**vars(self), "bracketed": bracketed(self.address)}
+
+
+def bracketed(address: str) -> str:
+    """An address as it stands before a port."""
+    return "[%s]" % address if ":" in address else address
+
+
+def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem: str, ours: bool) -> str:
+    """The name by which a node's certificate is verified; empty where the certificate names no host.
+
+    nginx compares names, not addresses. A certificate of ``ours`` will name what is wanted; another's names what it does.
+    """
+    wanted = [name for name in (*names, *extra) if name]
+    if ours or not certificate_pem:
+        return wanted[0] if wanted else ""
+    try:
+        entries = _certificate.subject_alternative_names(_certificate.load_certificates(certificate_pem)[0])
+    except _certificate.CertificateError:
+        return wanted[0] if wanted else ""
+    named = [entry[4:] for entry in entries if entry.startswith("DNS:") and "*" not in entry]
+    return next((name for name in wanted if name in named), named[0] if named else "")
+
+
+def check_nodes(nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) -> Findings:
+    """The nodes that the proxy stands before."""
+    found = Findings()
+    if not nodes and not unseen:
+        found.refuse("qdrant_proxy_nodes_group", "there is no node in the group %s" % group, "Name the group that holds the nodes")
+    if unseen:
+        what = "%s were not looked at, so the proxy does not know where they are and whom to trust" % ", ".join(unseen)
+        found.refuse("qdrant_proxy_nodes_group", what, "Run hardened.qdrant.proxy or hardened.qdrant.site without --limit")
+    for node in nodes:
+        if not node.server_name:
+            what = "the certificate of %s names no host, and nginx verifies nodes by their names" % node.name
+            found.refuse("qdrant_tls_extra_names", what, "Add a name there, and have it put into the certificate")
+    return found
+
+
+def check_place(name: str, address: t.Any, ports: t.Mapping[str, t.Any], nodes: t.Sequence[Node], p2p: t.Any) -> Findings:
+    """Where the proxy listens. 0 stands for no gRPC."""
+    found = Findings(_preflight.check_address("qdrant_proxy_address of %s" % name, address, False))
+    wanted = {variable: port for variable, port in ports.items() if not (variable == "qdrant_proxy_grpc_port" and port == 0)}
+    found.problems += _preflight.check_ports(wanted)
+    if str(address) in ("0.0.0.0", "::"):
+        found.refuse("qdrant_proxy_address", "%s is every address of the host" % address, "Write the one that clients use")
+    for node in nodes:
+        taken = {node.http_port, node.grpc_port, p2p} & set(wanted.values())
+        if node.address == str(address) and taken:
+            what = "the node %s listens on %s there already" % (node.name, ", ".join(map(str, sorted(taken))))
+            found.refuse("qdrant_proxy_http_port, qdrant_proxy_grpc_port of %s" % name, what, "Write other ports, such as 8443 and 8444")
+    return found
+
+
+def check_clients(meant: _network.Meant, entries: t.Any, accepted: t.Collection[str]) -> Findings:
+    """Who may come."""
+    where = "qdrant_proxy_clients"
+    found = Findings([problem for problem in meant.problems], list(meant.warnings))
+    if not isinstance(entries, list):
+        found.refuse(where, "it is not a list", "Write [192.0.2.10, 198.51.100.0/24]")
+    elif not entries:
+        found.refuse(where, "it is empty, so nobody could use the proxy", "Write the addresses, networks or groups of the clients")
+    for entry in meant.literals:
+        try:
+            network = ipaddress.ip_network(str(entry))
+        except ValueError:
+            found.refuse(where, "%r is neither an address nor a network" % str(entry), "Write 192.0.2.10, 198.51.100.0/24 or 2001:db8::/64")
+            continue
+        if network.prefixlen == 0 and "clients-everyone" not in accepted:
+            found.problems.append(_preflight.risk_problem(where, "%s is everyone" % network, "clients-everyone"))
+    return found
+
+
+def check_let_in(name: str, address: str, allowed: t.Mapping[str, t.Sequence[str]], group: str) -> Findings:
+    """Whether the nodes let the proxy in. ``allowed`` are the clients of each node as its own preflight resolved them."""
+    found = Findings()
+    try:
+        own = ipaddress.ip_address(address)
+    except ValueError:
+        return found  # refused elsewhere
+    closed = sorted(node for node, clients in allowed.items() if not any(own in ipaddress.ip_network(client) for client in clients))
+    if closed:
+        what = "%s do not let the proxy %s (%s) in" % (", ".join(closed), name, address)
+        found.refuse("qdrant_firewall_clients", what, "Add the group %s to it: qdrant_firewall_clients: [%s]" % (group, group))
+    return found
+
+
+def check_values(values: t.Mapping[str, t.Any], opened: t.Any, error_log: t.Any, dashboard: bool) -> Findings:
+    """Numbers and names, by variable."""
+    found = Findings()
+    for variable, (lowest, highest) in NUMBERS.items():
+        value = values.get(variable)
+        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+            found.refuse(variable, "it is %r" % (value,), "Write a number from %d to %d" % (lowest, highest))
+    if not isinstance(opened, list) or any(part not in PARTS for part in opened):
+        bad = [part for part in opened if part not in PARTS] if isinstance(opened, list) else opened
+        found.refuse("qdrant_proxy_open", "it holds %r" % (bad,), "Write a list of %s" % ", ".join(PARTS))
+    elif "dashboard" in opened and not dashboard:
+        found.warnings.append("qdrant_proxy_open names the dashboard, which the nodes do not serve (qdrant_dashboard is false).")
+    if error_log not in ERROR_LOGS:
+        found.refuse("qdrant_proxy_error_log", "it is %r" % (error_log,), "Write %s" % " or ".join(ERROR_LOGS))
+    return found
+
+
+def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Findings:
+    """The CA of clients' certificates. Never one that nodes trust: the cluster port takes whoever has a certificate from there."""
+    found, where = Findings(), "qdrant_proxy_client_ca"
+    try:
+        authorities = _certificate.load_certificates(pem)
+        nodes = [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]
+    except _certificate.CertificateError as error:
+        found.refuse(where, str(error), "Give a PEM text, or the path of a file on the controller. hardened.qdrant.client_ca makes one")
+        return found
+    keys = {_certificate.public_bytes(ca.public_key()) for ca in nodes}
+    for ca in authorities:
+        subject = ca.subject.rfc4514_string()
+        try:
+            is_ca = ca.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except x509.ExtensionNotFound:
+            is_ca = False
+        if not is_ca:
+            found.refuse(where, "%s is no CA's certificate" % subject, "Give the CA that signs the clients' certificates")
+        if _certificate.public_bytes(ca.public_key()) in keys or any(_certificate.is_signed_by(ca, node) for node in nodes):
+            what = "%s is the nodes' CA or comes from it, and whoever has a certificate from there opens the cluster port" % subject
+            found.refuse(where, what, "Use another CA. hardened.qdrant.client_ca makes one")
+        if not _certificate.not_before(ca) <= now <= _certificate.not_after(ca):
+            found.refuse(where, "%s is not valid now" % subject, "Give a CA that is")
+    return found
+
+
+def serials(entries: t.Any) -> tuple[list[str], Findings]:
+    """Serial numbers as nginx writes them: hex in upper case, in whole bytes."""
+    found, numbers = Findings(), []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        digits = _certificate.plain_hex(str(entry))
+        if not re.fullmatch(r"[0-9a-f]{1,40}", digits):
+            found.refuse("qdrant_proxy_client_revoked", "%r is no serial number" % str(entry), "Write it in hex, in quotes, as openssl x509 -serial does")
+            continue
+        numbers.append(digits.upper() if len(digits) % 2 == 0 else "0" + digits.upper())
+    return numbers, found
+
+
+def check_addresses(where: str, entries: t.Any) -> Findings:
+    """A list of addresses."""
+    found = Findings()
+    for entry in entries if isinstance(entries, list) else [entries]:
+        if not _network.is_address(entry) or "/" in str(entry):
+            found.refuse(where, "%r is no address" % str(entry), "Write addresses, such as [192.0.2.53]")
+    return found
+
+
+def check_provided(
+    chain: t.Sequence[t.Any], key: t.Any, trusted: t.Sequence[t.Any], nodes_trust: t.Iterable[str], needed: t.Sequence[str], now: datetime
+) -> Findings:
+    """A certificate of the user's own. It need not be a client's; and from the nodes' CA it must not be one."""
+    found = Findings()
+    where = "qdrant_proxy_tls_provided_certificate"
+    for problem in _certificate.unusable(chain, key, trusted, needed, now, ("serverAuth",)):
+        found.refuse(where, "it " + problem, "The README of the role qdrant_proxy says what a proxy needs")
+    nodes = [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]
+    if "clientAuth" in _certificate.purposes(chain[0]) and _certificate.path(chain, nodes):
+        what = "it says clientAuth and comes from the nodes' CA, so whoever breaks into the proxy could open the cluster port"
+        found.refuse(where, what, "Have it signed for serverAuth alone, or by another CA")
+    return found
+
+
+def responder_hosts(urls: t.Iterable[str]) -> list[str]:
+    """The hosts of OCSP responders."""
+    return [host for host in (urllib.parse.urlsplit(url).hostname for url in urls) if host]

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A proxy that somebody breaks by hand: each weakness is caught by its control, and by no other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
+from conftest import ENVIRONMENT, PROJECT
+from fixtures import proxies, proxy  # noqa: F401
+
+CONTROLS = [control for control in _controls.catalogue() if control.subject == "proxy"]
+CONF = "/etc/qdrant-proxy/nginx.conf"
+
+# What is done by hand, and the controls that must catch it. Weaknesses that do not touch each other share a round.
+ROUNDS = {
+    "files and unit": (
+        "mkdir -p /etc/systemd/system/qdrant-proxy.service.d; printf '[Service]\\nProtectSystem=no\\nProtectKernelTunables=no\\n"
+        "ProtectClock=no\\nRestrictNamespaces=no\\n' > /etc/systemd/system/qdrant-proxy.service.d/weak.conf; systemctl disable qdrant-proxy; "
+        "systemctl daemon-reload; chmod 0644 /etc/qdrant-proxy/tls/current/tls.key; chmod 0666 %s; echo >> /etc/qdrant-proxy/upstream-ca.crt" % CONF,
+        {"proxy-unit-no-drop-ins", "proxy-unit-exposure", "proxy-unit-enabled", "proxy-files-key", "proxy-files-root-only", "proxy-process-up-to-date"},
+    ),
+    "settings": (
+        "sed -i -E 's/^( +proxy_ssl_verify) on/\\1 off/; s/ssl_protocols TLSv1.2/ssl_protocols TLSv1 TLSv1.1 TLSv1.2/; s/^( +ssl_ciphers) .*/\\1 ALL:@SECLEVEL=0;/; "
+        "s/^ +add_header Strict.*//; s/^ +if ..qdrant_(rest|grpc)_closed.*//; s/^ +error_page 400 497.*//; s/\"id\":/\"query\":\"$args\",\"id\":/' %s; "
+        "systemctl reload qdrant-proxy; sleep 2" % CONF,
+        {"proxy-nodes-verified", "proxy-rest-outdated-version", "proxy-rest-outdated-suite", "proxy-grpc-outdated-version", "proxy-grpc-outdated-suite",
+         "proxy-hsts", "proxy-rest-closed", "proxy-grpc-closed", "proxy-rest-plaintext", "proxy-grpc-plaintext", "proxy-log-without-keys"},
+    ),
+    "trust": (
+        "cp /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/qdrant-proxy/upstream-ca.crt 2>/dev/null || openssl req -x509 -newkey ec -pkeyopt "
+        "ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=other -out /etc/qdrant-proxy/upstream-ca.crt 2>/dev/null; "
+        "sed -i -E 's/^( +access_log) .*/\\1 off;/' %s; systemctl reload qdrant-proxy; sleep 2" % CONF,
+        # Without nodes that it trusts, it answers 502: nobody is let in, but that is not what those controls want to see.
+        {"proxy-nodes-certificates", "proxy-log-there", "proxy-rest-anonymous", "proxy-grpc-anonymous"},
+    ),
+}  # fmt: skip
+
+
+def failing(deployment, proxy) -> dict[str, str]:  # noqa: F811
+    command = ["ansible", "-i", str(deployment.inventory), proxy.host.name, "--become", "-m", "hardened.qdrant.qdrant_proxy_evidence"]
+    environment = {**ENVIRONMENT, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT, env=environment, timeout=180)
+    output = json.loads(result.stdout[result.stdout.index("{") :])
+    document = {"proxy": output["plays"][0]["tasks"][0]["hosts"][proxy.host.name]["proxy"]}
+    findings = [_controls.judge(control, document) for control in CONTROLS]
+    return {finding.control.id: finding.text for finding in findings if finding.state in ("failed", "error")}
+
+
+def test_a_sound_proxy_passes(deployment, proxy):  # noqa: F811
+    assert failing(deployment, proxy) == {}
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_what_is_broken_is_caught(deployment, proxy, name):  # noqa: F811
+    script, expected = ROUNDS[name]
+    proxy.host.run("cp -a /etc/qdrant-proxy /root/kept-proxy")
+    try:
+        proxy.host.run(script)
+        assert set(failing(deployment, proxy)) == expected
+    finally:
+        proxy.host.run(
+            "cp -a /root/kept-proxy/. /etc/qdrant-proxy/; rm -rf /root/kept-proxy /etc/systemd/system/qdrant-proxy.service.d; "
+            "systemctl daemon-reload; systemctl enable -q qdrant-proxy; systemctl reload qdrant-proxy"
+        )

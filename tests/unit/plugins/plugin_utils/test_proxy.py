@@ -1,0 +1,206 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a proxy is to be, what is refused, and the certificates of its clients."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _proxy_evidence
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy
+from cryptography.hazmat.primitives import serialization
+
+NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+NODES, CLIENTS = _authority.create("nodes", NOW), _authority.create("clients", NOW)
+NODE = _proxy.Node("node1", "192.0.2.11", 6333, 6334, "node1")
+ROLE = Path(__file__).parents[4] / "roles/qdrant_proxy"
+
+
+def texts(found):
+    return "\n".join(map(str, found.problems))
+
+
+def leaf(ca, name="node1", purposes=_certificate.BOTH):
+    """A certificate of a CA, and its key, in PEM form."""
+    authority = _authority.load(*ca, NOW, timedelta(days=90))
+    key = _certificate.KEY_TYPES["ecdsa-p256"]()
+    subject = _clients.x509.Name([_clients.x509.NameAttribute(_clients.NameOID.COMMON_NAME, name)])
+    request = _clients.x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, _clients.hashes.SHA256())
+    wanted = _certificate.Wanted(name, [name], ["192.0.2.11"], "ecdsa-p256", ca[0], ca[0], purposes=purposes)
+    return _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, NOW, timedelta(days=90)), key, wanted
+
+
+def test_a_servers_certificate_is_no_clients():
+    pem, key, wanted = leaf(NODES, purposes=("serverAuth",))
+    chain = _certificate.load_certificates(pem)
+    assert _certificate.purposes(chain[0]) == {"serverAuth"}
+    assert _certificate.due_for_reissue(chain, key, wanted, NOW) == []
+    both, key, _wanted = leaf(NODES)
+    reasons = _certificate.due_for_reissue(_certificate.load_certificates(both), key, wanted, NOW)
+    assert reasons == ["it has the extended key usage clientAuth"]
+
+
+def test_a_certificate_of_ones_own_need_not_be_a_clients_and_must_not_be_one_of_the_nodes_ca():
+    for ca, purposes, expected in (
+        (NODES, ("serverAuth",), ""),
+        (CLIENTS, _certificate.BOTH, ""),
+        (NODES, _certificate.BOTH, "could open the cluster port"),
+        (CLIENTS, ("clientAuth",), "lacks the extended key usage serverAuth"),
+    ):
+        pem, key, _wanted = leaf(ca, purposes=purposes)
+        found = _proxy.check_provided(_certificate.load_certificates(pem), key, _certificate.load_certificates(ca[0]), [NODES[0]], ["DNS:node1"], NOW)
+        assert expected in texts(found) and bool(found.problems) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("names", "extra", "certificate", "ours", "expected"),
+    [
+        (["node1"], [], "", True, "node1"),
+        (["node1"], ["db.example"], "leaf", False, "node1"),
+        (["other"], [], "leaf", False, "node1"),
+        (["other"], [], "garbage", False, "other"),
+        ([], ["db.example"], "", False, "db.example"),
+        ([], [], "", False, ""),
+    ],
+)
+def test_a_node_is_verified_by_a_name_that_its_certificate_has(names, extra, certificate, ours, expected):
+    pem = leaf(NODES)[0] if certificate == "leaf" else certificate
+    assert _proxy.server_name(names, extra, pem, ours) == expected
+
+
+def test_nodes_must_be_seen_and_named():
+    assert "there is no node" in texts(_proxy.check_nodes([], [], "qdrant"))
+    assert "node2 were not looked at" in texts(_proxy.check_nodes([NODE], ["node2"], "qdrant"))
+    assert "names no host" in texts(_proxy.check_nodes([_proxy.Node("node1", "192.0.2.11", 6333, 6334, "")], [], "qdrant"))
+    assert not _proxy.check_nodes([NODE], [], "qdrant").problems
+    assert _proxy.Node("n", "2001:db8::1", 6333, 6334, "n").as_dict()["bracketed"] == "[2001:db8::1]"
+
+
+@pytest.mark.parametrize(
+    ("address", "http", "grpc", "expected"),
+    [
+        ("192.0.2.21", 6333, 6334, ""),
+        ("192.0.2.21", 6333, 0, ""),
+        ("192.0.2.11", 8443, 8444, ""),
+        ("192.0.2.11", 6333, 8444, "the node node1 listens on 6333"),
+        ("192.0.2.11", 8443, 6335, "the node node1 listens on 6335"),
+        ("192.0.2.21", 6333, 6333, "they are the same"),
+        ("192.0.2.21", "6333", 6334, "is no port"),
+        ("proxy", 6333, 6334, "is no IP address"),
+        ("0.0.0.0", 6333, 6334, "every address of the host"),
+    ],
+)
+def test_where_a_proxy_listens(address, http, grpc, expected):
+    ports = {"qdrant_proxy_http_port": http, "qdrant_proxy_grpc_port": grpc}
+    found = _proxy.check_place("proxy1", address, ports, [NODE], 6335)
+    assert expected in texts(found) and bool(found.problems) == bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("entries", "accepted", "expected"),
+    [
+        (["192.0.2.0/24", "apps"], (), ""),
+        ([], (), "nobody could use the proxy"),
+        ("192.0.2.1", (), "it is not a list"),
+        (["::/0"], (), "risk: clients-everyone"),
+        (["0.0.0.0/0"], ("clients-everyone",), ""),
+        (["192.0.2.1/24"], (), "neither an address nor a network"),
+        (["nowhere.invalid"], (), "'nowhere.invalid' is neither"),
+    ],
+)
+def test_who_may_come(entries, accepted, expected):
+    meant = _network.clients(entries, {"apps": ["app"]}, {"app": {"ansible_host": "192.0.2.7"}}, lambda _name: [], "qdrant_proxy_clients")
+    found = _proxy.check_clients(meant, entries, accepted)
+    assert expected in texts(found) and bool(found.problems) == bool(expected)
+    assert "qdrant_firewall_clients" not in texts(found)
+
+
+def test_the_nodes_must_let_the_proxy_in():
+    assert not _proxy.check_let_in("proxy1", "192.0.2.21", {"node1": ["192.0.2.16/28"]}, "qdrant_proxy").problems
+    found = _proxy.check_let_in("proxy1", "192.0.2.21", {"node1": ["192.0.2.21"], "node2": []}, "qdrant_proxy")
+    assert "node2 do not let the proxy proxy1 (192.0.2.21) in" in texts(found)
+
+
+def test_values():
+    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+    assert not _proxy.check_values(defaults, [], "crit", False).problems
+    for variable, (lowest, highest) in _proxy.NUMBERS.items():
+        for bad in (lowest - 1, highest + 1, "x", None, True):
+            assert variable in texts(_proxy.check_values({**defaults, variable: bad}, [], "crit", False))
+    assert "qdrant_proxy_open" in texts(_proxy.check_values(defaults, ["all"], "crit", False))
+    assert "qdrant_proxy_open" in texts(_proxy.check_values(defaults, "metrics", "crit", False))
+    assert "qdrant_proxy_error_log" in texts(_proxy.check_values(defaults, [], "debug", False))
+    assert _proxy.check_values(defaults, ["dashboard"], "crit", False).warnings
+
+
+def test_the_ca_of_clients_is_never_the_nodes():
+    assert not _proxy.check_client_ca(CLIENTS[0], [NODES[0]], NOW).problems
+    assert "opens the cluster port" in texts(_proxy.check_client_ca(NODES[0], [NODES[0]], NOW))
+    assert "opens the cluster port" in texts(_proxy.check_client_ca(CLIENTS[0] + NODES[0], ["", NODES[0]], NOW))
+    assert "is no CA's certificate" in texts(_proxy.check_client_ca(leaf(CLIENTS)[0], [NODES[0]], NOW))
+    assert "is not valid now" in texts(_proxy.check_client_ca(CLIENTS[0], [NODES[0]], NOW + timedelta(days=4000)))
+    assert "no certificate" in texts(_proxy.check_client_ca("x", [NODES[0]], NOW))
+
+
+def test_serial_numbers_are_written_as_nginx_compares_them():
+    assert _proxy.serials(["0a:bc", "0x1F2"])[0] == ["0ABC", "01F2"]
+    assert "no serial number" in texts(_proxy.serials(["shop"])[1]) and not _proxy.serials([])[1].problems
+
+
+def test_addresses():
+    assert not _proxy.check_addresses("x", ["192.0.2.53", "2001:db8::53"]).problems
+    assert "is no address" in texts(_proxy.check_addresses("x", ["192.0.2.0/24", "dns"]))
+
+
+# --- clients' certificates ---------------------------------------------------------------------------------------------
+
+
+def test_a_clients_certificate_is_made_once():
+    authority = _authority.load(*CLIENTS, NOW, timedelta(days=30))
+    key, certificate = _clients.issue(authority, "shop", "ecdsa-p256", timedelta(days=30), NOW)
+    seen = _certificate.load_certificates(certificate)[0]
+    assert _certificate.purposes(seen) == {"clientAuth"} and seen.subject.rfc4514_string() == "CN=shop"
+    assert _clients.due(certificate, key, CLIENTS[0], "ecdsa-p256", NOW) == []
+    assert _clients.due(None, key, CLIENTS[0], "ecdsa-p256", NOW) == ["there is none"]
+    assert _clients.due("x", key, CLIENTS[0], "ecdsa-p256", NOW) == ["what is there cannot be read"]
+    assert "another CA" in str(_clients.due(certificate, key, NODES[0], "ecdsa-p256", NOW))
+    assert "wanted is rsa-3072" in str(_clients.due(certificate, key, CLIENTS[0], "rsa-3072", NOW))
+    assert "expires on" in str(_clients.due(certificate, key, CLIENTS[0], "ecdsa-p256", NOW + timedelta(days=25)))
+    other, _unused = _clients.issue(authority, "shop", "ecdsa-p256", timedelta(days=30), NOW)
+    assert "do not match" in str(_clients.due(certificate, other, CLIENTS[0], "ecdsa-p256", NOW))
+
+
+@pytest.mark.parametrize(("name", "days", "kind"), [("../x", 90, "ecdsa-p256"), ("", 90, "ecdsa-p256"), ("a", 0, "ecdsa-p256"), ("a", 90, "dsa")])
+def test_what_no_certificate_can_be_made_of_is_refused(name, days, kind):
+    with pytest.raises(_clients.ClientError):
+        _clients.check(name, days, kind)
+
+
+def test_the_nodes_ca_signs_for_no_client():
+    _clients.check_apart(CLIENTS[0], [NODES[0], ""])
+    with pytest.raises(_clients.ClientError, match="opens the cluster port"):
+        _clients.check_apart(NODES[0], [NODES[0]])
+
+
+# --- evidence ----------------------------------------------------------------------------------------------------------
+
+
+def test_settings_are_read_from_what_nginx_reads():
+    text = '    proxy_ssl_verify on;\n grpc_ssl_verify off;\n# proxy_pass http://x;\n  proxy_pass https://qdrant_rest;\n listen 1 ssl;\n'
+    seen = _proxy_evidence.directives(text)
+    assert seen["proxy_ssl_verify"] == ["on"] and seen["grpc_ssl_verify"] == ["off"] and seen["proxy_pass"] == ["https://qdrant_rest"]
+    assert seen["ssl_verify_client"] == []
+    line = r'        "~(^|, | : )192\.0\.2\.11:6333$" node1;'
+    assert _proxy_evidence.upstreams(line) == [{"address": "192.0.2.11", "port": 6333, "name": "node1"}]
+
+
+def test_every_part_that_can_be_opened_is_one_that_evidence_asks_for():
+    assert set(_proxy.PARTS) | {"rest"} == set(_proxy_evidence.PARTS)
+    template = (ROLE / "templates/nginx.conf.j2").read_text(encoding="utf-8")
+    for part in _proxy.PARTS:
+        assert re.search(r'" (grpc_)?%s;' % part, template), part
