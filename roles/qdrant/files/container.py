@@ -82,6 +82,9 @@ def clear(arguments: argparse.Namespace) -> None:
     if run("docker", "ps", "--all", "--quiet", "--filter", "name=^/?%s$" % NAME):
         run("docker", "rm", "--force", "--volumes", NAME)
     if run("docker", "network", "ls", "--quiet", "--filter", "name=^%s$" % NAME):
+        # Whatever somebody else put into it is none of ours, and must not keep the node from starting.
+        for other in run("docker", "network", "inspect", "--format", "{{range .Containers}}{{.Name}} {{end}}", NAME).split():
+            run("docker", "network", "disconnect", "--force", NAME, other)
         run("docker", "network", "rm", NAME)
     for target in mounted(arguments.folder):
         run(*ON_HOST, "umount", target)

@@ -44,10 +44,10 @@ def node(deployment):
 
 
 def nothing_is_left(node) -> None:
-    """No container that could be started, no copy of the secrets, no port."""
+    """No container that could be started, no copy of the secrets, and no network in which a port could be open."""
     assert node.run("docker ps --all --quiet; docker network ls --quiet --filter name=qdrant").strip() == ""
     assert node.run("ls /run/hardened-qdrant").split() == ["started.json"]
-    assert node.run("timeout 2 bash -c 'exec 3<>/dev/tcp/172.31.253.2/6333' 2>/dev/null || echo closed").strip() == "closed"
+    assert node.run("ip -brief link show qdrant0 2>/dev/null; pidof qdrant", check=False).strip() == ""
 
 
 @pytest.mark.parametrize("name", SABOTAGES)
