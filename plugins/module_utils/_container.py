@@ -21,6 +21,9 @@ DANGEROUS = (
     "process_vm_readv process_vm_writev ptrace reboot request_key setns swapon umount2 unshare userfaultfd"
 ).split()
 
+# Of namespaces, by the engine's names.
+MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "userns": "UsernsMode", "cgroup": "CgroupnsMode"}
+
 Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 Json = t.Dict[str, t.Any]
 
@@ -72,14 +75,15 @@ def seccomp(found: Json, path: str) -> Json:
         dangerous = list(DANGEROUS) if text == "unconfined" else []
         return {"default": text or "builtin", "dangerous": dangerous, "executable_memory": ["mmap", "mprotect"], "as_file": False}
     profile = json.loads(text)
-    allowed = {name for rule in profile.get("syscalls") or [] if rule.get("action") == "SCMP_ACT_ALLOW" for name in rule.get("names") or []}
+    rules = [rule for rule in profile.get("syscalls") or [] if rule.get("action") == "SCMP_ACT_ALLOW"]
+    allowed = {name for rule in rules for name in rule.get("names") or []}
     try:
         with open(path, encoding="utf-8") as file:
             wanted = json.load(file)
     except (OSError, ValueError):
         wanted = None
     # Allowed without a condition: what lets memory be both written and executed.
-    loose = {name for rule in profile.get("syscalls") or [] if rule.get("action") == "SCMP_ACT_ALLOW" and not rule.get("args") for name in rule.get("names") or []}
+    loose = {name for rule in rules if not rule.get("args") for name in rule.get("names") or []}
     return {
         "default": str(profile.get("defaultAction")),
         "dangerous": sorted(allowed & set(DANGEROUS)),
@@ -144,7 +148,7 @@ def container(found: Json, run: Run, profile: str, secrets: t.Iterable[str]) -> 
         "no_new_privileges": option(found, "no-new-privileges") in ("", "true"),
         "seccomp": seccomp(found, profile),
         "apparmor": found.get("AppArmorProfile") or "",
-        "modes": {name: host.get(key) or "" for name, key in (("pid", "PidMode"), ("ipc", "IpcMode"), ("uts", "UTSMode"), ("userns", "UsernsMode"), ("cgroup", "CgroupnsMode"))},
+        "modes": {name: host.get(key) or "" for name, key in MODES.items()},
         "devices": len(host.get("Devices") or []) + len(host.get("DeviceRequests") or []),
         "masked_paths": len(host.get("MaskedPaths") or []),
         "mounts": mounts(found),

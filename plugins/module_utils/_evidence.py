@@ -394,7 +394,13 @@ def release(place: Place, run: Run) -> Json:
     found = {entry.name: entry for entry in _node.releases(place.layout, run_two)}
     entry = found.get(current)
     image = entry.image_id if entry else None
-    return {"current": current, "intact": bool(entry and entry.intact), "image_id": image, "version": entry.version if entry else None, "others": sorted(set(found) - {current})}
+    return {
+        "current": current,
+        "intact": bool(entry and entry.intact),
+        "image_id": image,
+        "version": entry.version if entry else None,
+        "others": sorted(set(found) - {current}),
+    }
 
 
 def config_file(place: Place, run: Run) -> str:
@@ -750,7 +756,9 @@ def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> 
         "hooks": [{"name": chain["name"], "hook": chain.get("hook"), "priority": chain.get("prio")} for chain in chains],
         "sets": _firewall.named_sets(objects),
         # The ports on which a stranger's packets are not certain to be dropped.
-        "open_to_strangers": {family: [port for port in ports if _firewall.stranger_verdict(objects, family, port, place.bridge) != "drop"] for family in ("ipv4", "ipv6")},
+        "open_to_strangers": {
+            family: [port for port in ports if _firewall.stranger_verdict(objects, family, port, place.bridge) != "drop"] for family in ("ipv4", "ipv6")
+        },
         # The families over which the server can connect to a stranger.
         "open_from_server": [family for family in ("ipv4", "ipv6") if server_verdict(place, objects, family) != "drop"],
         # The families over which a container can connect to the host's own ports.

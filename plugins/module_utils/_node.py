@@ -162,7 +162,8 @@ def machine() -> dict[str, t.Any]:
     except OSError:
         pass
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"memory": memory, "processors": os.cpu_count() or 1, "distribution": words.get("ID", "").strip('"'), "release": words.get("VERSION_ID", "").strip('"')}
+    named = {name: words.get(key, "").strip('"') for name, key in (("distribution", "ID"), ("release", "VERSION_ID"))}
+    return {"memory": memory, "processors": os.cpu_count() or 1, **named}
 
 
 def load_json(path: str) -> dict[str, t.Any]:

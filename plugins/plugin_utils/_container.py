@@ -81,14 +81,16 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
     image, digest, archive = (str(read(name, "") or "") for name in ("qdrant_image", "qdrant_image_digest", "qdrant_image_archive"))
     checksum = str(read("qdrant_checksum", "") or "").removeprefix("sha256:").lower()
     if str(read("qdrant_binary_file", "") or ""):
-        found.refuse("qdrant_binary_file", "a container runs the server of its image", "Use qdrant_image or qdrant_image_archive, or qdrant_deployment: systemd")
+        remedy = "Use qdrant_image or qdrant_image_archive, or qdrant_deployment: systemd"
+        found.refuse("qdrant_binary_file", "a container runs the server of its image", remedy)
     if archive:
         if digest:
             found.refuse("qdrant_image_digest", "an image that is loaded from a file has none", "Set qdrant_checksum to the file's SHA-256 instead")
         if not os.path.isfile(archive):
             found.refuse("qdrant_image_archive", "%s is no file on the controller" % archive, "Write the path of what docker save wrote")
         elif not checksum:
-            found.refuse("qdrant_checksum", "nothing is known of the image's archive", "Nothing unverified is installed: set it to the output of sha256sum %s" % archive)
+            remedy = "Nothing unverified is installed: set it to the output of sha256sum %s" % archive
+            found.refuse("qdrant_checksum", "nothing is known of the image's archive", remedy)
         elif file_digest(archive) != checksum:
             found.refuse("qdrant_checksum", "it is not the SHA-256 of %s" % archive, "Check where the file came from before you change it")
         return os.path.basename(archive), checksum
@@ -129,7 +131,8 @@ def _network(read: Read, address: str, cluster: bool, accepted: t.Collection[str
     gateway = str(subnet[1])
     container = str(read("qdrant_docker_address", ""))
     if container not in {str(host) for host in list(subnet.hosts())[1:]}:
-        found.refuse("qdrant_docker_address", "%s is no address of a container in %s" % (container, subnet), "Write one behind the gateway's, such as %s" % subnet[2])
+        what = "%s is no address of a container in %s" % (container, subnet)
+        found.refuse("qdrant_docker_address", what, "Write one behind the gateway's, such as %s" % subnet[2])
     if _within(address, subnet):
         found.refuse("qdrant_docker_subnet", "the node's own address, %s, lies in it" % address, "Use another network for the container")
     return gateway

@@ -58,7 +58,14 @@ def test_there_are_no_rights_and_no_way_to_get_any(node):
 
 @pytest.mark.parametrize(
     "attempt",
-    ["unshare --user --map-root-user true", "unshare --mount true", "unshare --net true", "mount -t tmpfs none /tmp", "nsenter --target 1 --mount true", "chroot / true"],
+    [
+        "unshare --user --map-root-user true",
+        "unshare --mount true",
+        "unshare --net true",
+        "mount -t tmpfs none /tmp",
+        "nsenter --target 1 --mount true",
+        "chroot / true",
+    ],
 )
 def test_no_namespace_no_mount_no_other_root(node, attempt):
     code, said = inside(node, "command -v %s >/dev/null || exit 99; %s" % (attempt.split()[0], attempt))
@@ -127,8 +134,8 @@ def test_names_are_not_resolved(node):
 
 def test_the_guard_refuses_even_if_the_engine_would_not(deployment, node):
     """Docker keeps an internal network in by rules of its own. Without those, the guard's still hold."""
-    node.run("iptables -I FORWARD 1 -j ACCEPT; iptables -t nat -I POSTROUTING 1 -s 172.31.253.0/29 -j MASQUERADE; nft reset counters table inet hardened_qdrant >/dev/null")
-    node.run("docker run --rm --network none --pull never --entrypoint /usr/bin/true $(docker inspect --format '{{.Image}}' qdrant)")
+    node.run("iptables -I FORWARD 1 -j ACCEPT; iptables -t nat -I POSTROUTING 1 -s 172.31.253.0/29 -j MASQUERADE")
+    node.run("nft reset counters table inet hardened_qdrant >/dev/null")
     pid = node.run("docker inspect --format '{{.State.Pid}}' qdrant").strip()
     node.run("nsenter -t %s -n ip route replace default via 172.31.253.1" % pid)
     try:
