@@ -159,6 +159,8 @@ def container(found: Json, run: Run, profile: str, secrets: t.Iterable[str]) -> 
         "log": {"driver": (host.get("LogConfig") or {}).get("Type"), "limited": log_limited(host.get("LogConfig") or {})},
         "health": {"checked": bool(health.get("Test")) and health["Test"][:1] != ["NONE"], "state": (found["State"].get("Health") or {}).get("Status", "none")},
         "stop_timeout": config.get("StopTimeout"),
+        # Settings that come before those of the file: an image can bring some, too.
+        "settings_in_environment": sorted(name for name in (entry.partition("=")[0] for entry in config.get("Env") or []) if name.startswith("QDRANT__")),
         "secrets_in_inspect": any(secret in text for secret in secrets if secret),
     }
 

@@ -59,6 +59,7 @@ undo_containers() {
     rm -f /run/systemd/system/docker.service.d/sabotage.conf $STATE/engine
     cp -a $SAVED/daemon.json /etc/docker/
     systemctl daemon-reload
+    systemctl reset-failed qdrant docker 2>/dev/null || true
     systemctl restart docker
     touch $STATE/restart
   }
@@ -81,19 +82,23 @@ with() { remake "s|--rm --name=qdrant|& $1|"; }
 # The unit without its gate; what makes the container stays.
 ungate() { sed -i -E '/gate\.py (check|probe)/,/[^\\]$/d' $UNIT; }
 
+# The image that the node runs, by its id.
+image() { docker inspect --format '{{.Image}}' qdrant; }
+
 # Another container, of the image that there is: NAME, then words for `docker run`.
 intruder() {
   name=$1
   shift
-  docker run --detach --rm --name "$name" --label sabotage --pull never --entrypoint sleep "$@" "$(docker inspect --format '{{.Image}}' qdrant)" 600 >/dev/null
+  docker run --detach --rm --name "$name" --label sabotage --pull never --entrypoint sleep "$@" "$(image)" 600 >/dev/null
 }
 
 # The engine started with other settings, and the node with it.
 engine() {
   touch $STATE/engine
   systemctl daemon-reload
+  systemctl reset-failed qdrant docker 2>/dev/null || true
   systemctl restart docker
-  systemctl restart qdrant
+  systemctl start qdrant
 }
 
 # Lines for the unit's section Service.
