@@ -63,7 +63,6 @@ options:
     description: Whether to ask the Docker engine what it is.
     type: bool
     default: false
-    version_added: 0.1.0
 """
 
 EXAMPLES = r"""
