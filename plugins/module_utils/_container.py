@@ -174,12 +174,16 @@ def socket_state(path: str = SOCKET) -> Json:
     return {"owner": state.st_uid, "mode": "%04o" % stat.S_IMODE(state.st_mode)}
 
 
-def root_containers(run: Run) -> list[str]:
-    """The running containers whose processes are the host's root, by name: no user is set, and none is mapped."""
+def running_containers(run: Run) -> list[Json]:
+    """All running containers as the engine has them."""
     code, output, error = run(["docker", "ps", "--quiet"])
     if code != 0:
         raise OSError(error.strip() or "docker failed")
-    running = ask(run, "container", "inspect", *output.split()) if output.split() else []
+    return ask(run, "container", "inspect", *output.split()) if output.split() else []
+
+
+def root_containers(running: t.Iterable[Json]) -> list[str]:
+    """The containers whose processes are the host's root, by name: no user is set, and none is mapped."""
     return sorted(entry["Name"].lstrip("/") for entry in running if (entry["Config"].get("User") or "0").split(":")[0] in ("0", "root"))
 
 
@@ -192,17 +196,20 @@ def engine(run: Run, listeners: t.Callable[[int], list[str]]) -> Json:
     insecure = [name for name, entry in ((info.get("RegistryConfig") or {}).get("IndexConfigs") or {}).items() if not entry.get("Secure", True)]
     _code, output, _error = run(["systemctl", "show", "--property=MainPID", "--value", "docker.service"])
     pid = int(output.strip() or 0)
+    running = running_containers(run)
+    # The engine keeps the ports that it publishes from others by holding them itself, where no proxy of its does.
+    held = {binding for found in running for binding in published(found)}
     remapped = any("name=userns" in entry for entry in options)
     return {
         "version": info.get("ServerVersion"),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
         "userns_remap": remapped,
-        "root_containers": [] if remapped else root_containers(run),
+        "root_containers": [] if remapped else root_containers(running),
         "icc": bridge.get("com.docker.network.bridge.enable_icc", "true") == "true",
         "seccomp": any(entry.startswith("name=seccomp") for entry in options),
         "apparmor": any(entry.startswith("name=apparmor") for entry in options),
         "insecure_registries": sorted(insecure + [entry for entry in registries if entry not in ("127.0.0.0/8", "::1/128")]),
-        "tcp": listeners(pid) if pid else [],
+        "tcp": [socket for socket in listeners(pid) if socket not in held] if pid else [],
         "socket": socket_state(),
         "enforces": {"memory": bool(info.get("MemoryLimit")), "cpus": bool(info.get("CpuCfsQuota")), "pids": bool(info.get("PidsLimit"))},
     }

@@ -68,6 +68,26 @@ def test_ports_elsewhere():
     assert _container.elsewhere(["192.0.2.1:6333", "0.0.0.0:6334"], ["192.0.2.1"]) == ["0.0.0.0:6334"]
 
 
+def test_the_engine_holds_the_ports_that_it_publishes():
+    """That is no interface of the engine's; another port is."""
+    info = {"ServerVersion": "26.1.5", "SecurityOptions": ["name=seccomp,profile=builtin"], "LiveRestoreEnabled": True}
+    answers = {
+        ("docker", "info"): json.dumps(info),
+        ("docker", "network"): json.dumps([{"Options": {"com.docker.network.bridge.enable_icc": "false"}}]),
+        ("docker", "ps"): "x\n",
+        ("docker", "container"): json.dumps([{**FOUND, "Name": "/qdrant"}, {**FOUND, "Name": "/other", "Config": {"User": "root"}}]),
+        ("systemctl", "show"): "7\n",
+    }
+    sockets = ["192.0.2.1:6333", "0.0.0.0:6334", "127.0.0.1:2375"]
+    socket = _container.socket_state
+    try:
+        _container.socket_state = lambda: {"owner": 0, "mode": "0660"}
+        engine = _container.engine(lambda arguments: (0, answers[tuple(arguments[:2])], ""), lambda pid: sockets)
+    finally:
+        _container.socket_state = socket
+    assert engine["tcp"] == ["127.0.0.1:2375"] and engine["root_containers"] == ["other"]
+
+
 def test_our_filter_lets_nothing_through_that_leads_out():
     profile = json.loads(PROFILE.read_text(encoding="utf-8"))
     allowed = [name for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]]
