@@ -65,7 +65,10 @@ class ActionModule(ActionBase):
         return installed
 
     def _of_another(self, source: str, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Certificates that another party signs. The preflight has checked what was provided; the node checks it again."""
+        """Certificates that another party signs. The preflight has checked what was provided; the node checks it again.
+
+        Who signs a request that waits is not this plugin's business: the user, or tasks of the role that ask a server.
+        """
         try:
             arguments["trust"] = _own.text(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)
             if source == "provided":

@@ -64,7 +64,12 @@ class ActionModule(ActionBase):
         unknown = [node for node, address in addresses.items() if not address and (node != name or not arguments["node"])]
         if unknown:
             raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory, or gather facts first." % ", ".join(unknown))
-        arguments.setdefault("targets", [{"name": node, "address": addresses[node], "ports": ports} for node in nodes if node != name or not arguments["node"]])
+        given = read("qdrant_verify_addresses", "auto")
+        if given != "auto" and not (isinstance(given, (list, tuple)) and all(_network.is_address(entry) and "/" not in str(entry) for entry in given)):
+            raise AnsibleActionFail("qdrant_verify_addresses is %r, and must be a list of addresses, such as [2001:db8::12], or auto." % (given,))
+        others = [node for node in nodes if node != name or not arguments["node"]]
+        further = {node: _variables.further_addresses(node, variables["hostvars"]) for node in others}
+        arguments.setdefault("targets", [{"name": node, "address": addresses[node], "further": further[node], "ports": ports} for node in others])
 
     @staticmethod
     def _fill_container(arguments: dict[str, t.Any], read: t.Callable[..., t.Any], address: str) -> None:

@@ -21,6 +21,7 @@ from ansible.utils.display import Display
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _authority,
     _container,
+    _elsewhere,
     _network,
     _own,
     _plaintext,
@@ -123,6 +124,8 @@ class ActionModule(ActionBase):
         self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
         self._take(_plaintext.check({secret: self._vars.get(secret) for secret in _plaintext.SECRETS}, accepted, _variables.origin))
         tls = self._check_tls(names, states)
+        days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
+        self._take(_preflight.check_expiry(*days, self._read("qdrant_tls_provider", "internal") == "internal"))
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_ports(ports))
         self._take(_preflight.check_paths({folder: self._read(folder) for folder in FOLDERS}))
@@ -186,17 +189,46 @@ class ActionModule(ActionBase):
             trusted = _own.certificates(trust, _own.TRUST)
             if provider == "csr":
                 found, plan = _sources.csr(name, str(self._read("qdrant_tls_csr_dir", "")), trusted, trust, cluster, now)
+            elif provider in ("acme", "vault_pki"):
+                found, plan = _sources.signed_elsewhere(self._elsewhere(provider), name, trusted, trust, cluster, now)
             elif provider == "provided":
                 chain, key = _own.certificates(self._own_text(_own.CERTIFICATE), _own.CERTIFICATE), _own.private_key(self._own_text(_own.KEY))
                 found, plan = _sources.provided(name, chain, key, trusted, trust, self._needed(), cluster, now)
             else:
-                self._problems.append(Problem("qdrant_tls_provider", "there is no provider %r" % provider, "Write internal, provided or csr"))
+                self._problems.append(Problem("qdrant_tls_provider", "there is no provider %r" % provider, "Write internal, provided, csr, acme or vault_pki"))
                 return _sources.Plan()
         except _own.OwnError as error:
             self._problems.append(Problem("TLS", str(error).rstrip("."), "The README of the role qdrant_tls says what a node needs"))
             return _sources.Plan()
         self._take(found)
         return plan
+
+    def _elsewhere(self, provider: str) -> _sources.Findings:
+        """The settings of a server that signs. Its secrets are looked at, and not kept."""
+        folder = str(self._read("qdrant_tls_csr_dir", ""))
+        if provider == "vault_pki":
+            return _elsewhere.vault(
+                folder,
+                url=str(self._read("qdrant_tls_vault_url", "")),
+                token=self._secret("qdrant_tls_vault_token"),
+                role=str(self._read("qdrant_tls_vault_role", "")),
+                ca_file=str(self._read("qdrant_tls_vault_ca_file", "")),
+            )
+        found = _elsewhere.acme(
+            folder,
+            directory=str(self._read("qdrant_tls_acme_directory", "")),
+            challenge=str(self._read("qdrant_tls_acme_challenge", "http-01")),
+            hook=str(self._read("qdrant_tls_acme_hook", "")),
+            command=self._read("qdrant_tls_acme_command", []),
+            ca_file=str(self._read("qdrant_tls_acme_ca_file", "")),
+        )
+        value = self._secret("qdrant_tls_acme_account_key")
+        if value is not None:
+            try:
+                _own.private_key(_own.text(value, self._loader, "qdrant_tls_acme_account_key"), "qdrant_tls_acme_account_key")
+            except _own.OwnError as error:
+                found.refuse("TLS", str(error).rstrip("."), "openssl ecparam -name prime256v1 -genkey -noout makes one; keep it in a vault")
+        return found
 
     def _own_text(self, name: str) -> str:
         value = self._secret(name)
@@ -218,6 +250,7 @@ class ActionModule(ActionBase):
             hosts=_network.host_variables(self._vars["hostvars"]),
             there=state.get("firewalls") or {},
             peers=_network.peers(self._read, peers),
+            nodes=peers,
         )
         if "no-firewall" not in accepted:
             self._take(found)

@@ -20,6 +20,9 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _c
 
 display = Display()
 
+# The default of qdrant_tls_fail_days, which belongs to another role and may not be set here.
+FAIL_DAYS = 7
+
 
 class ActionModule(ActionBase):
     """One call judges all hosts: what one host saw of another is evidence about the other."""
@@ -38,7 +41,8 @@ class ActionModule(ActionBase):
             waivers = _controls.parse_waivers(arguments["waivers"], controls, _variables.origin)
         except _controls.ControlError as error:
             raise AnsibleActionFail(str(error)) from None
-        documents = {host: with_knowledge(document) for host, document in self._documents(arguments).items()}
+        limit = self._limit(task_vars or {})
+        documents = {host: with_knowledge(document, limit) for host, document in self._documents(arguments).items()}
         earlier = self._saved(arguments["compare_with"]) if arguments.get("compare_with") else None
         drift = _drift.between(earlier["evidence"], documents) if earlier else []
         now = datetime.now(timezone.utc)
@@ -64,6 +68,13 @@ class ActionModule(ActionBase):
                 % (counted[_controls.FAILED], counted[_controls.ERROR]),
             )
         return result
+
+    def _limit(self, variables: dict[str, t.Any]) -> int:
+        """How many days a certificate must have left at least."""
+        try:
+            return int(_variables.read(self._templar, variables, "qdrant_tls_fail_days", FAIL_DAYS))
+        except (_variables.VariableError, TypeError, ValueError):
+            raise AnsibleActionFail("qdrant_tls_fail_days is no number of days. Write one, such as %d." % FAIL_DAYS) from None
 
     def _access(self, variables: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         """Who can do what, by the inventory. Of the keys only whether they are set is looked at; what cannot be read is left out."""
@@ -115,12 +126,12 @@ class ActionModule(ActionBase):
 
 
 def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The nodes' documents, each with what the other hosts saw of that node: [{from, role, rest, grpc, p2p}] as ``vantages``."""
+    """The nodes' documents, each with what the other hosts saw of that node: [{from, role, rest, grpc, p2p, further}] as ``vantages``."""
     nodes = {}
     for name, document in documents.items():
         if document.get("node"):
             views = [
-                {"from": other, "role": view.get("role"), **view["seen"][name]}
+                {"from": other, "role": view.get("role"), **_view(view["seen"][name])}
                 for other, view in sorted(documents.items())
                 if isinstance(view.get("seen"), dict) and name in view["seen"]
             ]
@@ -128,11 +139,20 @@ def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str,
     return nodes
 
 
-def with_knowledge(document: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A document with what is known of the version that it names: ``advisories``, and which settings it ``supports``.
+def _view(seen: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a host saw of a node, the node's further addresses as a list."""
+    if not isinstance(seen.get("further"), dict):
+        return seen
+    further = [{"address": address, "family": "ipv6" if ":" in address else "ipv4", **ports} for address, ports in sorted(seen["further"].items())]
+    return {**seen, "further": further}
 
-    Without a version both are missing, so what depends on them fails.
+
+def with_knowledge(document: dict[str, t.Any], certificate_days: int) -> dict[str, t.Any]:
+    """A document with the user's ``limits``, and what is known of the version that it names: ``advisories``, and which settings it ``supports``.
+
+    Without a version both of these are missing, so what depends on them fails.
     """
+    document = {**document, "limits": {"certificate_days": certificate_days}}
     web = document.get("web")
     version = _preflight.parse_version(web.get("version")) if isinstance(web, dict) else None
     if version is None:

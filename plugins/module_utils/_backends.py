@@ -31,6 +31,7 @@ def installed(program: str, folders: t.Iterable[str] = FOLDERS) -> bool:
 # --- ufw ---------------------------------------------------------------------------------------------------------------
 
 UFW_OWN = re.compile(r"ufw allow from (\S+) to any port ([0-9,]+) proto tcp comment '%s'" % re.escape(COMMENT))
+UFW_SETTINGS = "/etc/default/ufw"
 UFW_PORT = re.compile(r"\b(\d+)(?::(\d+))?(?=[,/ ]|$)")
 
 
@@ -59,11 +60,22 @@ def _names_port(text: str, ports: t.Collection[int]) -> bool:
     return False
 
 
-def ufw(ports: t.Collection[int], run: Runner) -> Json:
-    """Whether ufw filters, and its rules. {active, own, foreign}"""
+def ufw_ipv6(text: str) -> bool:
+    """Whether ufw lets anything of IPv6 in at all: its settings, /etc/default/ufw, say so. The last line counts, as in a shell."""
+    values = re.findall(r"^\s*IPV6=[\"']?(\w*)", text, re.MULTILINE)
+    return bool(values) and values[-1].lower() == "yes"
+
+
+def ufw(ports: t.Collection[int], run: Runner, settings: str = UFW_SETTINGS) -> Json:
+    """Whether ufw filters, whether it can let IPv6 in, and its rules. {active, ipv6, own, foreign}"""
     _code, status, _error = run(["ufw", "status"])
     _code, added, _error = run(["ufw", "show", "added"])
-    return {"active": status.startswith("Status: active"), **parse_ufw(added, ports)}
+    try:
+        with open(settings, encoding="utf-8", errors="replace") as file:
+            ipv6 = ufw_ipv6(file.read())
+    except OSError:
+        ipv6 = False
+    return {"active": status.startswith("Status: active"), "ipv6": ipv6, **parse_ufw(added, ports)}
 
 
 # --- firewalld ---------------------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ FILES = (KEY, CERTIFICATE, TRUST)
 PENDING = ".pending-"
 # A key and its request that wait for another party's signature, and survive runs.
 WAITING, REQUEST = ".waiting", "request.pem"
+# Where certificates come from if not from the node's own run: requests are kept until the certificate is there.
+AWAITED = ("csr", "acme", "vault_pki")
 KEY_TYPES = {
     "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
@@ -515,7 +517,7 @@ def _full_request(key: t.Any, wanted: Wanted) -> str:
     purposes_wanted = [x509.ObjectIdentifier(identifier) for identifier in PURPOSES]
     request = (
         x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)]))
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)] if wanted.common_name else []))
         .add_extension(x509.SubjectAlternativeName(names + addresses), critical=False)
         .add_extension(x509.ExtendedKeyUsage(purposes_wanted), critical=False)
         .sign(key, hashes.SHA256())

@@ -46,7 +46,7 @@ def judge(seen: t.Mapping[str, t.Any], warn_days: float, fail_days: float) -> tu
     places.update({"that %s serves" % name: entry for name, entry in seen["served"].items() if "days_left" in entry})
     for place, entry in places.items():
         text = "The certificate %s has %.1f days left (%s)." % (place, entry["days_left"], entry["not_after"])
-        if entry["days_left"] < fail_days:
+        if entry["days_left"] <= fail_days:  # as the control tls-expiry has it
             problems.append(text)
         elif entry["days_left"] < warn_days:
             warnings.append(text)

@@ -6,12 +6,14 @@
 Needs nothing but Python 3.9's standard library: modules use it, and so does the gate on a node, where it is installed alone.
 
 No question raises: what went wrong is part of the answer. ``error`` is None, or begins with one of these words:
-``refused`` (nothing listens), ``timeout`` (no answer in time: dropped on the way, or busy), ``unreachable`` (no route),
+``refused`` (nothing listens), ``timeout`` (no answer in time: dropped on the way, or busy), ``no route`` (this host has no way to such an
+address, so it says nothing of the other one), ``unreachable`` (something on the way said so),
 ``reset`` (closed without an answer), ``tls`` (handshake failed, the reason follows), ``protocol`` (an answer that makes no sense).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import socket
@@ -97,6 +99,8 @@ def describe(error: Exception) -> str:
         return "refused"
     if isinstance(error, (ConnectionError, EOFError, http.client.RemoteDisconnected)):
         return "reset"
+    if isinstance(error, OSError) and error.errno in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return "no route"
     if isinstance(error, OSError):
         return "unreachable: %s" % (error.strerror or error)
     return "protocol: %s" % "".join(character if character.isprintable() else "?" for character in str(error))[:100]

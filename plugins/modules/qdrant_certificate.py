@@ -29,7 +29,7 @@ options:
     type: path
     default: /etc/qdrant/tls
   common_name:
-    description: The certificate's subject. Nothing is checked against it.
+    description: The certificate's subject. Nothing is checked against it. Empty for none.
     type: str
     required: true
   dns_names:
@@ -74,11 +74,15 @@ options:
       - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
         C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
       - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run.
+      - V(acme) and V(vault_pki) are the same to this module. The role qdrant_tls has the request signed by an ACME server, or by HashiCorp
+        Vault, and calls it again.
     type: str
-    choices: [internal, provided, csr]
+    choices: [internal, provided, csr, acme, vault_pki]
     default: internal
   csr_dir:
-    description: For O(source=csr), the folder on the controller for C(HOST.csr), which is written, and C(HOST.crt), which is awaited.
+    description: >-
+      For O(source=csr), O(source=acme) and O(source=vault_pki), the folder on the controller for C(HOST.csr), which is written, and C(HOST.crt),
+      which is awaited.
     type: path
   needed:
     description: What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
@@ -154,7 +158,7 @@ request:
   returned: when a request is to be signed
   type: str
 waiting:
-  description: With O(source=csr), the file on the controller with the request that is to be signed.
+  description: With O(source=csr), O(source=acme) and O(source=vault_pki), the file on the controller with the request that is to be signed.
   returned: when a signed certificate is awaited
   type: str
 time:
@@ -221,12 +225,12 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         reasons, request = ["installed"], {}
     else:
         report = store.report(wanted, now)
-        if params["source"] == "csr" and store.waiting() is not None and not report.reissue:
+        if params["source"] in _certificate.AWAITED and store.waiting() is not None and not report.reissue:
             report.reissue.append("a certificate that was asked for is awaited")
         reasons, request = report.reasons(), {}
         if not module.check_mode:
             if report.reissue:
-                make = store.keep_request if params["source"] == "csr" else store.make_request
+                make = store.keep_request if params["source"] in _certificate.AWAITED else store.make_request
                 request = dict(zip(("pending", "request"), make(wanted)))
             elif report.reinstall:
                 store.reinstall(wanted.trust, now)
@@ -250,7 +254,7 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "revoked": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 2},
-            "source": {"type": "str", "choices": ["internal", "provided", "csr"], "default": "internal"},
+            "source": {"type": "str", "choices": ["internal", "provided", "csr", "acme", "vault_pki"], "default": "internal"},
             "csr_dir": {"type": "path"},
             "needed": {"type": "list", "elements": "str", "default": []},
             "private_key": {"type": "str", "no_log": True},
@@ -260,7 +264,7 @@ def main() -> None:
             "pending": {"type": "str"},
             "certificate": {"type": "str"},
         },
-        required_if=[("source", "provided", ("certificate", "private_key", "trust")), ("source", "csr", ("trust",))],
+        required_if=[("source", "provided", ("certificate", "private_key", "trust")), *(("source", name, ("trust",)) for name in _certificate.AWAITED)],
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)

@@ -29,7 +29,9 @@ options:
     choices: [peer, client, outsider]
     default: peer
   targets:
-    description: The hosts whose ports are tried from this one, each with C(name), C(address) and C(ports), numbers by name.
+    description:
+      - The hosts whose ports are tried from this one, each with C(name), C(address) and C(ports), numbers by name.
+      - C(further) are other addresses of the host, at which the same ports are tried.
     type: list
     elements: dict
     default: []
@@ -112,6 +114,7 @@ EXAMPLES = r"""
     targets:
       - name: node2
         address: 192.0.2.12
+        further: ["2001:db8::12"]
         ports: {rest: 6333, grpc: 6334, p2p: 6335}
   register: evidence
 """

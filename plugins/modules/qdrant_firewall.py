@@ -109,6 +109,9 @@ def absent(module: AnsibleModule, run: _firewall.Runner) -> dict:
     before = _firewall.read(path)
     differed = [name for name, there in (("file", before), ("kernel", live)) if there]
     if not module.check_mode:
+        # One that an interrupted run left would bring the table back.
+        if module.get_bin_path("systemctl"):
+            _firewall.disarm(run)
         if live:
             run(["nft", "delete", "table", *table.split()])
         if before:

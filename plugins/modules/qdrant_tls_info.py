@@ -44,7 +44,7 @@ options:
     type: int
     default: 30
   fail_days:
-    description: Fail if a certificate has less than this many days left.
+    description: Fail if a certificate has no more than this many days left.
     type: int
     default: 7
   served:

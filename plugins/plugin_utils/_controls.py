@@ -210,7 +210,8 @@ def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
             if values[expression] is None or _is_error(values[expression]):
                 return Finding(control, ERROR, "There is no evidence of %s%s." % (expression, _section_error(expression, evidence)), values)
         holds = _compiled(control.expect).search(evidence)
-    except JMESPathError as error:
+    except (JMESPathError, TypeError, ValueError) as error:
+        # JMESPath lets Python compare a text with a number.
         return Finding(control, ERROR, "It cannot be judged: %s." % " ".join(str(error).split()), values)
     if holds is True:
         return Finding(control, PASSED, evidence=values)

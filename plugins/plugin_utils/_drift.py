@@ -17,7 +17,7 @@ VOLATILE = re.compile(
     r"|cluster\.(leader|term|commit|send_failures)(\..*)?"
     r"|effective\.started"
     r"|host\.room\..*"
-    r"|(seen\.[^.]+|vantages\[\d+\])\.[a-z0-9]+\.clock_offset"
+    r"|(seen\.[^.]+|vantages\[\d+\])(\.further.+)?\.[a-z0-9]+\.clock_offset"
     r")"
 )
 MISSING = "(nothing)"

@@ -175,7 +175,9 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
         if len(active) > 1:
             found.refuse(where, "firewalld and ufw are both active, and each may drop what the other lets pass", "Switch one off, or name the one to tell")
         chosen = active[0] if active else "nftables"
+        idle = " and ".join(name for name in state if there.get(name) and name not in active)
         why = "%s is active" % chosen if active else "neither firewalld nor ufw is active"
+        why += ", though %s %s installed" % (idle, "are" if " " in idle else "is") if idle else ""
     else:
         chosen, why = str(backend), "it was asked for"
         if backend != "nftables" and backend not in active:
@@ -224,6 +226,36 @@ def peers(read: Reader, addresses: list[str]) -> list[str]:
     return [str(address) for address in given] if isinstance(given, list) else addresses
 
 
+def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
+    """What is wrong with peers that a user names in place of the inventory's, whose addresses are ``nodes``."""
+    where = "qdrant_firewall_peers"
+    if not isinstance(given, list):
+        return [Problem(where, "it is not a list", "Write the other nodes' addresses, or leave it out: the inventory has them")]
+    problems = []
+    for entry in given:
+        if not is_address(entry):
+            problems.append(Problem(where, "%r is neither an address nor a network" % str(entry), "Write the other nodes' addresses"))
+        elif not _networks(entry):
+            problems.append(Problem(where, "%s is an address within a network" % entry, "Write the network, or the address without its length"))
+        elif _networks(entry)[0].prefixlen == 0:
+            problems.append(Problem(where, "%s is everyone" % entry, "Name the other nodes"))
+    named = [network for entry in given for network in _networks(entry)]
+    for address in nodes:
+        of_node = _networks(address)
+        if of_node and not any(network.version == of_node[0].version and of_node[0].subnet_of(network) for network in named):
+            problems.append(Problem(where, "%s, a node of the inventory, is not among them" % address, "Add it: the node would be locked out"))
+    return problems
+
+
+def check_ipv6(backend: str, there: t.Mapping[str, t.Any], wanted: t.Sequence[dict[str, t.Any]]) -> list[Problem]:
+    """Whether the host's firewall cannot let in somebody of IPv6 who should be. ``wanted`` is what ``passes`` gives."""
+    over_ipv6 = [entry["address"] for entry in wanted if ":" in entry["address"]]
+    if backend != "ufw" or not over_ipv6 or (there.get("ufw") or {}).get("ipv6", True):
+        return []
+    what = "ufw drops all of IPv6 (IPV6=no), and takes no rule for %s" % ", ".join(over_ipv6[:3])
+    return [Problem("qdrant_firewall_backend", what, "Write IPV6=yes in the host's /etc/default/ufw and run ufw reload, or name addresses of IPv4 alone")]
+
+
 def plan(
     read: Reader,
     *,
@@ -231,6 +263,7 @@ def plan(
     hosts: t.Mapping[str, t.Any],
     there: t.Mapping[str, t.Any],
     peers: list[str],
+    nodes: t.Sequence[str] = (),
     resolver: Resolver = resolve,
 ) -> tuple[dict[str, t.Any], Findings, Meant]:
     """What the firewall of a node is to be: {backend, why, peers, clients, targets, passes}, what is wrong with it, and the clients as named."""
@@ -255,6 +288,12 @@ def plan(
     backend, why, chosen = choose(read("qdrant_firewall_backend", "auto"), there)
     found.problems += chosen.problems
     found.warnings += chosen.warnings
+    try:
+        given = read("qdrant_firewall_peers", None)
+    except VariableError:
+        given = None  # the role's own default, which is the inventory's
+    if given is not None:
+        found.problems += check_peers(given, nodes)
     allowed = meant.addresses()
     numbers = [port if isinstance(port, int) else 0 for port in ports]
     wanted = {
@@ -266,4 +305,5 @@ def plan(
         "targets": wanted_targets,
         "passes": passes(peers, allowed, *numbers),
     }
+    found.problems += check_ipv6(backend, there, wanted["passes"])
     return wanted, found, meant

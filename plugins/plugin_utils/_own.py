@@ -42,16 +42,16 @@ def text(value: t.Any, loader: t.Any, name: str) -> str:
         raise OwnError("%s names a file that cannot be read on the controller. Check its path and the vault's password." % name) from None
 
 
-def private_key(pem: str) -> t.Any:
-    """A private key from its PEM text."""
+def private_key(pem: str, name: str = KEY) -> t.Any:
+    """A private key from its PEM text; the name of its variable is for messages."""
     if "PRIVATE KEY" not in pem:
-        raise OwnError("%s is not a private key in PEM form." % KEY)
+        raise OwnError("%s is not a private key in PEM form." % name)
     if "ENCRYPTED" in pem:
-        raise OwnError("%s is encrypted with a passphrase, which Qdrant cannot ask for. Decrypt it (openssl pkey) and keep it in a vault." % KEY)
+        raise OwnError("%s is encrypted with a passphrase, which Qdrant cannot ask for. Decrypt it (openssl pkey) and keep it in a vault." % name)
     try:
         return serialization.load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError):
-        raise OwnError("%s cannot be read as a private key. Give the whole PEM block." % KEY) from None
+        raise OwnError("%s cannot be read as a private key. Give the whole PEM block." % name) from None
 
 
 def certificates(pem: str, name: str) -> list[x509.Certificate]:

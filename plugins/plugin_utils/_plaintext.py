@@ -10,7 +10,17 @@ import typing as t
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, Problem
 
-SECRETS = ("qdrant_api_key", "qdrant_alt_api_key", "qdrant_read_only_api_key", "qdrant_tls_ca_private_key")
+# Private keys that may also be the path of a file, which is no secret.
+KEYS_OR_PATHS = ("qdrant_tls_provided_private_key", "qdrant_tls_acme_account_key")
+SECRETS = (
+    "qdrant_api_key",
+    "qdrant_alt_api_key",
+    "qdrant_read_only_api_key",
+    "qdrant_tls_ca_private_key",
+    "qdrant_tls_next_ca_private_key",
+    "qdrant_tls_vault_token",
+    *KEYS_OR_PATHS,
+)
 RISK = "plaintext-secrets"
 
 
@@ -36,7 +46,8 @@ def check(values: t.Mapping[str, t.Any], accepted: t.Collection[str], origin: t.
         return []
     problems = []
     for name, value in values.items():
-        where = place(value, origin)
+        is_path = name in KEYS_OR_PATHS and "-----BEGIN" not in str(value)
+        where = "" if is_path else place(value, origin)
         if where:
             what = "it stands in plain text in %s, and %s" % (where, OTHER_RISKS[RISK])
             remedy = "Encrypt that file with ansible-vault encrypt, or take it from a lookup (docs/secrets.md)"

@@ -199,6 +199,24 @@ def check_clock(node_time: float | None, now: float, name: str) -> list[Problem]
     return [Problem("host %s" % name, what, "Synchronise both clocks, as by systemctl enable --now systemd-timesyncd")]
 
 
+def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renewed: bool) -> list[Problem]:
+    """When to warn of the end of a certificate, and when to fail. ``renewed``: whether the roles renew it by themselves, at a third of its life."""
+    limits = {"qdrant_tls_warn_days": warn_days, "qdrant_tls_fail_days": fail_days}
+    problems = []
+    for name, days in limits.items():
+        if not str(days).isdigit() or isinstance(days, bool):
+            problems.append(Problem(name, "%r is no number of days" % (days,), "Write a whole number, 0 or more"))
+    if problems:
+        return problems
+    if int(fail_days) > int(warn_days):
+        remedy = "Write fewer days to qdrant_tls_fail_days than to qdrant_tls_warn_days"
+        problems.append(Problem("qdrant_tls_fail_days", "%s days are more than those of the warning, %s" % (fail_days, warn_days), remedy))
+    if renewed and str(validity_days).isdigit() and int(fail_days) * 3 >= int(validity_days):
+        what = "a certificate of %s days is renewed when %.1f are left, and would fail before" % (validity_days, int(validity_days) / 3)
+        problems.append(Problem("qdrant_tls_fail_days", what, "Write less than %.1f, or a longer qdrant_tls_validity_days" % (int(validity_days) / 3)))
+    return problems
+
+
 # --- the release -------------------------------------------------------------------------------------------------------
 
 

@@ -72,6 +72,7 @@ def as_json(report: Report) -> str:
         "hosts": {host: [finding.as_dict() for finding in findings] for host, findings in sorted(report.findings.items())},
         "evidence": report.evidence,
         "access": report.access,
+        "reach": reach(report),
     }
     if report.since:
         content.update(since=report.since, drift=report.drift)
@@ -128,6 +129,7 @@ def as_markdown(report: Report) -> str:
         for host, finding in found:
             cells = (host, "`%s`" % finding.control.id, finding.control.severity, "%s. %s" % (finding.control.title, finding.text), finding.control.remedy)
             lines.append("| %s |" % " | ".join(map(_cell, cells)))
+    lines += _reach_lines(report)
     if report.access:
         names = [operation.title for operation in _access.OPERATIONS]
         lines += ["", "## Who can do what", "", "| who | until | %s |" % " | ".join(names), "|---|---|%s" % ("---|" * len(names))]
@@ -137,6 +139,34 @@ def as_markdown(report: Report) -> str:
         lines += ["", "## What differs from %s" % report.since, ""]
         lines += ["* %s" % _cell(drift_text(change)) for change in report.drift] or ["Nothing."]
     return "\n".join(lines) + "\n"
+
+
+def _reach_lines(report: Report) -> list[str]:
+    """Who reaches what, for Markdown: the matrix; and each connection that is not as it should be."""
+    rows = reach(report)
+    if not rows:
+        return []
+    columns = [(port, family) for port in PORTS for family in FAMILIES]
+    lines = ["", "## Who reaches what", "", "| who | %s |" % " | ".join("%s, %s" % (PORT_TITLES[port], FAMILIES[family]) for port, family in columns)]
+    lines.append("|---|%s" % ("---|" * len(columns)))
+    for row in _table(matrix(rows)):
+        cells = [cell["text"] + (" (wrong)" if cell["right"] is False else "") for cell in row["cells"]]
+        lines.append("| %ss | %s |" % (row["role"], " | ".join(_cell(text) for text in cells)))
+    wrong = [(row, port) for row in rows for port in PORTS if row["ports"][port]["right"] is False]
+    if wrong:
+        lines += ["", "| from | to | port | outcome, which is wrong |", "|---|---|---|---|"]
+    for row, port in wrong:
+        cells = ("%s (%s)" % (row["from"], row["role"]), "%s, %s" % (row["to"], row["address"]), PORT_TITLES[port], row["ports"][port]["outcome"])
+        lines.append("| %s |" % " | ".join(map(_cell, cells)))
+    return lines
+
+
+def _table(cells: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """The matrix as lines of a table, one a role: {role, cells}, the cells by port and, within, by family."""
+    by_place = {(cell["role"], cell["port"], cell["family"]): cell for cell in cells}
+    nothing = {"text": NOT_TRIED, "right": None}
+    roles = [role for role in REACH if any(cell["role"] == role for cell in cells)]
+    return [{"role": role, "cells": [by_place.get((role, port, family), nothing) for port in PORTS for family in FAMILIES]} for role in roles]
 
 
 def _cell(text: str) -> str:
@@ -230,6 +260,7 @@ def as_html(report: Report) -> str:
         for finding in entries
     ]
     findings.sort(key=lambda entry: (order[entry["state"]], -_controls.SEVERITIES.index(entry["severity"]), entry["id"], entry["host"]))
+    rows = reach(report)
     template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(template).render(
@@ -240,10 +271,13 @@ def as_html(report: Report) -> str:
         states=STATES,
         severities=_controls.SEVERITIES[::-1],
         hosts=[_host(host, report) for host in sorted(report.findings)],
-        reach=list(_reach(report)),
-        drawing=_drawing(list(_reach(report))),
+        reach=rows,
+        reached=_table(matrix(rows)),
+        drawing=_drawing(matrix(rows)),
+        ports=PORT_TITLES,
+        families=FAMILIES,
         findings=findings,
-        matrix=list(_matrix(report)),
+        matrix=list(_controls_by_host(report)),
         letters={_controls.PASSED: "✓", _controls.FAILED: "✗", _controls.ERROR: "?", _controls.WAIVED: "w", _controls.SKIPPED: "–"},
         timeline=_timeline(report),
         operations=[operation.title for operation in _access.OPERATIONS],
@@ -254,29 +288,95 @@ def as_html(report: Report) -> str:
 
 
 PORTS = ("rest", "grpc", "p2p")
+PORT_TITLES = {"rest": "REST", "grpc": "gRPC", "p2p": "cluster port"}
+FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 # By role, the ports that a host must reach, and those that it may reach: a peer can be a client as well.
 REACH = {"client": ({"rest", "grpc"}, {"rest", "grpc"}), "peer": ({"rest", "p2p"}, {"rest", "grpc", "p2p"}), "outsider": (set(), set())}
+NO_ADDRESS, NOT_TRIED = "no address", "not tried"
+# How a connection ends that the other side, or something on the way, did not take. Any other outcome says nothing of the port.
+CLOSED = ("refused", "timeout", "reset", "unreachable")
 
 
-def _as_it_should_be(role: str, port: str, outcome: str) -> bool:
+def _as_it_should_be(role: str, port: str, outcome: str, own: bool) -> bool | None:
+    """Whether an outcome is right; None where it says nothing. Nobody must reach a port by another address than the node's own."""
     must, may = REACH.get(role, (set(), set()))
-    return port in may if outcome == "open" else port not in must
+    if outcome == "open":
+        return port in may
+    if port in must and own:
+        return False
+    return True if _is_closed(outcome) else None
 
 
-def _drawing(rows: list[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """Who reaches which port, summed up by role, as lines for a drawing: {roles, lines: [{y1, y2, open, tried, right}], height}."""
-    roles = [role for role in REACH if any(row["role"] == role for row in rows)]
-    lines = []
-    for number, role in enumerate(roles):
-        for port in range(len(PORTS)):
-            seen = [row["outcomes"][port] for row in rows if row["role"] == role]
-            open_ = sum(entry["outcome"] == "open" for entry in seen)
-            right = all(entry["right"] for entry in seen)
-            lines.append({"y1": 40 + 70 * number, "y2": 40 + 70 * port, "open": open_, "tried": len(seen), "right": right})
-    return {"roles": [{"name": role, "y": 40 + 70 * number} for number, role in enumerate(roles)], "lines": lines, "height": 70 * max(3, len(roles)) + 10}
+def _is_closed(outcome: str) -> bool:
+    return outcome.partition(":")[0] in CLOSED
 
 
-def _matrix(report: Report) -> t.Iterator[dict[str, t.Any]]:
+def _family(address: t.Any) -> str:
+    return "ipv6" if ":" in str(address) else "ipv4"
+
+
+def reach(report: Report) -> list[dict[str, t.Any]]:
+    """Who reached which port of which address: rows of {from, role, to, address, family, own, ports: {port: {outcome, right}}}.
+
+    A family of which a node has no address has a row that says so, and one of which nobody said whether it has, too.
+    """
+    rows = []
+    for target in sorted(report.findings):
+        evidence = report.evidence[target]
+        own = evidence.get("address", "unknown")
+        for view in evidence.get("vantages", []):
+            further = view.get("further")
+            known = [entry for entry in further if isinstance(entry, dict)] if isinstance(further, list) else []
+            places = [(own, _family(own), True, view), *((entry.get("address"), _family(entry.get("address")), False, entry) for entry in known)]
+            lack = NO_ADDRESS if isinstance(further, list) else NOT_TRIED
+            places += [(lack, family, False, None) for family in FAMILIES if family not in {place[1] for place in places}]
+            for address, family, is_own, seen in sorted(places, key=lambda place: place[1]):
+                outcomes = {port: _outcome(seen, port) if seen else lack for port in PORTS}
+                ports = {port: {"outcome": text, "right": _as_it_should_be(view["role"], port, text, is_own)} for port, text in outcomes.items()}
+                source = {"from": view["from"], "role": view["role"]}
+                rows.append({**source, "to": target, "address": _controls.shown(address), "family": family, "own": is_own, "ports": ports})
+    return rows
+
+
+def _outcome(seen: dict[str, t.Any], port: str) -> str:
+    return _controls.shown(_section(seen, port).get("connect") or "unknown")
+
+
+def matrix(rows: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """The rows summed up by role, port and family: {role, port, family, open, closed, text, right}, in this order."""
+    cells = []
+    for role in REACH:
+        for port in PORTS:
+            for family in FAMILIES:
+                seen = [row["ports"][port] for row in rows if row["role"] == role and row["family"] == family]
+                if not seen:
+                    continue
+                tried = [entry for entry in seen if entry["outcome"] == "open" or _is_closed(entry["outcome"])]
+                opened = sum(entry["outcome"] == "open" for entry in tried)
+                rights = {entry["right"] for entry in seen}
+                cell = {"role": role, "port": port, "family": family, "open": opened, "closed": len(tried) - opened}
+                lacks = sorted({entry["outcome"] for entry in seen})
+                text = "%d of %d open" % (opened, len(tried)) if tried else ", ".join(lacks)
+                cells.append({**cell, "text": text, "right": False if False in rights else (True if True in rights else None)})
+    return cells
+
+
+def _drawing(cells: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """Who reaches which port, as lines for a drawing for each family: {roles, families: [{title, lines: [{y1, y2, state, text, right}]}], height}."""
+    roles = [role for role in REACH if any(cell["role"] == role for cell in cells)]
+    families = []
+    for family, title in FAMILIES.items():
+        lines = []
+        for cell in cells:
+            if cell["family"] == family and cell["open"] + cell["closed"]:
+                y1, y2 = 40 + 70 * roles.index(cell["role"]), 40 + 70 * PORTS.index(cell["port"])
+                lines.append({"y1": y1, "y2": y2, "open": cell["open"], "text": cell["text"], "right": cell["right"]})
+        lacks = sorted({cell["text"] for cell in cells if cell["family"] == family})
+        families.append({"title": title, "lines": lines, "lack": "" if lines else ", ".join(lacks)})
+    return {"roles": [{"name": role, "y": 40 + 70 * number} for number, role in enumerate(roles)], "families": families, "height": 70 * max(3, len(roles)) + 10}
+
+
+def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
     """A line a control, with its state on each host, in the order of the hosts."""
     by_host = {host: {finding.control.id: finding for finding in findings} for host, findings in report.findings.items()}
     hosts = sorted(by_host)
@@ -322,15 +422,6 @@ def _host(host: str, report: Report) -> dict[str, t.Any]:
         "life": max(0, min(100, round(100 * left / life))) if known else 0,
         "counts": _controls.counts(report.findings[host]),
     }
-
-
-def _reach(report: Report) -> t.Iterator[dict[str, t.Any]]:
-    """Who reached which port of which node, and whether that is as it should be."""
-    for target in sorted(report.findings):
-        for view in report.evidence[target].get("vantages", []):
-            seen = {port: _section(view, port).get("connect", "unknown") for port in PORTS}
-            outcomes = [{"outcome": outcome, "right": _as_it_should_be(view["role"], port, outcome)} for port, outcome in seen.items()]
-            yield {"source": view["from"], "role": view["role"], "target": target, "outcomes": outcomes}
 
 
 # The files of a report, by name. The first one is the one to open.

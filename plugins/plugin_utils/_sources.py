@@ -68,6 +68,13 @@ def csr(name: str, folder: str, trusted: t.Sequence[t.Any], trust: str, cluster:
     found = Findings()
     if not folder:
         found.refuse("qdrant_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
+    return signed_elsewhere(found, name, trusted, trust, cluster, now)
+
+
+def signed_elsewhere(
+    found: Findings, name: str, trusted: t.Sequence[t.Any], trust: str, cluster: Cluster, now: datetime
+) -> tuple[Findings, Plan]:
+    """A provider whose certificates are not there yet, for one node: new trusted CAs must not cut off the certificates that there are."""
     seen = cluster.tls.get(name, {})
     if seen.get("certificate") and seen.get("trust"):
         try:

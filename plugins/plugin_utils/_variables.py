@@ -8,6 +8,7 @@ Secrets are read this way, not passed as options: options are shown by callbacks
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -65,3 +66,34 @@ def address_of(host: str, hostvars: t.Mapping[str, t.Any]) -> str:
         return str(variables.get("qdrant_address") or facts.get("default_ipv4", {}).get("address", ""))
     except Exception:  # whatever keeps a peer's variables from being templated, its address is not known here
         return ""
+
+
+def further_addresses(host: str, hostvars: t.Mapping[str, t.Any]) -> list[str] | None:
+    """The addresses that a node has beside its own, by its qdrant_verify_addresses or its facts; None where neither says.
+
+    Not those of bridges, on which containers and virtual machines live, unless the way out goes by them: elsewhere they are other hosts'.
+    """
+    try:
+        variables = hostvars.get(host, {})
+        given = variables.get("qdrant_verify_addresses")
+        if isinstance(given, (list, tuple)):
+            return [str(address) for address in given]
+        facts = variables.get("ansible_facts") or {}
+        return _addresses(facts, address_of(host, hostvars)) if "interfaces" in facts else None
+    except Exception:  # as above
+        return None
+
+
+def _addresses(facts: t.Mapping[str, t.Any], own: str) -> list[str]:
+    """What ``further_addresses`` says, from facts of Ansible's."""
+    ways_out = {(facts.get("default_ipv%d" % version) or {}).get("interface") for version in (4, 6)}
+    found: dict[str, None] = {}
+    for name in facts["interfaces"]:
+        interface = facts.get(re.sub("[-:]", "_", name)) or {}
+        ipv4 = [entry for entry in (interface.get("ipv4"), *interface.get("ipv4_secondaries", ())) if entry]
+        ipv6 = [entry for entry in interface.get("ipv6", ()) if entry.get("scope") in ("global", "site")]
+        addresses = [str(entry["address"]) for entry in (*ipv4, *ipv6)]
+        if name in ways_out or own in addresses or interface.get("type") not in ("loopback", "bridge"):
+            found.update(dict.fromkeys(addresses))
+    found.pop(own, None)
+    return sorted(found)

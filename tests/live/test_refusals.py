@@ -49,7 +49,7 @@ def refusals(path: Path) -> tuple[subprocess.CompletedProcess, dict]:
     """Run site; return the process, and by host the messages of its failed tasks."""
     environment = {**ENVIRONMENT, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_FORKS": "10"}
     command = ["ansible-playbook", "-i", str(path), "hardened.qdrant.site"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=300)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=900)
     output = json.loads(result.stdout[result.stdout.index("{") :])
     messages: dict[str, list[str]] = {}
     for play in output["plays"]:

@@ -26,7 +26,11 @@ def evidence() -> dict[str, dict]:
     broken["web"]["cors_origin"] = HOSTILE
     broken["certificate"]["days_left"] = 3.5
     broken["vantages"][-1]["p2p"]["connect"] = "open"
-    dark = {"node": True, "address": "192.0.2.3", "unit": {"error": "OSError: systemctl failed"}, "vantages": []}
+    broken["vantages"][-1]["further"][0]["rest"]["connect"] = "open"
+    # It has no address of IPv6, and a server of a hostile one says what it likes of where it was tried.
+    views = [{**copy.deepcopy(view), "further": []} for view in HEALTHY["vantages"]]
+    views[-1]["further"] = [{"address": HOSTILE, "family": HOSTILE, "rest": {"connect": HOSTILE}}]
+    dark = {"node": True, "address": "192.0.2.3", "unit": {"error": "OSError: systemctl failed"}, "vantages": views}
     return {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}
 
 

@@ -166,6 +166,21 @@ Server((address, int(port)), Handler).serve_forever()
   wait_for "$port"
 }
 
+# Something that listens on a port of all addresses of IPv6, and says nothing.
+listener_ipv6() {
+  rogue ipv6 python3 -c '
+import socket, sys
+with socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6) as server:
+    while True:
+        server.accept()[0].close()
+' "$1"
+  for _try in $(seq 100); do
+    [ -z "$(ss -Hltn6 "sport = :$1")" ] || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
 # The server without one of its ports, which another one takes.
 move() {
   nogate

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 
@@ -93,7 +94,52 @@ def test_a_snapshot_is_fetched_from_no_foreign_address_whichever_wall_stands(dep
     node.run("nft -f /etc/qdrant/firewall.nft")
 
 
-def test_what_the_server_needs_still_works(deployment, node):
-    status, text = call(deployment, node, "GET", "/cluster")
-    cluster = json.loads(text)["result"]
-    assert status == 200 and len(cluster["peers"]) == len(deployment.nodes) and cluster["message_send_failures"] == {}
+@pytest.fixture
+def everywhere(deployment, node):
+    """A collection whose every write must reach every node."""
+    copies = len(deployment.nodes)
+    body = {"vectors": {"size": 2, "distance": "Dot"}, "shard_number": 1, "replication_factor": copies, "write_consistency_factor": copies}
+    status, text = call(deployment, node, "PUT", "/collections/everywhere", body)
+    assert status == 200, text
+    yield "/collections/everywhere/points?wait=true"
+    assert call(deployment, node, "DELETE", "/collections/everywhere")[0] == 200
+
+
+def failures(deployment) -> dict[tuple[str, str], int]:
+    """How many messages of consensus did not get through, by sender and receiver. Qdrant keeps the count of what is long over."""
+    found = {}
+    for host in deployment.nodes:
+        status, text = call(deployment, host, "GET", "/cluster")
+        assert status == 200, text
+        cluster = json.loads(text)["result"]
+        assert len(cluster["peers"]) == len(deployment.nodes)
+        found.update({(host.name, uri): entry["count"] for uri, entry in cluster["message_send_failures"].items()})
+    return found
+
+
+def more_failures(deployment, everywhere) -> list[tuple[str, str]]:
+    """Who fails to reach whom now: writes through every node, and consensus for as long as those take and two seconds, some twenty heartbeats."""
+    before = failures(deployment)
+    for number, host in enumerate(deployment.nodes):
+        status, _text = call(deployment, host, "PUT", everywhere, {"points": [{"id": number, "vector": [1.0, 0.0]}]})
+        if status != 200:
+            return [(host.name, "a write: HTTP %d" % status)]
+    time.sleep(2)
+    return [pair for pair, count in failures(deployment).items() if count > before.get(pair, 0)]
+
+
+def test_what_the_server_needs_still_works(deployment, everywhere):
+    assert more_failures(deployment, everywhere) == []
+
+
+def test_a_peer_that_is_blocked_would_show(deployment, node, everywhere):
+    """Or else the test above says nothing."""
+    node.run("nft delete element inet hardened_qdrant peers4 '{ %s }'" % deployment.nodes[-1].address)
+    try:
+        assert more_failures(deployment, everywhere) != []
+    finally:
+        node.run("nft -f /etc/qdrant/firewall.nft")
+    deadline = time.monotonic() + 60
+    while more_failures(deployment, everywhere) and time.monotonic() < deadline:
+        pass
+    assert more_failures(deployment, everywhere) == []

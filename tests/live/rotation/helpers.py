@@ -1,11 +1,12 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The vault of a deployment as its user handles it, and a watch over what the nodes' ports serve."""
+"""The vault of a deployment as its user handles it, a CA of the user's, and a watch over what the nodes' ports serve."""
 
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import os
 import ssl
@@ -13,10 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
@@ -25,7 +31,12 @@ PROJECT = HERE.parents[2]
 # Without Molecule's log, which other tests search.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_LOG", "ANSIBLE_DIFF"))}
 WATCH_SECONDS = 3600
+# A role alone, and the folder that it writes to.
+ISSUE = str(HERE / "issue.yml")
+TRIAL = "/etc/trial"
+HURRY = 300  # seconds that a certificate of the CA in a hurry is valid: the least that the server signs for
 CA = ("qdrant_tls_ca_certificate", "qdrant_tls_ca_private_key")
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 NEXT_CA = ("qdrant_tls_next_ca_certificate", "qdrant_tls_next_ca_private_key")
 
 
@@ -121,3 +132,89 @@ class Watch:
                     moment = max(first, start)
                     found.append("%s:%d served %x at %s" % (address, port, leaf.serial_number, time.strftime("%H:%M:%S", time.localtime(moment))))
         return found
+
+
+def pem(certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def private(key) -> str:
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+class Office:
+    """The user's CA: a root that nodes trust, and one between that signs."""
+
+    def __init__(self) -> None:
+        self.keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("root", "between")}
+        self.root = self._sign("root", self.keys["root"].public_key(), "root", ca=True)
+        self.between = self._sign("between", self.keys["between"].public_key(), "root", ca=True)
+
+    def _sign(self, subject, public_key, issuer, ca=False, extensions=()):
+        def name(text):
+            return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+        now = datetime.now(timezone.utc)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name(subject))
+            .issuer_name(name(issuer))
+            .public_key(public_key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=5))
+            .not_valid_after(now + timedelta(days=300 if ca else 60))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            # Python's clients insist on these since 3.13.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.keys[issuer].public_key()), critical=False)
+        )
+        if ca:
+            names = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only"
+            usage = x509.KeyUsage(**{name: name in ("key_cert_sign", "crl_sign") for name in names.split()})
+            builder = builder.add_extension(usage, critical=True)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        return builder.sign(self.keys[issuer], hashes.SHA256())
+
+    def sign(self, request, without=()) -> str:
+        """A request's certificate with all that it asks for, and its chain."""
+        usages = [usage for usage in request.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value if usage not in without]
+        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return pem(self._sign("node", request.public_key(), "between", extensions=(x509.ExtendedKeyUsage(usages), names))) + pem(self.between)
+
+    def issue(self, address: str) -> tuple[str, str]:
+        """A key that the office makes, and its certificate with chain."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        certificate = self._sign("node", key.public_key(), "between", extensions=(x509.ExtendedKeyUsage([SERVER, CLIENT]), names))
+        return private(key), pem(certificate) + pem(self.between)
+
+
+def on_its_own(deployment, folder: Path, own: dict):
+    """A deployment of the outsider alone, in an inventory of its own with the others' settings, but for those of certificates."""
+    host = deployment.outsiders[0]
+    settings = {name: value for name, value in deployment.nodes[0].vars.items() if name.startswith("qdrant_") and not name.startswith("qdrant_tls_")}
+    connection = {name: value for name, value in host.vars.items() if not name.startswith("qdrant_")}
+    # The file is its owner's alone, and gone with the test.
+    accepted = [{"risk": "plaintext-secrets", "reason": "The inventory of a test."}]
+    variables = {**settings, **connection, "qdrant_address": host.address, "qdrant_accepted_risks": accepted, **own}
+    inventory = folder / "hosts.json"
+    with open(os.open(inventory, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"all": {"children": {"qdrant": {"hosts": {host.name: variables}}}}}, file)
+    return replace(deployment, inventory=inventory)
+
+
+def run_for(place, name=ISSUE, check=True, verbose=False, **variables):
+    """Run a playbook over a deployment with some variables."""
+    words = ("-vvv",) if verbose else ()
+    return place.deployment.playbook(name, *words, "-e", json.dumps(variables), timeout=900, check=check)
+
+
+def serial(host, folder=TRIAL):
+    return host.run("openssl x509 -in %s/current/tls.crt -noout -serial" % folder).strip()
+
+
+def nothing_is_left(place):
+    assert place.host.run("find /srv/acme -type f").strip() == ""
+    assert place.host.run("ls -A %s/generations | grep '^[.]'" % TRIAL, check=False).strip() == ""
+    assert sorted(path.name for path in (place.folder / "waiting").iterdir()) == [place.host.name + end for end in (".crt", ".csr")]

@@ -5,94 +5,32 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
-from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from helpers import CLIENT, Office, on_its_own, pem, private
 
-SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 PORTS = "ss -Hltn 'sport = 6333 or sport = 6334'"
 SERIAL = "openssl x509 -in /etc/qdrant/tls/current/tls.crt -noout -serial"
-
-
-def pem(certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def private(key) -> str:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
-
-
-class Office:
-    """The user's CA: a root that nodes trust, and one between that signs."""
-
-    def __init__(self) -> None:
-        self.keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("root", "between")}
-        self.root = self._sign("root", self.keys["root"].public_key(), "root", ca=True)
-        self.between = self._sign("between", self.keys["between"].public_key(), "root", ca=True)
-
-    def _sign(self, subject, public_key, issuer, ca=False, extensions=()):
-        def name(text):
-            return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-        now = datetime.now(timezone.utc)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name(subject))
-            .issuer_name(name(issuer))
-            .public_key(public_key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=300 if ca else 60))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        )
-        for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
-        return builder.sign(self.keys[issuer], hashes.SHA256())
-
-    def sign(self, request, without=()) -> str:
-        """A request's certificate with all that it asks for, and its chain."""
-        usages = [usage for usage in request.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value if usage not in without]
-        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return pem(self._sign("node", request.public_key(), "between", extensions=(x509.ExtendedKeyUsage(usages), names))) + pem(self.between)
-
-    def issue(self, address: str) -> tuple[str, str]:
-        """A key that the office makes, and its certificate with chain."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-        certificate = self._sign("node", key.public_key(), "between", extensions=(x509.ExtendedKeyUsage([SERVER, CLIENT]), names))
-        return private(key), pem(certificate) + pem(self.between)
 
 
 @pytest.fixture(scope="module")
 def alone(deployment, tmp_path_factory):
     """A deployment of one node, and its office."""
-    folder = tmp_path_factory.mktemp("alone")
-    host, office = deployment.outsiders[0], Office()
-    settings = {name: value for name, value in deployment.nodes[0].vars.items() if name.startswith("qdrant_") and not name.startswith("qdrant_tls_")}
-    connection = {name: value for name, value in host.vars.items() if not name.startswith("qdrant_")}
+    folder, office = tmp_path_factory.mktemp("alone"), Office()
     own = {
-        "qdrant_address": host.address,
         "qdrant_tls_provider": "csr",
         "qdrant_tls_ca_certificate": pem(office.root),
         "qdrant_tls_csr_dir": str(folder / "csr"),
         "qdrant_verify_report_dir": str(folder / "report"),
         "qdrant_verify_fail_on": "high",
-        # The file is its owner's alone, and gone with the test.
-        "qdrant_accepted_risks": [{"risk": "plaintext-secrets", "reason": "The inventory of a test."}],
     }
-    inventory = folder / "hosts.json"
-    with open(os.open(inventory, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
-        json.dump({"all": {"children": {"qdrant": {"hosts": {host.name: {**settings, **connection, **own}}}}}}, file)
-    return SimpleNamespace(deployment=replace(deployment, inventory=inventory), host=host, office=office, folder=folder, csr=folder / "csr" / host.name)
+    host = deployment.outsiders[0]
+    return SimpleNamespace(deployment=on_its_own(deployment, folder, own), host=host, office=office, folder=folder, csr=folder / "csr" / host.name)
 
 
 def site(alone, name="hardened.qdrant.site", check=True, **variables):
@@ -160,8 +98,19 @@ def test_what_does_not_go_together_is_refused_before_any_change(alone, what, exp
     assert "changed=0 " in result.stdout and key.splitlines()[1] not in result.stdout + result.stderr
 
 
+def test_a_node_whose_clock_is_off_is_refused_before_any_change(alone):
+    alone.host.run("apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends faketime")
+    alone.host.run("printf '#!/bin/sh\nexec faketime +1h /usr/bin/python3 \"$@\"\n' >/opt/late && chmod 755 /opt/late")
+    try:
+        result = site(alone, "hardened.qdrant.rotate_certificates", check=False, ansible_python_interpreter="/opt/late")
+    finally:
+        alone.host.run("rm /opt/late; apt-get -q -y purge faketime")
+    assert result.returncode != 0 and "s away from the controller's, and certificates would not be valid yet" in result.stdout, result.stdout[-2000:]
+    assert "changed=0 " in result.stdout
+
+
 def test_days_left_are_told_and_judged(alone):
     early = site(alone, "hardened.qdrant.verify", qdrant_tls_warn_days=61)
     assert "The certificate that rest serves has" in early.stdout + early.stderr
     late = site(alone, "hardened.qdrant.verify", check=False, qdrant_tls_fail_days=61)
-    assert late.returncode != 0 and "Run hardened.qdrant.rotate_certificates" in late.stdout
+    assert late.returncode != 0 and "the limit is 61 (qdrant_tls_fail_days)" in late.stdout + late.stderr

@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight
+from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight, qdrant_verify
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
@@ -136,6 +138,50 @@ def test_another_host_only_tries_to_reach_the_nodes(monkeypatch):
     plugin.run(task_vars=node(inventory_hostname="stranger"))
     sent = plugin.calls[0]["module_args"]
     assert (sent["node"], sent["role"], len(sent["targets"])) == (False, "outsider", 3)
+
+
+def eth0(ipv4: str, *ipv6: tuple[str, str]) -> dict:
+    return {"type": "ether", "ipv4": {"address": ipv4}, "ipv6": [{"address": address, "scope": scope} for address, scope in ipv6]}
+
+
+FACTS = {
+    "interfaces": ["lo", "eth0", "docker0", "br-lan", "wg0"],
+    "lo": {"type": "loopback", "ipv4": {"address": "127.0.0.1"}, "ipv6": [{"address": "::1", "scope": "host"}]},
+    "eth0": {**eth0("192.0.2.2", ("2001:db8::2", "global"), ("fe80::2", "link")), "ipv4_secondaries": [{"address": "192.0.2.102"}]},
+    "docker0": {"type": "bridge", "ipv4": {"address": "172.17.0.1"}, "ipv6": [{"address": "fd00::1", "scope": "global"}]},
+    "br_lan": {"type": "bridge", "ipv4": {"address": "198.51.100.2"}},
+    "wg0": {"type": "unknown", "ipv4": {"address": "10.8.0.2"}, "ipv6": []},
+    "default_ipv4": {"interface": "br-lan", "address": "198.51.100.2"},
+    "default_ipv6": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "further"),
+    [
+        # Nobody knows, which is not the same as none.
+        ({}, None),
+        ({"ansible_facts": {"interfaces": ["eth0"], "eth0": eth0("192.0.2.2", ("fe80::2", "link"))}}, []),
+        ({"ansible_facts": FACTS}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
+        ({"ansible_facts": FACTS, "qdrant_verify_addresses": ["2001:db8::99"]}, ["2001:db8::99"]),
+        ({"ansible_facts": FACTS, "qdrant_verify_addresses": []}, []),
+        ({"ansible_facts": FACTS, "qdrant_verify_addresses": "auto"}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
+        ({"ansible_facts": {"interfaces": "eth0"}}, []),
+        ({"ansible_facts": {"interfaces": 1}}, None),
+    ],
+)
+def test_nodes_are_tried_at_all_addresses_that_are_theirs(monkeypatch, variables, further):
+    given = node(inventory_hostname="stranger")
+    given["hostvars"]["node2"].update(variables)
+    plugin = action(qdrant_evidence.ActionModule, monkeypatch, [{"evidence": {}}])
+    plugin.run(task_vars=given)
+    assert {target["name"]: target["further"] for target in plugin.calls[0]["module_args"]["targets"]}["node2"] == further
+
+
+@pytest.mark.parametrize("value", ["2001:db8::1", ["2001:db8::/64"], ["node1"], [1.5], {"a": 1}])
+def test_addresses_that_are_none_are_refused(monkeypatch, value):
+    with pytest.raises(AnsibleActionFail, match="qdrant_verify_addresses is .* must be a list of addresses"):
+        action(qdrant_evidence.ActionModule, monkeypatch).run(task_vars=node(qdrant_verify_addresses=value))
 
 
 def test_a_peer_without_address_is_an_error(monkeypatch):
@@ -278,6 +324,10 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
         ({"qdrant_tls_provider": "vault"}, "there is no provider 'vault'"),
         ({"qdrant_tls_provider": "csr"}, "qdrant_tls_csr_dir: it is empty"),
         ({"qdrant_tls_provider": "provided"}, "qdrant_tls_provided_certificate is empty"),
+        ({"qdrant_tls_provider": "acme"}, "qdrant_tls_acme_directory: it is empty"),
+        ({"qdrant_tls_provider": "acme", "qdrant_tls_csr_dir": "/tmp/x"}, "qdrant_tls_acme_account_key is empty"),
+        ({"qdrant_tls_provider": "vault_pki", "qdrant_tls_vault_token": "t"}, "qdrant_tls_vault_role: it is empty"),
+        ({"qdrant_tls_fail_days": 31}, "qdrant_tls_fail_days: 31 days are more than those of the warning"),
         ({"qdrant_tls_provider": "csr", "qdrant_tls_csr_dir": "/tmp/x", "qdrant_tls_rollover": True}, "only the provider internal knows"),
         (
             {"qdrant_tls_provider": "provided", "qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": CA_KEY},
@@ -291,6 +341,20 @@ def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, chang
     with pytest.raises(AnsibleActionFail) as error:
         plugin.run(task_vars=node(**changes))
     assert expected in str(error.value) and CA_KEY.splitlines()[1] not in str(error.value)
+
+
+@pytest.mark.parametrize(("days", "fails"), [(7, False), (90, True), (None, False)])
+def test_the_users_limit_of_days_is_the_controls(monkeypatch, days, fails):
+    evidence = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
+    plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": evidence}, fail_on="never")
+    result = plugin.run(task_vars=node(**({} if days is None else {"qdrant_tls_fail_days": days})))
+    assert ("tls-expiry" in result["failed_controls"]["node1"]) == fails
+
+
+def test_a_limit_that_is_no_number_is_refused(monkeypatch):
+    plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": {"node": True}})
+    with pytest.raises(AnsibleActionFail, match="qdrant_tls_fail_days is no number of days"):
+        plugin.run(task_vars=node(qdrant_tls_fail_days="soon"))
 
 
 # --- access ------------------------------------------------------------------------------------------------------------------

@@ -93,6 +93,17 @@ def test_ufw_filters_only_where_it_says_so(status, active):
     assert _backends.ufw(PORTS, answering([("status", (0, status, "")), ("show added", (0, UFW, ""))]))["active"] is active
 
 
+@pytest.mark.parametrize(
+    ("text", "ipv6"),
+    [("IPV6=yes\n", True), ('IPV6="yes"', True), ("IPV6=no", False), ("# IPV6=yes", False), ("", False), ("IPV6=yes\nIPV6=no\n", False), ("IPV6=YES", True)],
+)
+def test_ufw_says_whether_it_lets_ipv6_in(text, ipv6, tmp_path):
+    assert _backends.ufw_ipv6(text) is ipv6
+    (tmp_path / "ufw").write_text(text)
+    assert _backends.ufw(PORTS, answering([]), str(tmp_path / "ufw"))["ipv6"] is ipv6
+    assert _backends.ufw(PORTS, answering([]), str(tmp_path / "none"))["ipv6"] is False
+
+
 def rule(table, chain, right, *verdicts, family="ip"):
     match = {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": right}}
     return {"rule": {"family": family, "table": table, "chain": chain, "expr": [match, *({verdict: None} for verdict in verdicts)]}}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 
@@ -111,6 +112,11 @@ def test_a_closed_port_is_refused():
     assert _wire.rest(target, "/", timeout=1).error == "refused"
     assert _wire.grpc(target, timeout=1).error == "refused"
     assert _wire.served_certificate(target, 1).error == "refused"
+
+
+def test_a_host_without_a_way_says_nothing_of_the_other():
+    errors = {number: _wire.describe(OSError(number, "text")) for number in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH)}
+    assert list(errors.values()) == ["no route", "no route", "unreachable: text"]
 
 
 def test_silence_is_a_timeout():

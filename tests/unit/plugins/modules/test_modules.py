@@ -102,6 +102,13 @@ def test_evidence_of_a_vantage(call):
     assert (document["schema"], document["node"], document["role"]) == (1, False, "outsider")
 
 
+def test_evidence_of_a_vantage_that_tries_further_addresses(call):
+    target = {"name": "n", "address": "127.0.0.1", "ports": {"rest": 1}}
+    seen = call(qdrant_evidence, node=False, role="outsider", targets=[{**target, "further": ["127.0.0.2", "192.0.2.1"]}])["evidence"]["seen"]["n"]
+    assert seen["further"]["127.0.0.2"]["rest"]["connect"] == "refused" and sorted(seen["further"]) == ["127.0.0.2", "192.0.2.1"]
+    assert call(qdrant_evidence, node=False, role="outsider", targets=[{**target, "further": []}])["evidence"]["seen"]["n"]["further"] == {}
+
+
 def test_firewall_on_a_clean_host_in_check_mode(call, tmp_path):
     result = call(qdrant_firewall, check=True, path=str(tmp_path / "none/firewall.nft"), rules="table inet x {}")
     assert result["changed"] and result["differed"] == ["file", "kernel"] and result["diff"]["after"] == "table inet x {}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_vantages
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 CATALOGUE = _controls.catalogue()
@@ -120,6 +120,7 @@ JSON = st.recursive(
 
 @settings(max_examples=50, deadline=None)
 @given(st.sampled_from([(document, path) for document in (HEALTHY, CONTAINER) for path in paths(document) if path]), JSON)
+@example((HEALTHY, ("host", "room", "data", "free_inodes_percent")), "")
 def test_malformed_evidence_crashes_nothing(place, value):
     document, path = copy.deepcopy(place[0]), place[1]
     inner = document
@@ -141,6 +142,20 @@ def seen(role, port, **changed):
     return change
 
 
+def further(role, port, **changed):
+    """The same at the node's address of IPv6; without a port, nobody said that it has one."""
+
+    def change(views):
+        view = next(view for view in views if view["role"] == role)
+        if port:
+            view["further"][0][port].update(changed)
+        else:
+            del view["further"]
+        return views
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("name", "path", "value"),
     [
@@ -151,6 +166,7 @@ def seen(role, port, **changed):
         ("tls-p2p-plaintext", ("tls", "p2p", "plaintext"), "answered"),
         ("tls-grpc-served-is-on-disk", ("tls", "grpc", "sha256"), "other"),
         ("tls-expiry", ("certificate", "days_left"), 6.9),
+        ("tls-expiry", ("limits", "certificate_days"), 90),
         ("tls-names-address", ("certificate", "sans"), ["DNS:node1"]),
         ("process-unprivileged", ("process", "uids"), [999, 0, 999, 999]),
         ("process-capabilities-effective", ("process", "capabilities", "eff"), 1),
@@ -169,6 +185,12 @@ def seen(role, port, **changed):
         ("reach-p2p-outsider", ("vantages",), seen("outsider", "p2p", connect=None)),
         ("reach-api-outsider", ("vantages",), seen("outsider", "grpc", connect="open")),
         ("reach-api-outsider", ("vantages",), seen("outsider", "rest", connect=None)),
+        ("reach-further-outsider", ("vantages",), further("outsider", "rest", connect="open")),
+        ("reach-further-outsider", ("vantages",), further("outsider", "grpc", connect=None)),
+        ("reach-further-outsider", ("vantages",), further("outsider", "p2p", connect="open")),
+        ("reach-further-outsider", ("vantages",), further("client", "p2p", connect="open")),
+        ("reach-further-outsider", ("vantages",), further("client", "p2p", connect=None)),
+        ("reach-further-outsider", ("vantages",), further("outsider", "")),
         ("reach-plaintext", ("vantages",), seen("peer", "p2p", plaintext="answered")),
         ("reach-plaintext", ("vantages",), seen("peer", "p2p", plaintext=None)),
         ("reach-anonymous", ("vantages",), seen("client", "rest", answer=200)),
@@ -294,6 +316,34 @@ def test_what_others_saw_becomes_evidence_about_a_node():
     assert sorted(documents) == ["a", "b"]
     assert documents["b"]["vantages"] == [{"from": "a", "role": "peer", **seen["b"]}]
     assert documents["a"]["vantages"] == []
+
+
+def test_what_was_seen_of_further_addresses_becomes_a_list_with_their_families():
+    ports = {"rest": {"connect": "timeout"}}
+    seen = {"b": {"further": {"2001:db8::2": ports, "198.51.100.2": ports}, **ports}}
+    views = with_vantages({"o": {"node": False, "role": "outsider", "seen": seen}, "b": {"node": True}})["b"]["vantages"]
+    assert views[0]["further"] == [{"address": "198.51.100.2", "family": "ipv4", **ports}, {"address": "2001:db8::2", "family": "ipv6", **ports}]
+    assert views[0]["rest"] == ports["rest"]
+
+
+@pytest.mark.parametrize(
+    ("ports", "state"),
+    [
+        ("timeout", "passed"),
+        ("refused", "passed"),
+        ("open", "failed"),
+        # The stranger has no IPv6, so it says nothing.
+        ("no route", "skipped"),
+        # The node has none.
+        (None, "skipped"),
+    ],
+)
+def test_what_strangers_reach_of_further_addresses(ports, state):
+    document = copy.deepcopy(HEALTHY)
+    document["vantages"] = [view for view in document["vantages"] if view["role"] != "client"]
+    for view in document["vantages"]:
+        view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": ports} for port in ("rest", "grpc", "p2p")}}] if ports else []
+    assert _controls.judge(by_id("reach-further-outsider"), document).state == state
 
 
 def test_thresholds():

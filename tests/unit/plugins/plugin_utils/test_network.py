@@ -133,6 +133,51 @@ def test_the_choice_of_a_firewall(backend, there, chosen, refused, warned):
     assert len(found.problems) == (1 if refused else 0) and refused in str(found.problems)
 
 
+def test_a_firewall_that_is_installed_and_filters_nothing_is_said():
+    assert _network.choose("auto", {"ufw": OFF, "firewalld": None})[1] == "neither firewalld nor ufw is active, though ufw is installed"
+    assert _network.choose("auto", {"ufw": OFF, "firewalld": OFF})[1].endswith("though firewalld and ufw are installed")
+    assert _network.choose("auto", {"ufw": OFF, "firewalld": ON})[1] == "firewalld is active, though ufw is installed"
+
+
+@pytest.mark.parametrize(
+    ("backend", "there", "clients", "refused"),
+    [
+        ("auto", {"ufw": {**ON, "ipv6": False}}, ["2001:db8::7"], True),
+        ("ufw", {"ufw": {**ON, "ipv6": False}}, ["2001:db8::/64", "192.0.2.7"], True),
+        ("auto", {"ufw": {**ON, "ipv6": False}}, ["192.0.2.7"], False),
+        ("auto", {"ufw": {**ON, "ipv6": True}}, ["2001:db8::7"], False),
+        # It is not told, so it is only said that it drops.
+        ("nftables", {"ufw": {**ON, "ipv6": False}}, ["2001:db8::7"], False),
+        ("auto", {"ufw": {**OFF, "ipv6": False}}, ["2001:db8::7"], False),
+    ],
+)
+def test_an_ufw_without_ipv6_cannot_let_a_client_of_ipv6_in(backend, there, clients, refused):
+    values = {"qdrant_http_port": 6333, "qdrant_grpc_port": 6334, "qdrant_p2p_port": 6335, "qdrant_firewall_backend": backend, "qdrant_firewall_clients": clients}
+    problems = _network.plan(values.get, groups={}, hosts={}, there=there, peers=["192.0.2.2"], resolver=resolver)[1].problems
+    assert len(problems) == refused and ("IPV6=no" in str(problems)) is refused
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ("192.0.2.2", "it is not a list"),
+        (["node2"], "'node2' is neither an address nor a network"),
+        (["192.0.2.2/24", "192.0.2.2"], "is an address within a network"),
+        (["0.0.0.0/0"], "0.0.0.0/0 is everyone"),
+        (["192.0.2.2", "::/0"], "::/0 is everyone"),
+        ([], "192.0.2.2, a node of the inventory, is not among them"),
+        # A peer without an address of the family in use.
+        (["2001:db8::2"], "192.0.2.2, a node of the inventory, is not among them"),
+        (["192.0.2.2", "2001:db8::2"], ""),
+        (["192.0.2.0/28"], ""),
+    ],
+)
+def test_peers_that_are_named_by_hand(given, what):
+    values = {"qdrant_http_port": 6333, "qdrant_grpc_port": 6334, "qdrant_p2p_port": 6335, "qdrant_firewall_peers": given}
+    problems = _network.plan(values.get, groups={}, hosts={}, there={}, peers=["192.0.2.2"], nodes=["192.0.2.2"], resolver=resolver)[1].problems
+    assert what in str(problems) if what else problems == []
+
+
 def plan(**variables):
     values = {"qdrant_http_port": 6333, "qdrant_grpc_port": 6334, "qdrant_p2p_port": 6335, **variables}
     return _network.plan(values.get, groups=GROUPS, hosts=HOSTS, there={}, peers=["192.0.2.2"], resolver=resolver)

@@ -193,3 +193,11 @@ def test_what_is_provided_is_put_in_use_once(tmp_path):
     assert store.provided(chain, key, trust + pem(OTHER)) == ["the trusted CAs change"]
     with pytest.raises(_certificate.CertificateError, match="does not name IP:192.0.2.7"):
         store.place(chain, key, trust, ["IP:192.0.2.7"], NOW)
+
+
+def test_a_request_may_have_no_subject(tmp_path):
+    """An ACME server takes a subject for one more name."""
+    wanted = _certificate.Wanted("", ["qdrant.example.com"], ["192.0.2.11"], "ecdsa-p256", "", "", needed=("IP:192.0.2.11",))
+    _name, request = _certificate.Store(str(tmp_path)).keep_request(wanted)
+    loaded = x509.load_pem_x509_csr(request.encode())
+    assert list(loaded.subject) == [] and _certificate.subject_alternative_names(loaded) == ["DNS:qdrant.example.com", "IP:192.0.2.11"]

@@ -55,7 +55,7 @@ def test_vaults_and_lookups_are_fine(variables):
         inline="qdrant_read_only_api_key: !vault |\n%s" % inline,
         lookup="qdrant_alt_api_key: \"{{ lookup('ansible.builtin.env', 'KEY') }}\"\nqdrant_tls_ca_private_key: ''\n",
     )
-    assert found["qdrant_api_key"] == KEY and set(_plaintext.SECRETS) <= found.keys()
+    assert found["qdrant_api_key"] == KEY and {"qdrant_read_only_api_key", "qdrant_alt_api_key"} <= found.keys()
     assert texts(found) == ""
 
 
@@ -67,3 +67,11 @@ def test_a_file_that_is_json_is_named_without_a_line(variables, tmp_path):
 def test_what_no_file_holds_is_not_accused():
     assert _plaintext.place(KEY, lambda _value: "") == "" and _plaintext.place(17, lambda _value: "/etc/hostname:1") == ""
     assert _plaintext.place(KEY, lambda _value: "/nonexistent/file:1") == ""
+
+
+def test_a_private_key_is_found_and_the_path_of_one_is_no_secret(variables):
+    found = variables(
+        main="qdrant_tls_acme_account_key: /srv/account.key\nqdrant_tls_provided_private_key: |\n  -----BEGIN PRIVATE KEY-----\nqdrant_tls_vault_token: hvs.x\n"
+    )
+    text = texts(found)
+    assert "qdrant_tls_provided_private_key: it stands" in text and "qdrant_tls_vault_token: it stands" in text and "account" not in text

@@ -195,3 +195,24 @@ URIS = {name: "https://192.0.2.%d:6335" % number for number, name in enumerate(N
 def test_bootstrap(name, states, expected):
     assert _preflight.bootstrap(name, NAMES, states, URIS, True) == expected
     assert _preflight.bootstrap(name, NAMES, states, URIS, False) == ""
+
+
+@pytest.mark.parametrize(
+    ("warn", "fail", "validity", "expected"),
+    [
+        (30, 7, 90, []),
+        (30, 0, 90, []),
+        (5, 7, 90, ["more than those of the warning"]),
+        ("soon", -1, 90, ["'soon' is no number of days", "-1 is no number of days"]),
+        (30, 7, 20, ["is renewed when 6.7 are left"]),
+    ],
+)
+def test_limits_of_a_certificates_days(warn, fail, validity, expected):
+    problems = [str(problem) for problem in _preflight.check_expiry(warn, fail, validity, True)]
+    assert len(problems) == len(expected)
+    for text, problem in zip(expected, problems):
+        assert text in problem
+
+
+def test_a_certificate_that_others_renew_may_be_short():
+    assert _preflight.check_expiry(30, 7, 20, False) == []

@@ -94,6 +94,67 @@ def test_a_node_of_which_little_is_known_is_shown(evidence):
     assert "unknown" in _report.as_html(_report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
 
 
+def reached(*views, address="192.0.2.1") -> _report.Report:
+    """A report of one node, as others saw it."""
+    findings = {"node1": [_controls.Finding(CATALOGUE[0], "passed", "")]}
+    return _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": {"node": True, "address": address, "vantages": list(views)}})
+
+
+def view(role, outcome, further=()):
+    """What a host of a role saw, the same of each port."""
+    ports = {port: {"connect": outcome} for port in _report.PORTS}
+    view = {"from": role + "1", "role": role, **ports}
+    if further is not None:
+        view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": seen} for port in _report.PORTS}} for seen in further]
+    return view
+
+
+def cells(report, family) -> list[tuple]:
+    return [(cell["role"], cell["port"], cell["text"], cell["right"]) for cell in _report.matrix(_report.reach(report)) if cell["family"] == family]
+
+
+@pytest.mark.parametrize(
+    ("seen", "text", "right"),
+    [
+        (view("outsider", "timeout", ["timeout"]), "0 of 1 open", True),
+        (view("outsider", "timeout", ["timeout", "open"]), "1 of 2 open", False),
+        # What was not tried is not safe, and not unsafe either.
+        (view("outsider", "timeout", []), "no address", None),
+        (view("outsider", "timeout", None), "not tried", None),
+        (view("outsider", "timeout", ["no route"]), "no route", None),
+        (view("outsider", "timeout", ["no route", "timeout"]), "0 of 1 open", True),
+        (view("outsider", "timeout", ["no route", "open"]), "1 of 1 open", False),
+        # What the server does not listen on need not be reached.
+        (view("peer", "open", ["refused"]), "0 of 1 open", True),
+        (view("peer", "open", ["open"]), "1 of 1 open", True),
+    ],
+)
+def test_the_matrix_says_what_was_tried_over_ipv6(seen, text, right):
+    assert cells(reached(seen), "ipv6") == [(seen["role"], port, text, right) for port in _report.PORTS]
+
+
+def test_the_matrix_says_what_was_tried_at_the_nodes_own_address():
+    assert cells(reached(view("client", "open")), "ipv4") == [
+        ("client", "rest", "1 of 1 open", True), ("client", "grpc", "1 of 1 open", True), ("client", "p2p", "1 of 1 open", False),
+    ]
+    assert cells(reached(view("client", "no route")), "ipv4") == [
+        ("client", "rest", "no route", False), ("client", "grpc", "no route", False), ("client", "p2p", "no route", None),
+    ]
+    # A node of IPv6, with no address of IPv4.
+    report = reached(view("outsider", "timeout"), address="2001:db8::1")
+    assert {cell[2:] for cell in cells(report, "ipv4")} == {("no address", None)} and {cell[2:] for cell in cells(report, "ipv6")} == {("0 of 1 open", True)}
+
+
+def test_every_format_for_people_and_the_json_say_who_reaches_what():
+    report = reached(view("outsider", "timeout", ["open"]), view("peer", "open", []))
+    page, text, content = _report.as_html(report), _report.as_markdown(report), json.loads(_report.as_json(report))
+    assert "| outsiders | 0 of 1 open | 1 of 1 open (wrong) |" in text and "| peers | 1 of 1 open | no address |" in text
+    assert "| outsider1 (outsider) | node1, 2001:db8::1 | cluster port | open |" in text
+    assert {row["family"] for row in content["reach"]} == {"ipv4", "ipv6"}
+    assert 'id="reached"' in page and "no address" in page and "<figcaption>IPv6</figcaption>" in page
+    assert "Who reaches what" not in _report.as_markdown(reached())
+
+
 def test_nothing_judged_is_not_verified():
     assert _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}).verdict() == "NOT VERIFIED"
 

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: acme_challenges
+short_description: What has to be answered to prove the names and addresses of an ACME order
+version_added: 0.1.0
+description:
+  - Takes the C(challenge_data) of M(community.crypto.acme_certificate_order_create), and returns one challenge for each name and address.
+  - An address is proved by C(http-01), whatever is asked for names. RFC 8738 forbids C(dns-01) for addresses.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+positional: challenge
+options:
+  _input:
+    description: The challenges that the server offers.
+    type: list
+    elements: dict
+    required: true
+  challenge:
+    description: How names are proved.
+    type: str
+    choices: [http-01, dns-01]
+    default: http-01
+"""
+
+EXAMPLES = r"""
+- name: Show what is to be answered
+  ansible.builtin.debug:
+    msg: "{{ order.challenge_data | hardened.qdrant.acme_challenges('dns-01') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: >-
+    Of each challenge its C(type), the C(identifier) that it proves, the C(resource), which is a path below the web server's root or the name of a
+    TXT record, and the C(value) that is to be found there.
+  type: list
+  elements: dict
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+
+def acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str = "http-01") -> list[dict[str, str]]:
+    """The challenges to answer, one for each name and address."""
+    chosen = []
+    for entry in offered:
+        kind = challenge if entry["identifier_type"] == "dns" else "http-01"
+        data = entry["challenges"].get(kind)
+        if data is None:
+            raise AnsibleFilterError("The ACME server offers no %s for %s, only %s." % (kind, entry["identifier"], ", ".join(sorted(entry["challenges"]))))
+        chosen.append(
+            {
+                "type": kind,
+                "identifier": entry["identifier"],
+                "resource": data["record"] if kind == "dns-01" else data["resource"],
+                "value": data["resource_value"],
+            }
+        )
+    return chosen
+
+
+class FilterModule:
+    """The filter, by its name."""
+
+    def filters(self) -> dict[str, t.Callable]:
+        return {"acme_challenges": acme_challenges}

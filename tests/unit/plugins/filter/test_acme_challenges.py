@@ -1,0 +1,30 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One challenge for each name and address of an order."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.hardened.qdrant.plugins.filter.acme_challenges import acme_challenges
+
+HTTP = {"resource": ".well-known/acme-challenge/abc", "resource_value": "abc.def"}
+DNS = {"resource": "_acme-challenge", "record": "_acme-challenge.example.com", "resource_value": "xyz"}
+OFFERED = [
+    {"identifier_type": "dns", "identifier": "example.com", "challenges": {"http-01": HTTP, "dns-01": DNS}},
+    {"identifier_type": "ip", "identifier": "192.0.2.1", "challenges": {"http-01": HTTP}},
+]
+BY_HTTP = {"type": "http-01", "identifier": "example.com", "resource": HTTP["resource"], "value": "abc.def"}
+
+
+def test_names_are_proved_as_asked_and_addresses_by_http():
+    address = {**BY_HTTP, "identifier": "192.0.2.1"}
+    assert acme_challenges(OFFERED) == [BY_HTTP, address]
+    named = {"type": "dns-01", "identifier": "example.com", "resource": "_acme-challenge.example.com", "value": "xyz"}
+    assert acme_challenges(OFFERED, "dns-01") == [named, address]
+
+
+def test_a_server_that_does_not_offer_it_is_told():
+    with pytest.raises(AnsibleFilterError, match="offers no http-01 for 192.0.2.1, only tls-alpn-01"):
+        acme_challenges([{"identifier_type": "ip", "identifier": "192.0.2.1", "challenges": {"tls-alpn-01": {}}}])
