@@ -33,10 +33,21 @@ def ask(run: Run, *arguments: str) -> t.Any:
 
     :raises OSError: there is no engine, or it refuses.
     """
-    code, output, error = run(["docker", *arguments])
-    if code != 0:
-        raise OSError(error.strip() or "docker failed")
-    return json.loads(output)
+    return json.loads(answer(run, *arguments))
+
+
+def answer(run: Run, *arguments: str) -> str:
+    """What a command of Docker's prints that never prints nothing. Where it did nevertheless, it is asked again: see _node.answer.
+
+    :raises OSError: there is no engine, or it refuses.
+    """
+    for _attempt in range(3):
+        code, output, error = run(["docker", *arguments])
+        if code != 0:
+            raise OSError(error.strip() or "docker failed")
+        if output.strip():
+            return output
+    raise OSError("docker %s printed nothing" % arguments[0])
 
 
 def inspect(run: Run) -> Json:
@@ -177,10 +188,9 @@ def socket_state(path: str = SOCKET) -> Json:
 
 def running_containers(run: Run) -> list[Json]:
     """All running containers as the engine has them."""
-    code, output, error = run(["docker", "ps", "--quiet"])
-    if code != 0:
-        raise OSError(error.strip() or "docker failed")
-    return ask(run, "container", "inspect", *output.split()) if output.split() else []
+    # A table has a head, so that no container is not the same as no answer.
+    names = answer(run, "ps", "--format", "table {{.Names}}").split()[1:]
+    return ask(run, "container", "inspect", *names) if names else []
 
 
 def root_containers(running: t.Iterable[Json]) -> list[str]:

@@ -140,7 +140,7 @@ def engine(run: Runner) -> dict[str, t.Any]:
     """
     if not any(os.access(os.path.join(folder, "docker"), os.X_OK) for folder in ("/usr/bin", "/usr/local/bin", "/usr/sbin")):
         return {"cli": False, "version": None}
-    code, output = run(["docker", "info", "--format", "{{json .}}"])
+    code, output = answer(["docker", "info", "--format", "{{json .}}"], run)
     try:
         info = json.loads(output) if code == 0 else {}
     except ValueError:
@@ -184,10 +184,23 @@ def libraries(binary: str, run: Runner) -> list[str]:
     return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", output, re.MULTILINE)))
 
 
+def answer(arguments: list[str], run: Runner) -> tuple[int, str]:
+    """What a program prints that never prints nothing. Where it did nevertheless, it is asked again.
+
+    Ansible's run_command loses the output of a program that ends in the moment in which a second of silence has passed.
+    """
+    code, output = run(arguments)
+    for _attempt in range(2):
+        if code != 0 or output.strip():
+            break
+        code, output = run(arguments)
+    return code, output
+
+
 def has_image(image: str, run: Runner) -> bool:
     """Whether the engine has an image with this id."""
     try:
-        code, output = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
+        code, output = answer(["docker", "image", "inspect", "--format", "{{.Id}}", image], run)
     except OSError:  # there is no engine any more
         return False
     return code == 0 and output.strip() == image

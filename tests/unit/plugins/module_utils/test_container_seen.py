@@ -13,7 +13,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _firewall, _image
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _firewall, _image, _node
 
 PROFILE = Path(__file__).parents[4] / "roles/qdrant/files/seccomp.json"
 FOUND = {
@@ -64,6 +64,17 @@ def test_filters_that_are_not_ours():
     assert own["no_new_privileges"]
 
 
+def test_an_answer_that_got_lost_is_asked_for_again():
+    answers = iter(["", "", '{"a": 1}', "", "", ""])
+    assert _container.ask(lambda arguments: (0, next(answers), ""), "info") == {"a": 1}
+    with pytest.raises(OSError, match="printed nothing"):
+        _container.ask(lambda arguments: (0, next(answers), ""), "info")
+    with pytest.raises(OSError, match="no such container"):
+        _container.ask(lambda arguments: (1, "", "no such container"), "info")
+    replies = iter([(0, ""), (0, "sha256:1\n")])
+    assert _node.has_image("sha256:1", lambda arguments: next(replies))
+
+
 def test_ports_elsewhere():
     assert _container.elsewhere(["192.0.2.1:6333", "0.0.0.0:6334"], ["192.0.2.1"]) == ["0.0.0.0:6334"]
 
@@ -74,7 +85,7 @@ def test_the_engine_holds_the_ports_that_it_publishes():
     answers = {
         ("docker", "info"): json.dumps(info),
         ("docker", "network"): json.dumps([{"Options": {"com.docker.network.bridge.enable_icc": "false"}}]),
-        ("docker", "ps"): "x\n",
+        ("docker", "ps"): "NAMES\nqdrant\nother\n",
         ("docker", "container"): json.dumps([{**FOUND, "Name": "/qdrant"}, {**FOUND, "Name": "/other", "Config": {"User": "root"}}]),
         ("systemctl", "show"): "7\n",
     }
