@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _container, _network, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         arguments.setdefault("role", "peer" if name in nodes else read("qdrant_verify_role", "client" if name in proxies else "outsider"))
         addresses = {node: _variables.address_of(node, variables["hostvars"]) for node in nodes}
         if arguments["node"]:
-            arguments.setdefault("address", read("qdrant_address") or addresses.get(name))
+            self._fill_container(arguments, read, str(read("qdrant_address") or addresses.get(name) or ""))
             if read("qdrant_cluster_enabled", len(nodes) > 1):
                 arguments.setdefault("p2p_port", read("qdrant_p2p_port", 6335))
             # Who should be let in, as of now: names are resolved again, so that one that changed shows.
@@ -72,3 +72,17 @@ class ActionModule(ActionBase):
         others = [node for node in nodes if node != name or not arguments["node"]]
         further = {node: _variables.further_addresses(node, variables["hostvars"]) for node in others}
         arguments.setdefault("targets", [{"name": node, "address": addresses[node], "further": further[node], "ports": ports} for node in others])
+
+    @staticmethod
+    def _fill_container(arguments: dict[str, t.Any], read: t.Callable[..., t.Any], address: str) -> None:
+        """Where the node asks its server, and where that listens. Variables of a role that did not run have the role's defaults."""
+        deployment = read("qdrant_deployment", "systemd")
+        pattern, publish = read("qdrant_docker_network", "published"), read("qdrant_docker_publish", [address])
+        places = _container.places(deployment, pattern, address, str(read("qdrant_docker_address", _container.ADDRESS)))
+        arguments.setdefault("address", places.endpoint)
+        arguments.setdefault("deployment", deployment)
+        arguments.setdefault("bind_address", places.bind)
+        arguments.setdefault("bridge", places.bridge)
+        if deployment == "docker":
+            arguments.setdefault("container_network", pattern)
+            arguments.setdefault("publish", publish if pattern == "published" else [])

@@ -20,6 +20,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _authority,
+    _container,
     _elsewhere,
     _network,
     _own,
@@ -131,16 +132,21 @@ class ActionModule(ActionBase):
         self._take(_preflight.check_cluster(names, self._unreachable(names), cluster, states.get(name, {}).get("cluster_scheme"), name))
         self._take(_preflight.check_clock(states.get(name, {}).get("time"), time.time(), name))
         firewall = self._check_firewall([address for host, address in addresses.items() if host != name], states.get(name, {}), accepted)
-        self._check_release(states.get(name, {}), accepted)
-        settings = self._check_settings(addresses.get(name, ""), ports, cluster, version, accepted)
-        if self._read("qdrant_deployment") != "systemd":
-            self._problems.append(Problem("qdrant_deployment", "there is no such deployment", "Write systemd"))
+        deployment = self._read("qdrant_deployment")
+        if deployment not in _container.DEPLOYMENTS:
+            self._problems.append(Problem("qdrant_deployment", "there is no such deployment", "Write %s" % " or ".join(_container.DEPLOYMENTS)))
+        places = self._places(addresses.get(name, ""))
+        container = self._check_container(addresses.get(name, ""), cluster, states.get(name, {}), accepted) if deployment == "docker" else {}
+        self._check_release(states.get(name, {}), accepted, deployment)
+        settings = self._check_settings(places.bind, ports, cluster, version, accepted)
 
         uris = {host: self._uri(address, ports["qdrant_p2p_port"]) for host, address in addresses.items()}
         return {
             "settings": settings,
             "peers": [{"name": host, "address": addresses[host]} for host in names if host != name],
-            "firewall": firewall,
+            "firewall": {**firewall, "bridge": places.bridge},
+            "endpoint": places.endpoint,
+            "container": container,
             "uri": uris.get(name, ""),
             "bootstrap": _preflight.bootstrap(name, names, states, uris, cluster) if name in names else "",
             "tls": {"phase": tls.phase, "steps": tls.steps, "bundles": tls.bundles},
@@ -230,7 +236,10 @@ class ActionModule(ActionBase):
 
     def _needed(self) -> list[str]:
         """What a certificate of the user's must name: the address that peers use, and what clients were said to use."""
-        addresses = [self._read("qdrant_tls_address") or self._read("qdrant_address"), *self._read("qdrant_tls_extra_addresses", [])]
+        address = str(self._read("qdrant_address", "") or "")
+        addresses = [self._read("qdrant_tls_address") or address, *self._read("qdrant_tls_extra_addresses", [])]
+        # The node itself asks the server there, and verifies.
+        addresses += {self._places(address).endpoint} - {address, *addresses}
         return ["IP:%s" % address for address in addresses] + ["DNS:%s" % name for name in self._read("qdrant_tls_extra_names", [])]
 
     def _check_firewall(self, peers: list[str], state: dict[str, t.Any], accepted: dict[str, str]) -> dict[str, t.Any]:
@@ -258,9 +267,33 @@ class ActionModule(ActionBase):
         told = ", and %s is told as well" % wanted["backend"] if wanted["backend"] != "nftables" else ""
         return "%s: %s" % (told, wanted["why"])
 
-    def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str]) -> None:
+    def _places(self, address: str) -> _container.Places:
+        pattern, container_address = self._read("qdrant_docker_network"), str(self._read("qdrant_docker_address", ""))
+        return _container.places(self._read("qdrant_deployment"), pattern, address, container_address)
+
+    def _check_container(self, address: str, cluster: bool, state: dict[str, t.Any], accepted: dict[str, str]) -> dict[str, t.Any]:
+        """The container that is asked for, and whether the host can run it."""
+
+        def file_digest(path: str) -> str:
+            status = os.stat(path)
+            return digest(path, status.st_size, status.st_mtime)
+
+        wanted, found = _container.check(
+            self._read,
+            address=address,
+            cluster=cluster,
+            version=str(self._read("qdrant_version")),
+            accepted=accepted,
+            engine={**(state.get("docker") or {}), "distribution": (state.get("machine") or {}).get("distribution")},
+            file_digest=file_digest,
+        )
+        self._take(found)
+        return wanted
+
+    def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str], deployment: str) -> None:
         version, file = self._read("qdrant_version"), self._read("qdrant_binary_file")
         checksum = self._read("qdrant_checksum")
+        # An image is checked with its container; what a version must be like is the same.
         problems = _preflight.check_release(
             version=version,
             checksum=checksum,
@@ -269,7 +302,9 @@ class ActionModule(ActionBase):
             file=file,
             url=self._read("qdrant_download_url"),
         )
-        if file and not problems:
+        if deployment == "docker":
+            problems = [problem for problem in problems if problem.where == "qdrant_version"]
+        elif file and not problems:
             status = os.stat(file)
             if digest(file, status.st_size, status.st_mtime) != str(checksum).removeprefix("sha256:").lower():
                 problems.append(Problem("qdrant_checksum", "it is not the SHA-256 of %s" % file, "Check where the file came from before you change it"))

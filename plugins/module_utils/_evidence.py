@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _firewall, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _container, _firewall, _node, _wire
 
 SCHEMA = 1
 # Seconds: within a host and among peers an answer takes milliseconds; a packet that is dropped costs this much.
@@ -63,6 +63,14 @@ class Place:
     http_port: int
     grpc_port: int
     p2p_port: int | None
+    # How the server runs; where it listens, which in a container is not where it is asked; and the interface of the container's network.
+    deployment: str = "systemd"
+    bind_address: str | None = None
+    bridge: str = ""
+
+    @property
+    def in_container(self) -> bool:
+        return self.deployment == "docker"
 
     @property
     def layout(self) -> _node.Layout:
@@ -159,7 +167,12 @@ def restart_due(place: Place, run: Run) -> Json:
 
 
 def main_pid(place: Place, run: Run) -> int:
-    """The server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand."""
+    """The server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand.
+
+    Of a container's unit the process only waits for the container.
+    """
+    if place.in_container:
+        return _container.server_pid(_container.inspect(run))
     _code, output, _error = run(["systemctl", "show", "--property=MainPID", "--value", "--", place.unit])
     pid = int(output.strip() or 0) or listening_on(place.http_port)
     if not pid:
@@ -203,6 +216,8 @@ def writable_by(pid: int, uid: int, gids: t.Collection[int], seen: list[Json]) -
             status = os.stat("/proc/%d/root%s" % (pid, mount["path"]))
         except OSError:
             continue  # hidden below a later mount
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3):
+            continue  # /dev/null in the place of a file that is hidden: what is written there is gone
         allowed = (status.st_uid == uid and status.st_mode & 0o200) or (status.st_gid in gids and status.st_mode & 0o020) or status.st_mode & 0o002
         if mount["writable"] and allowed and mount["type"] not in ("proc", "sysfs"):
             found.append(mount)
@@ -260,6 +275,18 @@ def same_file(first: str, second: str) -> bool:
         return False
 
 
+def is_installed(place: Place, pid: int) -> bool:
+    """Whether a process runs the installed server: the same file, not one of the same name, for an exchanged server is another file.
+
+    Of a container's server the digest is compared: its file is the engine's to keep.
+    """
+    exe, installed = "/proc/%d/exe" % pid, os.path.join(place.layout.current, "qdrant")
+    if not place.in_container:
+        return same_file(exe, installed)
+    manifest = _node.load_json(os.path.join(place.layout.current, "release.json"))
+    return bool(manifest.get("binary_sha256")) and _node.digest(exe) == manifest["binary_sha256"]
+
+
 def is_program(path: str) -> bool:
     """Whether something that can be executed is there. A link counts whatever it leads to: it may lead elsewhere in another root."""
     try:
@@ -284,8 +311,7 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
     return {
         "pid": pid,
         "exe": os.readlink("/proc/%d/exe" % pid),
-        # The same file, not one of the same name: an exchanged server is another file.
-        "exe_is_installed": same_file("/proc/%d/exe" % pid, os.path.join(place.layout.current, "qdrant")),
+        "exe_is_installed": is_installed(place, pid),
         "shared_namespaces": shared_namespaces(pid),
         "open_files_elsewhere": open_files(pid, DATA_IN_ROOT),
         "user": _node.name_of(pwd.getpwuid, uids[1]),
@@ -300,7 +326,7 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
         "writable_and_executable": sorted({mount["path"] for mount in writable if mount["executable"]}),
         "shells": sorted(os.path.join(folder, name) for folder in PROGRAM_FOLDERS for name in SHELLS if is_program(root + os.path.join(folder, name))),
         "listeners": sockets,
-        "listeners_elsewhere": [socket for socket in sockets if not socket.startswith(place.address + ":")],
+        "listeners_elsewhere": [socket for socket in sockets if not socket.startswith((place.bind_address or place.address) + ":")],
         "secrets_in_words": any(key in words for key in keys if key),
         "core_limit": limits.get("Max core file size"),
         "start_ticks": int(read("/proc/%d/stat" % pid).rpartition(")")[2].split()[19]),
@@ -341,6 +367,8 @@ def files(place: Place) -> Json:
     """Who owns and may read what."""
     tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
     trusted = [place.layout.unit_file, place.layout.config, place.secrets, os.path.join(place.layout.current, "qdrant"), os.path.join(place.tls, "tls.key")]
+    if place.in_container:
+        trusted += [place.layout.seccomp, os.path.join(place.layout.current, "release.json"), "/etc/docker/daemon.json"]
     libexec = os.path.join(place.install_dir, "libexec")
     if os.path.isdir(libexec):
         trusted += [os.path.join(libexec, name) for name in os.listdir(libexec)]
@@ -365,7 +393,14 @@ def release(place: Place, run: Run) -> Json:
     current = os.path.basename(os.path.realpath(place.layout.current))
     found = {entry.name: entry for entry in _node.releases(place.layout, run_two)}
     entry = found.get(current)
-    return {"current": current, "intact": bool(entry and entry.intact), "version": entry.version if entry else None, "others": sorted(set(found) - {current})}
+    image = entry.image_id if entry else None
+    return {
+        "current": current,
+        "intact": bool(entry and entry.intact),
+        "image_id": image,
+        "version": entry.version if entry else None,
+        "others": sorted(set(found) - {current}),
+    }
 
 
 def config_file(place: Place, run: Run) -> str:
@@ -697,6 +732,13 @@ def server_names(user: str) -> list[str]:
         return [user]
 
 
+def server_verdict(place: Place, objects: t.Any, family: str) -> str:
+    """What the guard does to a connection of the server's to a stranger: by its user, or by the interface of its network."""
+    if place.bridge:
+        return _firewall.container_verdict(objects, family, STRANGERS_PORT, place.bridge)
+    return _firewall.server_verdict(objects, family, STRANGERS_PORT, server_names(place.user))
+
+
 def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
     """The guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
     table, path = "inet hardened_qdrant", os.path.join(place.config_dir, "firewall.nft")
@@ -714,10 +756,16 @@ def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> 
         "hooks": [{"name": chain["name"], "hook": chain.get("hook"), "priority": chain.get("prio")} for chain in chains],
         "sets": _firewall.named_sets(objects),
         # The ports on which a stranger's packets are not certain to be dropped.
-        "open_to_strangers": {family: [port for port in ports if _firewall.stranger_verdict(objects, family, port) != "drop"] for family in ("ipv4", "ipv6")},
+        "open_to_strangers": {
+            family: [port for port in ports if _firewall.stranger_verdict(objects, family, port, place.bridge) != "drop"] for family in ("ipv4", "ipv6")
+        },
         # The families over which the server can connect to a stranger.
-        "open_from_server": [
-            family for family in ("ipv4", "ipv6") if _firewall.server_verdict(objects, family, STRANGERS_PORT, server_names(place.user)) != "drop"
+        "open_from_server": [family for family in ("ipv4", "ipv6") if server_verdict(place, objects, family) != "drop"],
+        # The families over which a container can connect to the host's own ports.
+        "open_to_host": [
+            family
+            for family in ("ipv4", "ipv6")
+            if place.bridge and _firewall.container_verdict(objects, family, STRANGERS_PORT, place.bridge, to_host=True) != "drop"
         ],
         "beside_inventory": _firewall.beside(_firewall.named_sets(objects), named),
         "differences": attempt(lambda: _firewall.differences(table, path, run)),
@@ -801,6 +849,9 @@ def observe_node(place: Place, targets: t.Sequence[Json], run: Run, named: t.Map
         ("host",): lambda: host(place, run),
         ("effective",): lambda: effective(rest, key),
     }
+    if place.in_container:
+        questions["container",] = lambda: _container.container(_container.inspect(run), run, place.layout.seccomp, keys.values())
+        questions["engine",] = lambda: _container.engine(run, listeners)
     questions.update(tls_questions(place))
     questions.update({("auth", *where): probe for where, probe in auth_probes(rest, grpc, keys).items()})
     questions.update({("web", *where): probe for where, probe in web_probes(rest).items()})

@@ -203,19 +203,27 @@ def _holds_port(elements: t.Iterable[str], port: int) -> bool:
 class Packet:
     """The first packet of a TCP connection over a family (``ipv4``, ``ipv6``) to a port: one of a stranger's, or, where ``users`` are named,
     one of the server's to a stranger. A stranger has an address that no set and no rule names, unless they name everyone.
+
+    Where the server is in a container, its network has an interface on the host, ``bridge``; what comes from there is ``inside``, and goes to a
+    stranger or, ``to_host``, to a port of the host.
     """
 
     family: str
     port: int
     users: t.Tuple[str, ...] = ()
+    bridge: str = ""
+    inside: bool = False
+    to_host: bool = False
 
     @property
     def hooks(self) -> t.Tuple[str, ...]:
+        if self.inside:
+            return ("prerouting", "input") if self.to_host else ("prerouting", "forward", "postrouting")
         return ("output", "postrouting") if self.users else INCOMING
 
     @property
     def strangers_field(self) -> str:
-        return "daddr" if self.users else "saddr"
+        return "daddr" if self.users or self.inside else "saddr"
 
 
 # A port that programs get for connections of their own.
@@ -244,6 +252,8 @@ def _matches(match: t.Mapping[str, t.Any], packet: Packet, sets: t.Mapping[str, 
             outcome = "tcp" in elements or "6" in elements
         elif key in ("iif", "iifname", "oif", "oifname") and elements == ["lo"]:
             outcome = False
+        elif key in ("iif", "iifname", "oif", "oifname") and packet.bridge and elements == [packet.bridge]:
+            outcome = packet.inside and key.startswith("iif")
         elif key == "skuid" and packet.users:
             outcome = any(element in packet.users for element in elements)
     elif isinstance(left, dict) and left.get("ct", {}).get("key") == "state":
@@ -299,14 +309,19 @@ def _verdict(objects: Objects, packet: Packet) -> str:
     return "accept"
 
 
-def stranger_verdict(objects: Objects, family: str, port: int) -> str:
+def stranger_verdict(objects: Objects, family: str, port: int, bridge: str = "") -> str:
     """``drop`` if the table certainly drops a stranger's packets to a TCP port over a family (``ipv4``, ``ipv6``); else ``accept``."""
-    return _verdict(objects, Packet(family, port))
+    return _verdict(objects, Packet(family, port, bridge=bridge))
 
 
-def server_verdict(objects: Objects, family: str, port: int, users: t.Sequence[str]) -> str:
+def server_verdict(objects: Objects, family: str, port: int, users: t.Sequence[str], bridge: str = "") -> str:
     """``drop`` if the table certainly drops or rejects what a user (as rules may name it) sends to a stranger's port; else ``accept``."""
-    return _verdict(objects, Packet(family, port, tuple(users)))
+    return _verdict(objects, Packet(family, port, tuple(users), bridge))
+
+
+def container_verdict(objects: Objects, family: str, port: int, bridge: str, to_host: bool = False) -> str:
+    """``drop`` if the table certainly drops or rejects what a container behind an interface sends to a stranger's port, or to one of the host's."""
+    return _verdict(objects, Packet(family, port, bridge=bridge, inside=True, to_host=to_host))
 
 
 # --- whom the sets name ------------------------------------------------------------------------------------------------

@@ -51,6 +51,10 @@ class Layout:
     def config(self) -> str:
         return os.path.join(self.config_dir, "config.yaml")
 
+    @property
+    def seccomp(self) -> str:
+        return os.path.join(self.config_dir, "seccomp.json")
+
     def credential_source(self, name: str) -> str:
         folder = self.config_dir if name == "secrets.yaml" else os.path.join(self.config_dir, "tls", "current")
         return os.path.join(folder, name)
@@ -58,7 +62,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Release:
-    """One folder below ``releases``: intact if its binary still has the digest that was recorded at its installation."""
+    """One folder below ``releases``: intact if its binary still has the digest that was recorded at its installation.
+
+    The release of a container is the manifest of an image alone, and intact if the engine still has that image.
+    """
 
     name: str
     version: str | None = None
@@ -67,6 +74,7 @@ class Release:
     intact: bool = False
     # Shared libraries that the binary needs, as absolute paths; none for a static build.
     libraries: list[str] = field(default_factory=list)
+    image_id: str | None = None
 
 
 def digest(path: str) -> str | None:
@@ -116,6 +124,48 @@ def account(user: str) -> dict[str, str] | None:
     return {"home": entry.pw_dir, "shell": entry.pw_shell}
 
 
+def user_ids(user: str) -> dict[str, int] | None:
+    """A user's number and that of its group, or None where there is no such user."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return None
+    return {"uid": entry.pw_uid, "gid": entry.pw_gid}
+
+
+def engine(run: Runner) -> dict[str, t.Any]:
+    """The Docker engine: whether its command is there, and, where it answers, its version, whether it maps users, and which limits it can set.
+
+    Source: the answer to GET /info of Docker's API, which `docker info` prints as JSON.
+    """
+    if not any(os.access(os.path.join(folder, "docker"), os.X_OK) for folder in ("/usr/bin", "/usr/local/bin", "/usr/sbin")):
+        return {"cli": False, "version": None}
+    code, output = answer(["docker", "info", "--format", "{{json .}}"], run)
+    try:
+        info = json.loads(output) if code == 0 else {}
+    except ValueError:
+        info = {}
+    return {
+        "cli": True,
+        "version": info.get("ServerVersion") or None,
+        "userns": any("name=userns" in option for option in info.get("SecurityOptions") or []),
+        "limits": {"memory": bool(info.get("MemoryLimit")), "cpus": bool(info.get("CpuCfsQuota")), "pids": bool(info.get("PidsLimit"))},
+    }
+
+
+def machine() -> dict[str, t.Any]:
+    """Memory in bytes, processors, and the distribution's name and version, as os-release(5) has them."""
+    words = {}
+    try:
+        with open("/etc/os-release", encoding="utf-8") as file:
+            words = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+    except OSError:
+        pass
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    named = {name: words.get(key, "").strip('"') for name, key in (("distribution", "ID"), ("release", "VERSION_ID"))}
+    return {"memory": memory, "processors": os.cpu_count() or 1, **named}
+
+
 def load_json(path: str) -> dict[str, t.Any]:
     """A JSON object from a file; empty where there is none, or where it is no JSON object."""
     try:
@@ -134,6 +184,28 @@ def libraries(binary: str, run: Runner) -> list[str]:
     return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", output, re.MULTILINE)))
 
 
+def answer(arguments: list[str], run: Runner) -> tuple[int, str]:
+    """What a program prints that never prints nothing. Where it did nevertheless, it is asked again.
+
+    Ansible's run_command loses the output of a program that ends in the moment in which a second of silence has passed.
+    """
+    code, output = run(arguments)
+    for _attempt in range(2):
+        if code != 0 or output.strip():
+            break
+        code, output = run(arguments)
+    return code, output
+
+
+def has_image(image: str, run: Runner) -> bool:
+    """Whether the engine has an image with this id."""
+    try:
+        code, output = answer(["docker", "image", "inspect", "--format", "{{.Id}}", image], run)
+    except OSError:  # there is no engine any more
+        return False
+    return code == 0 and output.strip() == image
+
+
 def releases(layout: Layout, run: Runner) -> list[Release]:
     """All releases of the node, by name."""
     found = []
@@ -145,8 +217,8 @@ def releases(layout: Layout, run: Runner) -> list[Release]:
         folder = os.path.join(layout.releases, name)
         manifest = load_json(os.path.join(folder, "release.json"))
         binary = os.path.join(folder, "qdrant")
-        recorded = manifest.get("binary_sha256")
-        intact = bool(recorded) and digest(binary) == recorded
+        recorded, image = manifest.get("binary_sha256"), manifest.get("image_id")
+        intact = bool(recorded) and (has_image(image, run) if image else digest(binary) == recorded)
         found.append(
             Release(
                 name=name,
@@ -154,7 +226,8 @@ def releases(layout: Layout, run: Runner) -> list[Release]:
                 artefact_sha256=manifest.get("artefact_sha256"),
                 binary_sha256=recorded,
                 intact=intact,
-                libraries=libraries(binary, run) if intact else [],
+                libraries=libraries(binary, run) if intact and not image else [],
+                image_id=image,
             )
         )
     return found
@@ -202,8 +275,13 @@ def certificates(layout: Layout) -> dict[str, str]:
 
 
 def handed_over(layout: Layout, drop_ins: list[str]) -> list[str]:
-    """The files that decide what a process of the unit is: settings, credentials, unit and its drop-ins."""
-    return [layout.config, *map(layout.credential_source, CREDENTIALS), layout.unit_file, *drop_ins]
+    """The files that decide what a process of the unit is: settings, credentials, a container's filter of calls, unit and its drop-ins."""
+    try:
+        with open(layout.unit_file, encoding="utf-8") as file:
+            filters = [layout.seccomp] if layout.seccomp in file.read() else []
+    except OSError:
+        filters = []
+    return [layout.config, *map(layout.credential_source, CREDENTIALS), *filters, layout.unit_file, *drop_ins]
 
 
 def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.Any]) -> list[str]:

@@ -83,6 +83,27 @@ options:
   p2p_port:
     description: The port of the cluster. Left out for a single node.
     type: int
+  deployment:
+    description: How the node runs Qdrant.
+    type: str
+    choices: [systemd, docker]
+    default: systemd
+  bind_address:
+    description: The address that the server listens on, if that is not O(address), as of one in a container.
+    type: str
+  bridge:
+    description: The interface of the container's network on the host. Left out without a container, or on the host's network.
+    type: str
+    default: ""
+  container_network:
+    description: The pattern that the container's network should have.
+    type: str
+    choices: [published, internal, host]
+  publish:
+    description: The addresses of the host that the container's ports should be published on.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -108,9 +129,10 @@ evidence:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _evidence
 
-PLACE = ("unit", "user", "install_dir", "config_dir", "data_dir", "snapshots_dir", "address", "http_port", "grpc_port", "p2p_port")
+PLACE = ("unit", "user", "install_dir", "config_dir", "data_dir", "snapshots_dir", "address", "http_port", "grpc_port", "p2p_port", "deployment",
+         "bind_address", "bridge")  # fmt: skip
 
 
 def main() -> None:
@@ -131,6 +153,11 @@ def main() -> None:
             "http_port": {"type": "int", "default": 6333},
             "grpc_port": {"type": "int", "default": 6334},
             "p2p_port": {"type": "int"},
+            "deployment": {"type": "str", "choices": ["systemd", "docker"], "default": "systemd"},
+            "bind_address": {"type": "str"},
+            "bridge": {"type": "str", "default": ""},
+            "container_network": {"type": "str", "choices": ["published", "internal", "host"]},
+            "publish": {"type": "list", "elements": "str", "default": []},
         },
         required_if=[("node", True, ["address"])],
         supports_check_mode=True,
@@ -141,6 +168,10 @@ def main() -> None:
     if params["node"]:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
         document = _evidence.observe_node(place, params["targets"], module.run_command, {name: params[name] for name in ("peers", "clients")})
+        if "network" in document.get("container", {}):
+            network = document["container"]["network"]
+            network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])
+        document.update(deployment=params["deployment"], wanted={"network": params["container_network"], "publish": params["publish"]})
     else:
         document = _evidence.ask(_evidence.elsewhere(params["targets"]))
     document.update(

@@ -64,6 +64,10 @@ options:
     type: list
     elements: int
     default: []
+  engine:
+    description: Whether to ask the Docker engine what it is.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -94,6 +98,7 @@ releases:
     binary_sha256: {description: Digest of its binary at installation., type: str}
     intact: {description: Whether the binary still has that digest., type: bool}
     libraries: {description: The shared libraries that the binary needs; empty for a static build., type: list, elements: str}
+    image_id: {description: Of a container's release the id of its image; else null., type: str}
 release:
   description: Name of the release in use, or null.
   returned: always
@@ -171,6 +176,25 @@ account:
   description: Home and shell of O(user), or null.
   returned: always
   type: dict
+user_ids:
+  description: The C(uid) and C(gid) of O(user), or null.
+  returned: always
+  type: dict
+machine:
+  description: C(memory) in bytes, C(processors), and C(distribution) and C(release) by their names in os-release.
+  returned: always
+  type: dict
+docker:
+  description:
+    - Whether the command C(docker) is there as C(cli); the engine's C(version), or null where it does not answer; whether it maps users (C(userns)); and
+      which C(limits) it can set, C(memory), C(cpus) and C(pids).
+    - Empty unless O(engine).
+  returned: always
+  type: dict
+requests:
+  description: Whether the Python library requests is there, which modules of community.docker need.
+  returned: always
+  type: bool
 python:
   description: The Python that this module ran with.
   returned: always
@@ -227,6 +251,10 @@ def observe(layout: _node.Layout, params: dict, run: _node.Runner) -> dict:
         "units": {unit: unit_summary(_node.unit_state(unit, run)) for unit in params["units"]},
         "account": _node.account(params["user"]),
         "libraries": {path: _node.libraries(path, run) if os.path.exists(path) else None for path in params["programs"]},
+        "user_ids": _node.user_ids(params["user"]),
+        "machine": _node.machine(),
+        "docker": _node.engine(run) if params["engine"] else {},
+        "requests": importlib.util.find_spec("requests") is not None,
         "python": sys.executable,
         "time": time.time(),
     }
@@ -245,6 +273,7 @@ def main() -> None:
             "units": {"type": "list", "elements": "str", "default": []},
             "programs": {"type": "list", "elements": "path", "default": []},
             "guarded_ports": {"type": "list", "elements": "int", "default": []},
+            "engine": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

@@ -20,12 +20,14 @@ prepare() {
   (umask 077 && mkdir -p $SAVED)
   cp -a /etc/qdrant $UNIT /etc/systemd/system/qdrant-firewall.service $SAVED/
   cp -a /opt/qdrant/libexec $SAVED/
+  [ ! -e /etc/docker/daemon.json ] || cp -a /etc/docker/daemon.json $SAVED/
   touch $SAVED/done
 }
 
 # Everything as it was, and the node running with it.
 undo() {
   systemctl stop 'sabotage-*' 2>/dev/null || true
+  ! command -v docker >/dev/null || undo_containers
   for place in /var/lib/qdrant/snapshots /var/lib/qdrant/storage; do
     ! mountpoint -q $place || { systemctl stop qdrant; umount $place; touch $STATE/restart; }
   done
@@ -48,6 +50,55 @@ undo() {
     systemctl restart qdrant
   fi
   rm -f $STATE/restart
+}
+
+# Of a node in a container: no container but its own, the engine as it was.
+undo_containers() {
+  chmod 0660 /run/docker.sock
+  [ ! -e $STATE/engine ] || {
+    rm -f /run/systemd/system/docker.service.d/sabotage.conf $STATE/engine
+    cp -a $SAVED/daemon.json /etc/docker/
+    systemctl daemon-reload
+    systemctl reset-failed qdrant docker 2>/dev/null || true
+    systemctl restart docker
+    touch $STATE/restart
+  }
+  docker ps --all --quiet --filter label=sabotage | xargs -r docker rm --force >/dev/null
+  docker network ls --quiet --filter label=sabotage | xargs -r docker network rm >/dev/null 2>&1 || true
+}
+
+# The unit of a container with other words, and the container made from it: sed's expressions.
+remake() {
+  for expression in "$@"; do sed -i -E "$expression" $UNIT; done
+  systemctl daemon-reload
+  touch $STATE/restart
+  systemctl reset-failed qdrant 2>/dev/null || true
+  systemctl restart qdrant
+}
+
+# One more word for `docker run`.
+with() { remake "s|--rm --name=qdrant|& $1|"; }
+
+# The unit without its gate; what makes the container stays.
+ungate() { sed -i -E '/gate\.py (check|probe)/,/[^\\]$/d' $UNIT; }
+
+# The image that the node runs, by its id.
+image() { docker inspect --format '{{.Image}}' qdrant; }
+
+# Another container, of the image that there is: NAME, then words for `docker run`.
+intruder() {
+  name=$1
+  shift
+  docker run --detach --rm --name "$name" --label sabotage --pull never --entrypoint sleep "$@" "$(image)" 600 >/dev/null
+}
+
+# The engine started with other settings, and the node with it.
+engine() {
+  touch $STATE/engine
+  systemctl daemon-reload
+  systemctl reset-failed qdrant docker 2>/dev/null || true
+  systemctl restart docker
+  systemctl start qdrant
 }
 
 # Lines for the unit's section Service.

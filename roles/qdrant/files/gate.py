@@ -116,22 +116,29 @@ def check(_arguments: argparse.Namespace) -> None:
             raise Refused("credential %s is empty" % name)
 
 
-def wait_for_server(target, tls, seconds: float):
+# Of a container that is not up yet: there is no way to its address, or whoever publishes its ports has nobody to pass a connection on to.
+CONTAINER_NOT_UP = ("reset", "unreachable", "tls: UNEXPECTED_EOF_WHILE_READING")
+
+
+def wait_for_server(target, tls, seconds: float, not_up: tuple = ()):
     """The first answer to an anonymous REST request that needs a key, once the server answers at all.
 
     A server that is not up yet refuses connections or is silent, and may take its time. One that talks, but not as it should, is not
-    waited for: it may be open.
+    waited for: it may be open. ``not_up`` are beginnings of further errors that only say that it is not up.
     """
     deadline = time.monotonic() + seconds
     odd = 0
+    server = os.environ.get("MAINPID")
     while True:
         answer = _wire.rest(target, "/collections", tls=tls)
+        if answer.error and server and not os.path.exists("/proc/" + server):
+            raise Refused("the server has ended; its last words are above")
         if answer.error is None:
             return answer
         if answer.error not in ("refused", "timeout"):
             if _wire.plaintext(target) == "answered":
                 raise Refused("REST on port %d answers without TLS" % target.port)
-            odd += 1
+            odd += not answer.error.startswith(not_up)
         if odd >= ODD_ANSWERS or time.monotonic() > deadline:
             raise Refused("REST on port %d did not answer as it should (%s)" % (target.port, answer.error))
         time.sleep(PAUSE)
@@ -148,7 +155,7 @@ def probe(arguments: argparse.Namespace) -> None:
     become(arguments.user)
     rest, grpc = _wire.Target(address, arguments.http_port), _wire.Target(address, arguments.grpc_port)
 
-    anonymous = wait_for_server(rest, tls, arguments.timeout)
+    anonymous = wait_for_server(rest, tls, arguments.timeout, CONTAINER_NOT_UP if arguments.container else ())
     if anonymous.status != 401:
         raise Refused("REST answered a request without a key with HTTP %s instead of 401" % anonymous.status)
     status = _wire.rest(rest, "/collections", headers=key, tls=tls)
@@ -196,6 +203,7 @@ def parse(words: list) -> argparse.Namespace:
     step.add_argument("--http-port", type=int, required=True)
     step.add_argument("--grpc-port", type=int, default=0)
     step.add_argument("--p2p-port", type=int, default=0)
+    step.add_argument("--container", default="", help="the server is in a container of this name")
     step.add_argument("--timeout", type=int, default=300, help="seconds")
     return parser.parse_args(words)
 

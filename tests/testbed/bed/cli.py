@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import artefact, doctor, engine, hosts
+from . import artefact, doctor, engine, hosts, server_image
 from .inventory import OUTSIDERS
 from .shell import Failure
 
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     file = commands.add_parser("artefact", help="print the path of a file that tests need, the Qdrant server unless another is named")
     file.add_argument("name", nargs="?", choices=sorted(artefact.ARTEFACTS), default="qdrant")
     file.set_defaults(command=_artefact)
+    commands.add_parser("image", help="print the path of the server's container image, as an archive").set_defaults(command=_image)
     return parser
 
 
@@ -112,6 +113,12 @@ def _exec(options: argparse.Namespace) -> int:
         raise Failure("say which command to run: testbed exec HOST -- COMMAND ...")
     terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     return subprocess.run(["docker", "exec", "--interactive", *terminal, found[0].container, *argv], check=False).returncode
+
+
+def _image(unused: argparse.Namespace) -> int:
+    engine.ensure()
+    print(server_image.ensure())
+    return 0
 
 
 def _artefact(options: argparse.Namespace) -> int:

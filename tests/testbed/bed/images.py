@@ -117,9 +117,9 @@ def _ensure(image: str, extra: list[str]) -> None:
     scripts = {path.name: path.read_bytes() for path in sorted(_RECIPE.iterdir())}
     recipe = digest(image, PACKAGES, files, scripts)
     with locked(f"image-{image}"):
-        if not _is_current(tag(image), recipe):
+        if not is_current(tag(image), recipe):
             _build(image, recipe, files, scripts)
-        if extra and not _is_current(tag(image, extra), recipe):
+        if extra and not is_current(tag(image, extra), recipe):
             say(f"{image}: adding {' '.join(extra)}")
             text = f"FROM {tag(image)}\nRUN DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends {' '.join(extra)}\n"
             _docker_build(tag(image, extra), recipe, {"Dockerfile": text.encode()})
@@ -133,7 +133,7 @@ def state(image: str) -> str:
     return f"will be built from {archive}" if archive.exists() else ""
 
 
-def _is_current(name: str, recipe: str) -> bool:
+def is_current(name: str, recipe: str) -> bool:
     try:
         return docker("image", "inspect", "--format", f'{{{{index .Config.Labels "{RECIPE_LABEL}"}}}}', name) == recipe
     except Failure:
@@ -141,7 +141,7 @@ def _is_current(name: str, recipe: str) -> bool:
 
 
 def _build(image: str, recipe: str, files: dict[str, bytes], scripts: dict[str, bytes]) -> None:
-    base = _base(image)
+    base = base(image)
     say(f"{image}: making a host of {base}")
     context = {**scripts, **{f"machine/{path}": content for path, content in files.items()}}
     _docker_build(tag(image), recipe, context, BASE=base, PACKAGES=" ".join(PACKAGES))
@@ -159,7 +159,7 @@ def _docker_build(name: str, recipe: str, context: dict[str, bytes], **arguments
         docker("build", "--network", "host", "--label", f"{RECIPE_LABEL}={recipe}", "--tag", name, *options, folder, timeout=900)
 
 
-def _base(image: str) -> str:
+def base(image: str) -> str:
     """The name of an image with a minimal Debian: from a registry where one answers, else made by debootstrap."""
     suite = SUITES[image]
     public = f"debian:{suite}-slim"

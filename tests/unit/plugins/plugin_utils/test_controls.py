@@ -22,9 +22,16 @@ CATALOGUE = _controls.catalogue()
 IDS = [control.id for control in CATALOGUE]
 # Evidence of a healthy node of a real cluster, taken from the report of a run on test hosts.
 HEALTHY = json.loads((Path(__file__).parent / "evidence.json").read_text(encoding="utf-8"))
-# And of a proxy before it.
-HEALTHY["proxy"] = json.loads((Path(__file__).parent / "proxy_evidence.json").read_text(encoding="utf-8"))
+# Evidence of a healthy node in a container, on an internal network. Limits and AppArmor are as on a host whose kernel has them.
+CONTAINER = json.loads((Path(__file__).parent / "evidence_docker.json").read_text(encoding="utf-8"))
+# And of a healthy proxy beside either.
+HEALTHY["proxy"] = CONTAINER["proxy"] = json.loads((Path(__file__).parent / "proxy_evidence.json").read_text(encoding="utf-8"))
 TODAY = date(2026, 6, 1)
+
+
+def evidence_for(control: _controls.Control) -> dict:
+    """The healthy node's evidence that a control applies to: the native node's, or else the container's."""
+    return HEALTHY if _controls.judge(control, HEALTHY).state != "skipped" else CONTAINER
 
 
 def by_id(name: str) -> _controls.Control:
@@ -43,9 +50,25 @@ def test_each_control_says_why_what_to_do_and_where_that_is_from(control):
 
 @pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
 def test_each_control_holds_on_a_healthy_node(control):
-    finding = _controls.judge(control, HEALTHY)
+    finding = _controls.judge(control, evidence_for(control))
     # The proxy of that run asked for no certificates of clients.
     assert finding.state == ("skipped" if control.id == "proxy-client-certificates" else "passed"), finding.text
+    # And on the other one, if it applies there.
+    for document in (HEALTHY, CONTAINER):
+        assert _controls.judge(control, document).state in ("passed", "skipped"), document["deployment"]
+
+
+def test_the_same_controls_hold_for_both_deployments():
+    """What is no property of one way to run the server alone is judged for both."""
+    states = {document["deployment"]: {control.id: _controls.judge(control, document).state for control in CATALOGUE} for document in (HEALTHY, CONTAINER)}
+    for control in (control for control in CATALOGUE if control.subject == "node"):
+        alone = {"deployment != 'docker'": ("passed", "skipped"), "deployment && deployment == 'docker'": ("skipped", "passed")}
+        wanted = next((pair for words, pair in alone.items() if control.when.startswith(words)), None)
+        if wanted:
+            assert (states["systemd"][control.id], states["docker"][control.id]) == wanted, control.id
+        # The container's node is a single one, and no client but its host reaches it.
+        elif not control.id.startswith(("cluster-", "config-p2p-", "tls-p2p-", "reach-")):
+            assert states["docker"][control.id] == "passed", control.id
 
 
 def test_controls_are_those_of_what_a_host_is():
@@ -88,10 +111,11 @@ def without(document, path):
 def test_no_control_passes_on_evidence_that_lacks_what_it_reads(control):
     """Each place of the evidence is taken away in turn. Where that changes what the control reads, it must not pass."""
     touched = 0
-    for path in paths(HEALTHY):
+    document = evidence_for(control)
+    for path in paths(document):
         if not path:
             continue
-        mutant = without(HEALTHY, path)
+        mutant = without(document, path)
         reads = [_controls._compiled(expression).search(mutant) for expression in control.reads]
         if any(value is None for value in reads):
             touched += 1
@@ -116,10 +140,10 @@ JSON = st.recursive(
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.sampled_from([path for path in paths(HEALTHY) if path]), JSON)
-@example(("host", "room", "data", "free_inodes_percent"), "")
-def test_malformed_evidence_crashes_nothing(path, value):
-    document = copy.deepcopy(HEALTHY)
+@given(st.sampled_from([(document, path) for document in (HEALTHY, CONTAINER) for path in paths(document) if path]), JSON)
+@example((HEALTHY, ("host", "room", "data", "free_inodes_percent")), "")
+def test_malformed_evidence_crashes_nothing(place, value):
+    document, path = copy.deepcopy(place[0]), place[1]
     inner = document
     for key in path[:-1]:
         inner = inner[key]

@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_image
+short_description: Write down which server an image holds
+version_added: 0.1.0
+description:
+  - Takes the digest of the server in a container image that the engine has, without running anything of it, and writes the manifest of a release.
+  - M(hardened.qdrant.qdrant_node_info) reads the manifest, and M(hardened.qdrant.qdrant_evidence) compares it with what runs.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+options:
+  image:
+    description: The image's id.
+    type: str
+    required: true
+  path:
+    description: The manifest's file. Its folder must be there.
+    type: path
+    required: true
+  version:
+    description: The server's version.
+    type: str
+    required: true
+  artefact_sha256:
+    description: The digest by which the image was verified, its own or that of the archive that it was loaded from.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Write the release's manifest
+  hardened.qdrant.qdrant_image:
+    image: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    path: /opt/qdrant/releases/1.19.0-2c26b46b/release.json
+    version: 1.19.0
+    artefact_sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+"""
+
+RETURN = r"""
+manifest:
+  description: What the file says, C(version), C(artefact_sha256), C(binary_sha256) and C(image_id).
+  returned: always
+  type: dict
+"""
+
+import json
+import os
+import tempfile
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _image, _node
+
+
+def write(path: str, content: dict) -> None:
+    """The manifest is what makes a release count as installed, so it is there as a whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".release.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=4, sort_keys=True)
+        file.write("\n")
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "image": {"type": "str", "required": True},
+            "path": {"type": "path", "required": True},
+            "version": {"type": "str", "required": True},
+            "artefact_sha256": {"type": "str", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    before = _node.load_json(params["path"])
+    try:
+        manifest = _image.manifest(params["image"], params["version"], params["artefact_sha256"], _image.server_digest(params["image"]))
+        if manifest != before and not module.check_mode:
+            write(params["path"], manifest)
+    except _image.ImageError as error:
+        module.fail_json(msg="Cannot look into the image %s: %s." % (params["image"], error))
+    except OSError as error:
+        module.fail_json(msg="Cannot write %s: %s." % (params["path"], error))
+    module.exit_json(changed=manifest != before, manifest=manifest)
+
+
+if __name__ == "__main__":
+    main()
