@@ -5,66 +5,51 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import tarfile
+import os
 import typing as t
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _node
+
 SERVER = "/qdrant/qdrant"  # where upstream's images have it
+CONTAINER = "hardened-qdrant-look"  # one name, so that what a killed run left is found and removed
+
+# How this module runs a program: arguments in, (return code, standard output, standard error) out.
+Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 
 class ImageError(Exception):
     """The engine refused something, or the image is not Qdrant's; the message says which."""
 
 
-def docker(arguments: t.Sequence[str]) -> str:
-    """What a command of Docker's prints.
+def docker(run: Run, *arguments: str) -> None:
+    """Run a command of Docker's.
 
     :raises ImageError: it failed.
     """
-    try:
-        result = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
-    except OSError as error:
-        raise ImageError("docker cannot be run: %s" % error) from None
-    if result.returncode != 0:
-        raise ImageError("docker %s: %s" % (arguments[0], result.stderr.strip()))
-    return result.stdout.strip()
+    code, _output, error = run(["docker", *arguments])
+    if code != 0:
+        raise ImageError("docker %s: %s" % (arguments[0], error.strip()))
 
 
-def member_digest(stream: t.IO[bytes]) -> str:
-    """SHA-256 of the one file in a tar archive that comes as a stream.
+def server_digest(image: str, run: Run, folder: str) -> str:
+    """SHA-256 of the server in an image, copied into a folder out of a container that is made and never started.
 
-    :raises ImageError: there is none, or it is no regular file.
+    :raises ImageError: the image has no server where upstream's have it, or a link in its place.
     """
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.isreg() else None
-            if content is None:
-                raise ImageError("%s in the image is no regular file" % member.name)
-            digest = hashlib.sha256()
-            for block in iter(lambda: content.read(1 << 20), b""):
-                digest.update(block)
-            return digest.hexdigest()
-    raise ImageError("the archive is empty")
-
-
-def server_digest(image: str) -> str:
-    """SHA-256 of the server in an image, read out of a container that is made and never started.
-
-    :raises ImageError: the image has no server where upstream's have it.
-    """
-    container = docker(["create", "--network=none", "--pull=never", "--label=hardened.qdrant=look", image])
+    path = os.path.join(folder, "server")
+    docker(run, "rm", "--force", CONTAINER)
+    docker(run, "create", "--name", CONTAINER, "--network=none", "--pull=never", image)
     try:
-        command = ["docker", "cp", "%s:%s" % (container, SERVER), "-"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            try:
-                return member_digest(t.cast(t.IO[bytes], process.stdout))
-            except tarfile.TarError:
-                raise ImageError("the image has no server at %s. Use Qdrant's own, or one with its layout" % SERVER) from None
-            finally:
-                process.kill()
+        docker(run, "cp", "%s:%s" % (CONTAINER, SERVER), path)
+        # A link is copied as one, and would lead to a file of the host's.
+        found = None if os.path.islink(path) or not os.path.isfile(path) else _node.digest(path)
     finally:
-        docker(["rm", "--force", container])
+        docker(run, "rm", "--force", CONTAINER)
+        if os.path.lexists(path) and not os.path.isdir(path):
+            os.unlink(path)
+    if found is None:
+        raise ImageError("the image has no server at %s. Use Qdrant's own, or one with its layout" % SERVER)
+    return found
 
 
 def manifest(image: str, version: str, artefact: str, binary: str) -> dict[str, str]:

@@ -86,7 +86,8 @@ def main() -> None:
     params = module.params
     before = _node.load_json(params["path"])
     try:
-        manifest = _image.manifest(params["image"], params["version"], params["artefact_sha256"], _image.server_digest(params["image"]))
+        server = _image.server_digest(params["image"], module.run_command, module.tmpdir)
+        manifest = _image.manifest(params["image"], params["version"], params["artefact_sha256"], server)
         if manifest != before and not module.check_mode:
             write(params["path"], manifest)
     except _image.ImageError as error:

@@ -111,7 +111,7 @@ def check_place(name: str, address: t.Any, ports: t.Mapping[str, t.Any], nodes: 
 def check_clients(meant: _network.Meant, entries: t.Any, accepted: t.Collection[str]) -> Findings:
     """Who may come."""
     where = "qdrant_proxy_clients"
-    found = Findings([problem for problem in meant.problems], list(meant.warnings))
+    found = Findings(list(meant.problems), list(meant.warnings))
     if not isinstance(entries, list):
         found.refuse(where, "it is not a list", "Write [192.0.2.10, 198.51.100.0/24]")
     elif not entries:

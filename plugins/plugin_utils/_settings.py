@@ -75,7 +75,9 @@ MANAGED = {
     "service.jwt_rbac": "qdrant_jwt_rbac",
     "service.enable_static_content": "qdrant_dashboard",
     "service.static_content_dir": "qdrant_dashboard",
-    "service.verify_https_client_certificate": "the role qdrant_proxy with qdrant_proxy_client_ca: in Qdrant it covers REST alone, and its CA opens the cluster port",
+    "service.verify_https_client_certificate": (
+        "the role qdrant_proxy with qdrant_proxy_client_ca: in Qdrant it covers REST alone, and its CA opens the cluster port"
+    ),
     "tls": "the variables of the role qdrant_tls",
     "storage.storage_path": "qdrant_data_dir",
     "storage.snapshots_path": "qdrant_snapshots_dir",

@@ -9,12 +9,12 @@ import json
 
 import pytest
 from qdrant_client import models
-from test_closed_from_the_start import (  # noqa: F401  the same as of native nodes
-    test_no_peer_got_an_answer_without_key_or_tls,
-    test_no_stranger_was_let_in,
-)
+from test_closed_from_the_start import test_no_peer_got_an_answer_without_key_or_tls, test_no_stranger_was_let_in
 from test_data import connect, eventually, vector
-from test_firewall import connects, test_peers_reach_the_cluster_port_and_not_grpc  # noqa: F401
+from test_firewall import connects, test_peers_reach_the_cluster_port_and_not_grpc
+
+# The same as of native nodes.
+__all__ = ["test_no_peer_got_an_answer_without_key_or_tls", "test_no_stranger_was_let_in", "test_peers_reach_the_cluster_port_and_not_grpc"]
 
 NAME = "live_container"
 
@@ -51,7 +51,8 @@ def test_a_container_connects_to_peers_alone(deployment):
     first, second, _third = deployment.nodes
     outsider = deployment.outsiders[0]
     assert reaches(first, second.address, 6335) and reaches(first, second.address, 6333)
-    others = [(second.address, 6334), (outsider.address, 5443), *((address, 22) for address in (second.address, first.address, "172.31.253.1", outsider.address))]
+    by_ssh = [(address, 22) for address in (second.address, first.address, "172.31.253.1", outsider.address)]
+    others = [(second.address, 6334), (outsider.address, 5443), *by_ssh]
     for address, port in others:
         assert not reaches(first, address, port), (address, port)
 

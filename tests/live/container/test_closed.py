@@ -10,8 +10,11 @@ import time
 
 import pytest
 from conftest import PROJECT
-from test_closed_from_the_start import test_no_stranger_was_let_in  # noqa: F401  the same as of native nodes
+from test_closed_from_the_start import test_no_stranger_was_let_in
 from test_fail_closed import SECRETS
+
+# The same as of native nodes.
+__all__ = ["test_no_stranger_was_let_in"]
 
 UNIT = "/etc/systemd/system/qdrant.service"
 

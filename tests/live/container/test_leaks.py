@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from test_secrets import (  # noqa: F401  the same as of native nodes
+from test_secrets import (
     hunt,
     needles,
     test_no_file_of_a_node_holds_a_secret_but_the_allowed,
@@ -16,6 +16,17 @@ from test_secrets import (  # noqa: F401  the same as of native nodes
     test_the_controller_keeps_no_secret_behind,
     test_the_hunt_finds_a_secret_that_is_there,
 )
+
+# The same as of native nodes.
+__all__ = [
+    "test_no_file_of_a_node_holds_a_secret_but_the_allowed",
+    "test_no_journal_holds_a_secret",
+    "test_no_output_showed_a_secret",
+    "test_no_process_shows_a_secret_in_arguments_or_environment",
+    "test_only_root_can_read_what_is_secret",
+    "test_the_controller_keeps_no_secret_behind",
+    "test_the_hunt_finds_a_secret_that_is_there",
+]
 
 
 def test_the_engine_keeps_no_secret(deployment):

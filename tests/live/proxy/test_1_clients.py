@@ -15,8 +15,9 @@ import grpc
 import pytest
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
-from fixtures import collection, key, proxies, proxy  # noqa: F401
 from support import wait_for
+
+pytest_plugins = ["fixtures"]
 
 
 @pytest.mark.parametrize("prefer_grpc", [False, True], ids=["rest", "grpc"])

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ENVIRONMENT, PROJECT
-from fixtures import collection, key, proxies, proxy  # noqa: F401
 from load import Load
 from support import settings, wait_for
 from test_refusals import snapshot
+
+pytest_plugins = ["fixtures"]
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "bad_inputs/proxy.yml").read_text(encoding="utf-8"))
 
@@ -59,7 +60,6 @@ def test_a_certificate_is_renewed_under_load_without_a_failed_request(deployment
     assert proxy.client(key).count(collection).count >= len(load.written)
     assert "changed=0" in result.stdout, "the nodes are left alone"
     assert "emerg" not in proxy.log(started)
-
 
 
 @pytest.mark.parametrize("what", ["another CA", "another node's name"])

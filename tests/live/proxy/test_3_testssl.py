@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PROJECT
-from fixtures import proxies, proxy  # noqa: F401
+
+pytest_plugins = ["fixtures"]
 
 TRIAGE = yaml.safe_load((Path(__file__).parent / "testssl.yml").read_text(encoding="utf-8"))
 GOOD = ("OK", "INFO")

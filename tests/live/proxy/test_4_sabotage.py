@@ -11,7 +11,8 @@ import subprocess
 import pytest
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
 from conftest import ENVIRONMENT, PROJECT
-from fixtures import proxies, proxy  # noqa: F401
+
+pytest_plugins = ["fixtures"]
 
 CONTROLS = [control for control in _controls.catalogue() if control.subject == "proxy"]
 CONF = "/etc/qdrant-proxy/nginx.conf"
@@ -25,7 +26,8 @@ ROUNDS = {
         {"proxy-unit-no-drop-ins", "proxy-unit-exposure", "proxy-unit-enabled", "proxy-files-key", "proxy-files-root-only", "proxy-process-up-to-date"},
     ),
     "settings": (
-        "sed -i -E 's/^( +proxy_ssl_verify) on/\\1 off/; s/ssl_protocols TLSv1.2/ssl_protocols TLSv1 TLSv1.1 TLSv1.2/; s/^( +ssl_ciphers) .*/\\1 ALL:@SECLEVEL=0;/; "
+        "sed -i -E 's/^( +proxy_ssl_verify) on/\\1 off/; s/ssl_protocols TLSv1.2/ssl_protocols TLSv1 TLSv1.1 TLSv1.2/; "
+        "s/^( +ssl_ciphers) .*/\\1 ALL:@SECLEVEL=0;/; "
         "s/^ +add_header Strict.*//; s/^ +if ..qdrant_(rest|grpc)_closed.*//; s/^ +error_page 400 497.*//; s/\"id\":/\"query\":\"$args\",\"id\":/' %s; "
         "systemctl reload qdrant-proxy; sleep 2" % CONF,
         {"proxy-nodes-verified", "proxy-rest-outdated-version", "proxy-rest-outdated-suite", "proxy-grpc-outdated-version", "proxy-grpc-outdated-suite",

@@ -141,10 +141,10 @@ def is_current(name: str, recipe: str) -> bool:
 
 
 def _build(image: str, recipe: str, files: dict[str, bytes], scripts: dict[str, bytes]) -> None:
-    base = base(image)
-    say(f"{image}: making a host of {base}")
+    source = base(image)
+    say(f"{image}: making a host of {source}")
     context = {**scripts, **{f"machine/{path}": content for path, content in files.items()}}
-    _docker_build(tag(image), recipe, context, BASE=base, PACKAGES=" ".join(PACKAGES))
+    _docker_build(tag(image), recipe, context, BASE=source, PACKAGES=" ".join(PACKAGES))
     say(f"{image}: built")
 
 

@@ -107,27 +107,42 @@ def test_our_filter_lets_nothing_through_that_leads_out():
     assert len(unconditional) == len(set(unconditional)) and not {"clone", "mmap", "mprotect", "socket"} & set(unconditional)
 
 
-def archive(*members):
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for member, content in members:
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return io.BytesIO(buffer.getvalue())
+class Engine:
+    """Docker's command as far as a look into an image needs it. `put` is called with the path that `docker cp` writes."""
+
+    def __init__(self, put):
+        self.put, self.containers = put, {"hardened-qdrant-look"}  # a killed run left one
+
+    def __call__(self, arguments):
+        action, name = arguments[1], "hardened-qdrant-look"
+        if action == "rm":
+            self.containers.discard(name)
+        elif action == "create":
+            assert name not in self.containers and "--network=none" in arguments
+            self.containers.add(name)
+        elif action == "cp":
+            if self.put is None:
+                return 1, "", "Could not find the file /qdrant/qdrant in container"
+            self.put(Path(arguments[-1]))
+        return 0, "", ""
 
 
-def test_the_servers_digest_is_taken_from_what_docker_cp_writes():
+def test_the_servers_digest_is_taken_from_a_container_that_never_ran(tmp_path):
     content = b"server" * 1000
-    assert _image.member_digest(archive((tarfile.TarInfo("qdrant"), content))) == hashlib.sha256(content).hexdigest()
+    engine = Engine(lambda path: path.write_bytes(content))
+    assert _image.server_digest("sha256:1", engine, str(tmp_path)) == hashlib.sha256(content).hexdigest()
+    assert engine.containers == set() and list(tmp_path.iterdir()) == []
 
 
-def test_a_link_in_the_servers_place_is_refused():
-    link = tarfile.TarInfo("qdrant")
-    link.type, link.linkname = tarfile.SYMTYPE, "/bin/sh"
-    with pytest.raises(_image.ImageError, match="no regular file"):
-        _image.member_digest(archive((link, b"")))
-    with pytest.raises((_image.ImageError, tarfile.TarError)):
-        _image.member_digest(io.BytesIO(b""))
+@pytest.mark.parametrize(
+    ("put", "message"),
+    [(lambda path: path.symlink_to("/bin/sh"), "no server at"), (lambda path: path.mkdir(), "no server at"), (None, "docker cp: Could not find")],
+)
+def test_an_image_without_the_server_is_refused(tmp_path, put, message):
+    engine = Engine(put)
+    with pytest.raises(_image.ImageError, match=message):
+        _image.server_digest("sha256:1", engine, str(tmp_path))
+    assert engine.containers == set()
 
 
 # --- the guard, for a container's packets ------------------------------------------------------------------------------

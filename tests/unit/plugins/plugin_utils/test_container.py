@@ -22,7 +22,7 @@ GOOD = {
 }
 
 
-def check(accepted=(), cluster=False, engine=ENGINE, address="192.0.2.1", **changes):
+def check(accepted=(), cluster=False, engine=None, address="192.0.2.1", **changes):
     variables = {**GOOD, **changes}
 
     def file_digest(path):
@@ -31,7 +31,7 @@ def check(accepted=(), cluster=False, engine=ENGINE, address="192.0.2.1", **chan
 
     return _container.check(
         lambda name, default=None: variables.get(name, default),
-        address=address, cluster=cluster, version="1.19.0", accepted=accepted, engine=engine, file_digest=file_digest,
+        address=address, cluster=cluster, version="1.19.0", accepted=accepted, engine=ENGINE if engine is None else engine, file_digest=file_digest,
     )  # fmt: skip
 
 
