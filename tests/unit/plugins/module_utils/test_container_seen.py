@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
