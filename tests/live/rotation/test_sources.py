@@ -100,12 +100,13 @@ def test_what_does_not_go_together_is_refused_before_any_change(alone, what, exp
 
 def test_a_node_whose_clock_is_off_is_refused_before_any_change(alone):
     alone.host.run("apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends faketime")
-    alone.host.run("printf '#!/bin/sh\nexec faketime +1h /usr/bin/python3 \"$@\"\n' >/opt/late && chmod 755 /opt/late")
+    alone.host.run("printf '#!/bin/sh\nexec faketime -f +1h /usr/bin/python3 \"$@\"\n' >/opt/late && chmod 755 /opt/late")
     try:
         result = site(alone, "hardened.qdrant.rotate_certificates", check=False, ansible_python_interpreter="/opt/late")
     finally:
         alone.host.run("rm /opt/late; apt-get -q -y purge faketime")
-    assert result.returncode != 0 and "s away from the controller's, and certificates would not be valid yet" in result.stdout, result.stdout[-2000:]
+    printed = result.stdout + result.stderr
+    assert result.returncode != 0 and "s away from the controller's, and certificates would not be valid yet" in printed, printed[-2000:]
     assert "changed=0 " in result.stdout
 
 
