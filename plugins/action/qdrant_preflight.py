@@ -146,6 +146,7 @@ class ActionModule(ActionBase):
             "peers": [{"name": host, "address": addresses[host]} for host in names if host != name],
             "firewall": {**firewall, "bridge": places.bridge},
             "endpoint": places.endpoint,
+            "local": places.local,
             "container": container,
             "uri": uris.get(name, ""),
             "bootstrap": _preflight.bootstrap(name, names, states, uris, cluster) if name in names else "",

@@ -71,8 +71,8 @@ class ActionModule(ActionBase):
         names = list(self._vars["groups"].get(group, []))
         plans = {node: self._of_node(node, "__qdrant_preflight") or {} for node in names}
         plans = {node: plan for node, plan in plans.items() if plan.get("settings")}
-        nodes = [self._node(node, plans[node]["settings"]) for node in names if node in plans]
-        self._take(_proxy.check_nodes(nodes, [node for node in names if node not in plans], group))
+        nodes = [self._node(node, plans[node]) for node in names if node in plans]
+        self._take(_proxy.check_nodes(name, nodes, [node for node in names if node not in plans], group))
         first = next(iter(plans.values()), {})
         accepted = self._accepted(names)
         address = str(self._read("qdrant_proxy_address", "") or "")
@@ -81,7 +81,8 @@ class ActionModule(ActionBase):
         self._take(_proxy.check_place(name, address, ports, nodes, p2p))
         self._take(Findings(_preflight.check_paths({variable: self._read(variable) for variable in ("qdrant_proxy_install_dir", "qdrant_proxy_config_dir")})))
         meant = self._clients(accepted)
-        allowed = {node: plan["firewall"]["clients"] for node, plan in plans.items()}
+        # A node of this host that nobody else reaches need not let anybody in.
+        allowed = {node: plan["firewall"]["clients"] for node, plan in plans.items() if not plan["local"]}
         self._take(_proxy.check_let_in(name, address, allowed, self._read("qdrant_proxy_group", "qdrant_proxy")))
         numbers = {variable: self._read(variable) for variable in _proxy.NUMBERS}
         dashboard = bool(_settings.lookup(first.get("settings", {}), "service.enable_static_content"))
@@ -112,7 +113,7 @@ class ActionModule(ActionBase):
         self._found.problems += problems
         return accepted
 
-    def _node(self, name: str, settings: dict[str, t.Any]) -> _proxy.Node:
+    def _node(self, name: str, plan: dict[str, t.Any]) -> _proxy.Node:
         seen = (self._of_node(name, "__qdrant_node") or {}).get("tls") or {}
         server_name = _proxy.server_name(
             self._of_node(name, "qdrant_tls_names", [name]),
@@ -120,8 +121,8 @@ class ActionModule(ActionBase):
             seen.get("certificate", ""),
             self._of_node(name, "qdrant_tls_provider", "internal") == "internal",
         )
-        service = settings["service"]
-        return _proxy.Node(name, service["host"], service["http_port"], service["grpc_port"], server_name)
+        service = plan["settings"]["service"]
+        return _proxy.Node(name, plan["endpoint"], service["http_port"], service["grpc_port"], server_name, plan["local"])
 
     def _clients(self, accepted: dict[str, str]) -> _network.Meant:
         entries = self._read("qdrant_proxy_clients", [])

@@ -34,6 +34,11 @@ class Places:
     endpoint: str
     bridge: str = ""  # the interface of its network; none on the host's
 
+    @property
+    def local(self) -> bool:
+        """Whether its host alone reaches it."""
+        return bool(self.bridge) and self.endpoint == self.bind
+
 
 def places(deployment: t.Any, network: t.Any, address: str, container_address: str) -> Places:
     """The places of a server. ``address`` is the node's."""

@@ -52,6 +52,8 @@ class Node:
     grpc_port: int
     # What its certificate must name.
     server_name: str
+    # Whether its host alone reaches it.
+    local: bool = False
 
     def as_dict(self) -> dict[str, t.Any]:
         return {**vars(self), "bracketed": bracketed(self.address)}
@@ -78,8 +80,8 @@ def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem:
     return next((name for name in wanted if name in named), named[0] if named else "")
 
 
-def check_nodes(nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) -> Findings:
-    """The nodes that the proxy stands before."""
+def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) -> Findings:
+    """The nodes that the proxy of this name stands before."""
     found = Findings()
     if not nodes and not unseen:
         found.refuse("qdrant_proxy_nodes_group", "there is no node in the group %s" % group, "Name the group that holds the nodes")
@@ -90,6 +92,9 @@ def check_nodes(nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) ->
         if not node.server_name:
             what = "the certificate of %s names no host, and nginx verifies nodes by their names" % node.name
             found.refuse("qdrant_tls_extra_names", what, "Add a name there, and have it put into the certificate")
+        if node.local and node.name != name:
+            what = "%s is on an internal network of its host, and the proxy %s is on another" % (node.name, name)
+            found.refuse("qdrant_docker_network", what, "Put %s into the group of the proxies, or write published" % node.name)
     return found
 
 
@@ -102,8 +107,10 @@ def check_place(name: str, address: t.Any, ports: t.Mapping[str, t.Any], nodes: 
         found.refuse("qdrant_proxy_address", "%s is every address of the host" % address, "Write the one that clients use")
     for node in nodes:
         taken = {node.http_port, node.grpc_port, p2p} & set(wanted.values())
-        if node.address == str(address) and taken:
-            what = "the node %s listens on %s there already" % (node.name, ", ".join(map(str, sorted(taken))))
+        if taken and (node.address == str(address) or (node.local and node.name == name)):
+            # On an internal network it listens elsewhere, and the host's guard keeps its ports for the node's clients all the same.
+            does = "guards" if node.local else "listens on"
+            what = "the node %s %s %s there already" % (node.name, does, ", ".join(map(str, sorted(taken))))
             found.refuse("qdrant_proxy_http_port, qdrant_proxy_grpc_port of %s" % name, what, "Write other ports, such as 8443 and 8444")
     return found
 

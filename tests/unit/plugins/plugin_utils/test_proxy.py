@@ -74,11 +74,19 @@ def test_a_node_is_verified_by_a_name_that_its_certificate_has(names, extra, cer
 
 
 def test_nodes_must_be_seen_and_named():
-    assert "there is no node" in texts(_proxy.check_nodes([], [], "qdrant"))
-    assert "node2 were not looked at" in texts(_proxy.check_nodes([NODE], ["node2"], "qdrant"))
-    assert "names no host" in texts(_proxy.check_nodes([_proxy.Node("node1", "192.0.2.11", 6333, 6334, "")], [], "qdrant"))
-    assert not _proxy.check_nodes([NODE], [], "qdrant").problems
+    assert "there is no node" in texts(_proxy.check_nodes("proxy1", [], [], "qdrant"))
+    assert "node2 were not looked at" in texts(_proxy.check_nodes("proxy1", [NODE], ["node2"], "qdrant"))
+    assert "names no host" in texts(_proxy.check_nodes("proxy1", [_proxy.Node("node1", "192.0.2.11", 6333, 6334, "")], [], "qdrant"))
+    assert not _proxy.check_nodes("proxy1", [NODE], [], "qdrant").problems
     assert _proxy.Node("n", "2001:db8::1", 6333, 6334, "n").as_dict()["bracketed"] == "[2001:db8::1]"
+
+
+def test_a_node_on_an_internal_network_has_its_proxy_on_its_host():
+    inside = _proxy.Node("node1", "172.31.253.2", 6333, 6334, "node1", local=True)
+    assert not _proxy.check_nodes("node1", [inside], [], "qdrant").problems
+    assert "node1 is on an internal network of its host, and the proxy proxy1 is on another" in texts(_proxy.check_nodes("proxy1", [inside], [], "qdrant"))
+    ports = {"qdrant_proxy_http_port": 6333, "qdrant_proxy_grpc_port": 8444}
+    assert "the node node1 guards 6333 there already" in texts(_proxy.check_place("node1", "192.0.2.11", ports, [inside], 6335))
 
 
 @pytest.mark.parametrize(
