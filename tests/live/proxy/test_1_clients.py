@@ -13,11 +13,13 @@ import time
 
 import grpc
 import pytest
+from fixtures import collection, key, proxies, proxy
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 from support import wait_for
 
-pytest_plugins = ["fixtures"]
+# Fixtures.
+__all__ = ["collection", "key", "proxies", "proxy"]
 
 
 @pytest.mark.parametrize("prefer_grpc", [False, True], ids=["rest", "grpc"])

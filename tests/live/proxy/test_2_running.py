@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ENVIRONMENT, PROJECT
+from fixtures import collection, key, proxies, proxy
 from load import Load
 from support import settings, wait_for
 from test_refusals import snapshot
 
-pytest_plugins = ["fixtures"]
+# Fixtures.
+__all__ = ["collection", "key", "proxies", "proxy"]
 
 CASES = yaml.safe_load((Path(__file__).parents[1] / "bad_inputs/proxy.yml").read_text(encoding="utf-8"))
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PROJECT
+from fixtures import proxies, proxy
 
-pytest_plugins = ["fixtures"]
+# Fixtures.
+__all__ = ["proxies", "proxy"]
 
 TRIAGE = yaml.safe_load((Path(__file__).parent / "testssl.yml").read_text(encoding="utf-8"))
 GOOD = ("OK", "INFO")

@@ -11,8 +11,10 @@ import subprocess
 import pytest
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
 from conftest import ENVIRONMENT, PROJECT
+from fixtures import proxies, proxy
 
-pytest_plugins = ["fixtures"]
+# Fixtures.
+__all__ = ["proxies", "proxy"]
 
 CONTROLS = [control for control in _controls.catalogue() if control.subject == "proxy"]
 CONF = "/etc/qdrant-proxy/nginx.conf"
