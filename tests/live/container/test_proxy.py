@@ -44,6 +44,12 @@ def test_a_wrong_key_does_not(deployment):
     assert unauthenticated.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
+def test_its_certificate_names_the_host_alone(deployment):
+    node = deployment.nodes[0]
+    names = node.run("openssl x509 -in /etc/qdrant-proxy/tls/current/tls.crt -noout -ext subjectAltName")
+    assert node.address in names and node.name in names and "172.31.253.2" not in names
+
+
 def test_there_is_no_other_way(deployment):
     """Not for a stranger by any port, and for the proxy's client by the proxy's ports alone."""
     node, outsider = deployment.nodes[0], deployment.outsiders[0]
