@@ -50,24 +50,24 @@ def test_ssh_and_other_tables_are_left_alone(deployment):
         assert "22" not in [word.strip('",[]{}') for word in ports.split()]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
+def test_damage_is_noticed_and_healed_by_the_next_run(deployment, tmp_path):
+    """A damage for each node, in one run."""
+    damages = (
         "nft delete table inet hardened_qdrant",
         "nft flush chain inet hardened_qdrant guard",
-        "nft insert rule inet hardened_qdrant guard tcp dport 6335 accept",
-        "nft add element inet hardened_qdrant peers4 '{ 198.51.100.0/24 }'",
-    ],
-)
-def test_damage_is_noticed_and_healed_by_the_next_run(deployment, damage):
-    node = deployment.nodes[0]
-    before = node.run("nft --stateless list table inet hardened_qdrant")
-    node.run(damage)
-    noticed = deployment.playbook("hardened.qdrant.verify", check=False)
-    assert noticed.returncode != 0 and "firewall-" in noticed.stdout + noticed.stderr
+        "nft insert rule inet hardened_qdrant guard tcp dport 6335 accept; nft add element inet hardened_qdrant peers4 '{ 198.51.100.0/24 }'",
+    )
+    before = [node.run("nft --stateless list table inet hardened_qdrant") for node in deployment.nodes]
+    for node, damage in zip(deployment.nodes, damages):
+        node.run(damage)
+    noticed = deployment.playbook("hardened.qdrant.verify", "-e", "qdrant_verify_report_dir=%s" % tmp_path, check=False)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    for node in deployment.nodes:
+        failed = {finding["id"] for finding in report["hosts"][node.name] if finding["state"] in ("failed", "error")}
+        assert noticed.returncode != 0 and any(control.startswith("firewall-") for control in failed), (node.name, failed)
     healed = deployment.playbook("hardened.qdrant.site")
     assert "VERIFIED" in healed.stdout + healed.stderr
-    assert node.run("nft --stateless list table inet hardened_qdrant") == before
+    assert [node.run("nft --stateless list table inet hardened_qdrant") for node in deployment.nodes] == before
 
 
 def test_a_restart_of_the_hosts_firewall_loses_nothing(deployment, outsider):
