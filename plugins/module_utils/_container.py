@@ -37,7 +37,7 @@ def ask(run: Run, *arguments: str) -> t.Any:
 
 
 def answer(run: Run, *arguments: str) -> str:
-    """What a command of Docker's prints that never prints nothing. Where it did nevertheless, it is asked again: see _node.answer.
+    """What a command of Docker's prints that never prints nothing. Where it did nevertheless, it is asked again: see _run.patient.
 
     :raises OSError: there is no engine, or it refuses.
     """

@@ -140,7 +140,7 @@ def engine(run: Runner) -> dict[str, t.Any]:
     """
     if not any(os.access(os.path.join(folder, "docker"), os.X_OK) for folder in ("/usr/bin", "/usr/local/bin", "/usr/sbin")):
         return {"cli": False, "version": None}
-    code, output = answer(["docker", "info", "--format", "{{json .}}"], run)
+    code, output = run(["docker", "info", "--format", "{{json .}}"])
     try:
         info = json.loads(output) if code == 0 else {}
     except ValueError:
@@ -184,23 +184,10 @@ def libraries(binary: str, run: Runner) -> list[str]:
     return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", output, re.MULTILINE)))
 
 
-def answer(arguments: list[str], run: Runner) -> tuple[int, str]:
-    """What a program prints that never prints nothing. Where it did nevertheless, it is asked again.
-
-    Ansible's run_command loses the output of a program that ends in the moment in which a second of silence has passed.
-    """
-    code, output = run(arguments)
-    for _attempt in range(2):
-        if code != 0 or output.strip():
-            break
-        code, output = run(arguments)
-    return code, output
-
-
 def has_image(image: str, run: Runner) -> bool:
     """Whether the engine has an image with this id."""
     try:
-        code, output = answer(["docker", "image", "inspect", "--format", "{{.Id}}", image], run)
+        code, output = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
     except OSError:  # there is no engine any more
         return False
     return code == 0 and output.strip() == image
@@ -234,9 +221,14 @@ def releases(layout: Layout, run: Runner) -> list[Release]:
 
 
 def unit_state(unit: str, run: Runner) -> dict[str, str]:
-    """The unit's properties that say whether it runs, and with what."""
+    """The unit's properties that say whether it runs, and with what.
+
+    :raises OSError: systemd said nothing. That is no unit that does not run.
+    """
     wanted = "LoadState,ActiveState,SubState,InvocationID,FragmentPath,DropInPaths,NeedDaemonReload,UnitFileState"
     code, output = run(["systemctl", "show", "--property=" + wanted, "--", unit])
+    if code == 0 and not output.strip():
+        raise OSError("systemctl said nothing of %s" % unit)
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
 
 

@@ -129,7 +129,7 @@ evidence:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _evidence
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _evidence, _run
 
 PLACE = ("unit", "user", "install_dir", "config_dir", "data_dir", "snapshots_dir", "address", "http_port", "grpc_port", "p2p_port", "deployment",
          "bind_address", "bridge")  # fmt: skip
@@ -167,7 +167,7 @@ def main() -> None:
     started = time.time()
     if params["node"]:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
-        document = _evidence.observe_node(place, params["targets"], module.run_command, {name: params[name] for name in ("peers", "clients")})
+        document = _evidence.observe_node(place, params["targets"], _run.patient(module.run_command), {name: params[name] for name in ("peers", "clients")})
         if "network" in document.get("container", {}):
             network = document["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])

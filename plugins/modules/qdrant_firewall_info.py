@@ -69,7 +69,7 @@ firewalls:
 import json
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _firewall
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _firewall, _run
 
 
 def observe(table: str, ports: list[int], run: _firewall.Runner) -> dict:
@@ -98,7 +98,7 @@ def main() -> None:
     # Firewalls lie in sbin, which is not on every user's path; and they speak the user's language.
     module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     try:
-        result = observe(module.params["table"], module.params["ports"], module.run_command)
+        result = observe(module.params["table"], module.params["ports"], _run.patient(module.run_command))
     except (OSError, ValueError) as error:
         module.fail_json(msg="Cannot look at the firewall: %s. This task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)

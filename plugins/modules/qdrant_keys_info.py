@@ -66,7 +66,7 @@ outage:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _node, _run
 
 
 def main() -> None:
@@ -84,7 +84,7 @@ def main() -> None:
     wanted = {name: params[name] for name in _keys.NAMES}
 
     def run(arguments: list) -> tuple:
-        code, output, unused = module.run_command(arguments, handle_exceptions=False)
+        code, output, unused = _run.patient(module.run_command)(arguments, handle_exceptions=False)
         return code, output
 
     try:

@@ -213,7 +213,7 @@ import time
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _node, _run
 
 
 def unit_summary(state: dict) -> dict:
@@ -281,15 +281,17 @@ def main() -> None:
     # Firewalls lie in sbin, which is not on every user's path; and they speak the user's language.
     module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
+    ask = _run.patient(module.run_command)
+
     def run(arguments: list[str]) -> tuple[int, str]:
-        code, output, unused = module.run_command(arguments, handle_exceptions=False)
+        code, output, unused = ask(arguments, handle_exceptions=False)
         return code, output
 
     try:
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, module.params, run)
         ports = module.params["guarded_ports"]
-        result["firewalls"] = _backends.observe(ports, module.run_command) if ports else {}
+        result["firewalls"] = _backends.observe(ports, ask) if ports else {}
     except OSError as error:
         module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)

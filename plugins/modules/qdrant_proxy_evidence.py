@@ -64,7 +64,7 @@ proxy:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence, _proxy_evidence
+from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence, _proxy_evidence, _run
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def main() -> None:
         p2p_port=None,
         **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port")}
     )
-    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], module.run_command))
+    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.patient(module.run_command)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _firewall, _image, _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _firewall, _image, _node, _run
 
 PROFILE = Path(__file__).parents[4] / "roles/qdrant/files/seccomp.json"
 FOUND = {
@@ -70,7 +70,7 @@ def test_an_answer_that_got_lost_is_asked_for_again():
     with pytest.raises(OSError, match="no such container"):
         _container.ask(lambda arguments: (1, "", "no such container"), "info")
     replies = iter([(0, ""), (0, "sha256:1\n")])
-    assert _node.has_image("sha256:1", lambda arguments: next(replies))
+    assert _node.has_image("sha256:1", _run.patient(lambda arguments: next(replies)))
 
 
 def test_ports_elsewhere():
