@@ -1,0 +1,161 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action plugins qdrant_proxy_preflight, qdrant_proxy_evidence and qdrant_client_certificate, without a host: what they read, send and refuse."""
+
+from __future__ import annotations
+
+import stat
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleActionFail
+from ansible_collections.hardened.qdrant.plugins.action import (
+    qdrant_client_certificate,
+    qdrant_preflight,
+    qdrant_proxy_evidence,
+    qdrant_proxy_preflight,
+)
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+from test_actions import CA, CA_KEY, KEY, NOW, READ_ONLY, action, node
+
+CLIENTS_CA, CLIENTS_CA_KEY = _authority.create("clients", NOW)
+DEFAULTS = yaml.safe_load((Path(__file__).parents[4] / "roles/qdrant_proxy/defaults/main.yml").read_text(encoding="utf-8"))
+ADDRESS = "192.0.2.21"
+
+
+def proxy(monkeypatch, nodes=None, **changes) -> dict:
+    """Variables of proxy1 before node1, whose own preflight ran."""
+    variables = node(groups={"qdrant": ["node1"]}, qdrant_cluster_enabled=False, qdrant_firewall_clients=[ADDRESS], **(nodes or {}))
+    plan = action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+    of_node = {**variables["hostvars"]["node1"], **variables, "__qdrant_preflight": plan}
+    return {
+        **{name: value for name, value in DEFAULTS.items() if "{{" not in str(value)},
+        "inventory_hostname": "proxy1",
+        "groups": {"qdrant": ["node1"], "qdrant_proxy": ["proxy1"]},
+        "hostvars": {"node1": of_node, "proxy1": {}},
+        "qdrant_proxy_nodes_group": "qdrant",
+        "qdrant_proxy_address": ADDRESS,
+        "qdrant_proxy_clients": ["198.51.100.0/24"],
+        "__qdrant_proxy_host": {"time": time.time()},
+        **changes,
+    }
+
+
+# --- preflight ---------------------------------------------------------------------------------------------------------
+
+
+def test_good_input_yields_what_the_proxy_needs(monkeypatch):
+    plan = action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch))
+    assert plan["nodes"] == [
+        {"name": "node1", "address": "192.0.2.1", "http_port": 6333, "grpc_port": 6334, "server_name": "node1", "local": False, "bracketed": "192.0.2.1"}
+    ]
+    assert plan["clients"] == ["198.51.100.0/24"] and plan["tls"]["provider"] == "internal" and plan["body_mb"] == 32
+    assert plan["addresses"] == sorted(["192.0.2.1", ADDRESS, "198.51.100.0/24", "localhost"])
+    for secret in (KEY, READ_ONLY, CA_KEY):
+        assert secret not in str(plan)
+
+
+def test_all_problems_of_a_proxy_come_in_one_message(monkeypatch):
+    changes = {"qdrant_proxy_clients": [], "qdrant_proxy_rate": 0, "qdrant_proxy_open": ["everything"], "qdrant_proxy_address": "192.0.2.77"}
+    with pytest.raises(AnsibleActionFail) as error:
+        action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch, **changes))
+    text = str(error.value)
+    assert "The input for the proxy proxy1 was refused, and nothing was changed" in text
+    assert all(part in text for part in ("nobody could use the proxy", "qdrant_proxy_rate", "everything", "node1 do not let the proxy proxy1"))
+
+
+def test_a_node_in_a_container_is_asked_where_its_host_reaches_it(monkeypatch):
+    engine = {"docker": {"cli": True, "version": "26.1.5", "userns": False, "limits": {}}, "machine": {"memory": 1 << 33, "processors": 2}}
+    nodes = {
+        "qdrant_deployment": "docker",
+        "qdrant_image": "docker.io/qdrant/qdrant:v{version}-unprivileged",
+        "qdrant_image_digest": "sha256:" + "ab" * 32,
+        "qdrant_image_archive": "",
+        "qdrant_docker_install": False,
+        "qdrant_docker_network": "internal",
+        "qdrant_docker_publish": [],
+        "qdrant_docker_subnet": "172.31.253.0/29",
+        "qdrant_docker_address": "172.31.253.2",
+        "qdrant_docker_cpus": 0,
+        "qdrant_memory_max": "infinity",
+    }
+    state = {**node()["hostvars"]["node1"]["__qdrant_node"], **engine}
+    nodes["hostvars"] = {"node1": {"qdrant_address": "192.0.2.1", "__qdrant_node": state}}
+    elsewhere = proxy(monkeypatch, nodes)
+    with pytest.raises(AnsibleActionFail, match="node1 is on an internal network of its host, and the proxy proxy1 is on another"):
+        action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=elsewhere)
+    beside = {**elsewhere, "inventory_hostname": "node1", "qdrant_proxy_address": "192.0.2.1", "qdrant_proxy_http_port": 8443, "qdrant_proxy_grpc_port": 8444}
+    plan = action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=beside)
+    assert [entry["address"] for entry in plan["nodes"]] == ["172.31.253.2"]
+
+
+# --- evidence ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_proxy_is_observed_where_the_inventory_says(monkeypatch):
+    plugin = action(qdrant_proxy_evidence.ActionModule, monkeypatch, [{"proxy": {}}], http_port=8443)
+    plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_open=["metrics"]))
+    sent = plugin.calls[0]["module_args"]
+    assert (sent["address"], sent["http_port"], sent["grpc_port"], sent["open"]) == (ADDRESS, 8443, 6334, ["metrics"])
+    assert not any(secret in str(sent) for secret in (KEY, READ_ONLY, CA_KEY))
+
+
+def test_a_proxy_without_an_address_is_refused(monkeypatch):
+    plugin = action(qdrant_proxy_evidence.ActionModule, monkeypatch)
+    with pytest.raises(AnsibleActionFail, match="Set qdrant_proxy_address in the inventory"):
+        plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_address=None))
+    assert plugin.calls == []
+
+
+# --- clients' certificates ---------------------------------------------------------------------------------------------
+
+
+def client(monkeypatch, folder, check=False, ca=(CLIENTS_CA, CLIENTS_CA_KEY), sources=(), **arguments):
+    plugin = action(qdrant_client_certificate.ActionModule, monkeypatch, name="shop", dir=str(folder), **arguments)
+    plugin._task.check_mode = check
+    hostvars = {"node1": {"qdrant_tls_ca_certificate": CA}}
+    variables = {"groups": {"qdrant": ["node1"]}, "hostvars": hostvars, "ansible_inventory_sources": list(sources)}
+    return plugin.run(task_vars={**variables, "qdrant_client_ca_certificate": ca[0], "qdrant_client_ca_private_key": ca[1]})
+
+
+def test_a_clients_certificate_is_made_once_and_its_key_is_in_no_result(monkeypatch, tmp_path):
+    first = client(monkeypatch, tmp_path / "clients")
+    key, certificate = (tmp_path / "clients" / ("shop." + ending) for ending in ("key", "crt"))
+    assert first["changed"] and first["reasons"] == ["there is none"] and key.read_text(encoding="ascii").splitlines()[1] not in str(first)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600 and stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+    leaf = _certificate.load_certificates(certificate.read_text(encoding="ascii"))[0]
+    assert _certificate.purposes(leaf) == {"clientAuth"} and _certificate.is_signed_by(leaf, _certificate.load_certificates(CLIENTS_CA)[0])
+    again = client(monkeypatch, tmp_path / "clients")
+    assert not again["changed"] and again["serial"] == first["serial"]
+    assert client(monkeypatch, tmp_path / "clients", force="true")["reasons"] == ["asked for"]
+    key.chmod(0o644)
+    assert client(monkeypatch, tmp_path / "clients")["changed"], "a key that others could read is made anew"
+
+
+def test_check_mode_makes_no_certificate(monkeypatch, tmp_path):
+    assert client(monkeypatch, tmp_path / "clients", check=True)["changed"] and not (tmp_path / "clients").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ca": (CA, CA_KEY)}, "is the nodes' CA, and whoever has a client's certificate from there opens the cluster port"),
+        ({"ca": ("", "")}, "qdrant_client_ca_certificate"),
+        ({"validity_days": 0}, "cannot be valid for 0 days"),
+        ({"key_type": "dsa"}, "There is no key type 'dsa'"),
+    ],
+)
+def test_what_no_client_gets_a_certificate_from(monkeypatch, tmp_path, changes, message):
+    with pytest.raises(AnsibleActionFail, match=message):
+        client(monkeypatch, tmp_path / "clients", **changes)
+    assert not (tmp_path / "clients").exists()
+
+
+def test_the_inventorys_folder_is_no_place_for_keys(monkeypatch, tmp_path):
+    (tmp_path / "inventory").mkdir()
+    with pytest.raises(AnsibleActionFail, match="is in the inventory's folder"):
+        client(monkeypatch, tmp_path / "inventory/clients", sources=[str(tmp_path / "inventory")])
