@@ -69,7 +69,7 @@ def test_a_stranger_in_a_nodes_place_is_refused(deployment, proxy, key, what):
     """By hand on the proxy's host: then no node's certificate verifies."""
     folder = "/etc/qdrant-proxy"
     file = "upstream-ca.crt" if what == "another CA" else "nginx.conf"
-    proxy.host.run("cp -p %s/%s /root/kept" % (folder, file))
+    proxy.host.run("cp -p %s/%s /run/kept" % (folder, file))
     try:
         if what == "another CA":
             proxy.host.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj '/CN=Qdrant cluster CA' "
@@ -81,19 +81,19 @@ def test_a_stranger_in_a_nodes_place_is_refused(deployment, proxy, key, what):
         with pytest.raises(Exception, match="UNAVAILABLE"):
             proxy.client(key, prefer_grpc=True).get_collections()
     finally:
-        proxy.host.run("mv /root/kept %s/%s; systemctl reload qdrant-proxy" % (folder, file))
+        proxy.host.run("mv /run/kept %s/%s; systemctl reload qdrant-proxy" % (folder, file))
     wait_for(lambda: proxy.get("/collections", headers={"api-key": key}).status_code == 200)
 
 
 def test_broken_settings_are_never_used(proxy, key):
     """A reload that fails leaves what runs, and what it has, as they were."""
-    proxy.host.run("cp -p /etc/qdrant-proxy/nginx.conf /root/kept; echo 'nonsense;' >> /etc/qdrant-proxy/nginx.conf")
+    proxy.host.run("cp -p /etc/qdrant-proxy/nginx.conf /run/kept; echo 'nonsense;' >> /etc/qdrant-proxy/nginx.conf")
     try:
         assert proxy.host.run("systemctl reload qdrant-proxy 2>/dev/null; echo $?").strip() != "0"
         assert proxy.get("/collections", headers={"api-key": key}).status_code == 200
         assert "nonsense" not in proxy.host.run("cat /run/qdrant-proxy/current/nginx.conf")
     finally:
-        proxy.host.run("mv /root/kept /etc/qdrant-proxy/nginx.conf; systemctl reload qdrant-proxy")
+        proxy.host.run("mv /run/kept /etc/qdrant-proxy/nginx.conf; systemctl reload qdrant-proxy")
 
 
 def test_clients_show_certificates_and_are_slowed_down_where_that_is_wanted(deployment, proxy, key, tmp_path):

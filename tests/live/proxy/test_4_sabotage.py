@@ -62,12 +62,12 @@ def test_a_sound_proxy_passes(deployment, proxy):  # noqa: F811
 @pytest.mark.parametrize("name", ROUNDS)
 def test_what_is_broken_is_caught(deployment, proxy, name):  # noqa: F811
     script, expected = ROUNDS[name]
-    proxy.host.run("cp -a /etc/qdrant-proxy /root/kept-proxy")
+    proxy.host.run("cp -a /etc/qdrant-proxy /run/kept-proxy")
     try:
         proxy.host.run(script)
         assert set(failing(deployment, proxy)) == expected
     finally:
         proxy.host.run(
-            "cp -a /root/kept-proxy/. /etc/qdrant-proxy/; rm -rf /root/kept-proxy /etc/systemd/system/qdrant-proxy.service.d; "
+            "cp -a /run/kept-proxy/. /etc/qdrant-proxy/; rm -rf /run/kept-proxy /etc/systemd/system/qdrant-proxy.service.d; "
             "systemctl daemon-reload; systemctl enable -q qdrant-proxy; systemctl reload qdrant-proxy"
         )
