@@ -14,7 +14,8 @@ import os
 import re
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.module_utils._firewall import Runner, element_text
+from ansible_collections.hardened.qdrant.plugins.module_utils._firewall import element_text
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 COMMENT = "hardened.qdrant"
 PRIORITY = -6335
@@ -66,7 +67,7 @@ def ufw_ipv6(text: str) -> bool:
     return bool(values) and values[-1].lower() == "yes"
 
 
-def ufw(ports: t.Collection[int], run: Runner, settings: str = UFW_SETTINGS) -> Json:
+def ufw(ports: t.Collection[int], run: Run, settings: str = UFW_SETTINGS) -> Json:
     """Whether ufw filters, whether it can let IPv6 in, and its rules. {active, ipv6, own, foreign}"""
     _code, status, _error = run(["ufw", "status"])
     _code, added, _error = run(["ufw", "show", "added"])
@@ -129,7 +130,7 @@ def foreign_rich_rules(zones: t.Mapping[str, Json], ports: t.Collection[int]) ->
     return found
 
 
-def firewalld(ports: t.Collection[int], run: Runner) -> Json:
+def firewalld(ports: t.Collection[int], run: Run) -> Json:
     """Whether firewalld filters, the zones that packets come in by, and its rules. {active, zones, own, halves, foreign}
 
     ``own`` are rules that hold now and after a reload, ``halves`` those that hold in only one of both.
@@ -181,7 +182,7 @@ def foreign_rules(objects: t.Sequence[t.Mapping[str, t.Any]], ports: t.Collectio
 VERDICTS = ("accept", "drop", "reject", "redirect", "dnat", "jump", "goto", "queue", "return", "xt")
 
 
-def observe(ports: t.Collection[int], run: Runner) -> Json:
+def observe(ports: t.Collection[int], run: Run) -> Json:
     """The host's firewalls: {ufw, firewalld} as above, null where it is not installed, and ``foreign`` rules in other tables."""
     foreign: list[str] = []
     if installed("nft"):

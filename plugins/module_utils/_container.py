@@ -13,6 +13,8 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
+
 NAME = "qdrant"  # of the container, and of its network
 SOCKET = "/run/docker.sock"
 # Calls that a container's server never needs, and that lead out or in: none may be allowed.
@@ -24,7 +26,6 @@ DANGEROUS = (
 # Of namespaces, by the engine's names.
 MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "userns": "UsernsMode", "cgroup": "CgroupnsMode"}
 
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 Json = t.Dict[str, t.Any]
 
 
@@ -37,17 +38,16 @@ def ask(run: Run, *arguments: str) -> t.Any:
 
 
 def answer(run: Run, *arguments: str) -> str:
-    """What a command of Docker's prints that never prints nothing. Where it did nevertheless, it is asked again: see _run.patient.
+    """What a command of Docker's prints that never prints nothing.
 
-    :raises OSError: there is no engine, or it refuses.
+    :raises OSError: there is no engine, it refuses, or it says nothing.
     """
-    for _attempt in range(3):
-        code, output, error = run(["docker", *arguments])
-        if code != 0:
-            raise OSError(error.strip() or "docker failed")
-        if output.strip():
-            return output
-    raise OSError("docker %s printed nothing" % arguments[0])
+    code, output, error = run(["docker", *arguments])
+    if code != 0:
+        raise OSError(error.strip() or "docker failed")
+    if not output.strip():
+        raise OSError("docker %s printed nothing" % arguments[0])
+    return output
 
 
 def inspect(run: Run) -> Json:

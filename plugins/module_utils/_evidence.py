@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _container, _firewall, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 SCHEMA = 1
 # Seconds: within a host and among peers an answer takes milliseconds; a packet that is dropped costs this much.
@@ -45,7 +46,6 @@ STRANGERS_PORT = 443
 # A stranger who asks without a key does not verify either.
 LOOKING = _wire.Tls(verify=False)
 
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 Json = t.Dict[str, t.Any]
 
 
@@ -153,12 +153,7 @@ def unit(place: Place, run: Run) -> Json:
 
 def restart_due(place: Place, run: Run) -> Json:
     """Whether the running process is what the disk says."""
-
-    def run_two(arguments: list[str]) -> tuple[int, str]:
-        code, output, _error = run(arguments)
-        return code, output
-
-    state = _node.unit_state(place.unit, run_two)
+    state = _node.unit_state(place.unit, run)
     record = _node.load_json(_node.RECORD)
     return {"recorded": bool(record), "reasons": _node.restart_reasons(place.layout, state, record)}
 
@@ -385,13 +380,8 @@ def files(place: Place) -> Json:
 
 def release(place: Place, run: Run) -> Json:
     """The installed releases, and whether the one in use is what was verified at its installation."""
-
-    def run_two(arguments: list[str]) -> tuple[int, str]:
-        code, output, _error = run(arguments)
-        return code, output
-
     current = os.path.basename(os.path.realpath(place.layout.current))
-    found = {entry.name: entry for entry in _node.releases(place.layout, run_two)}
+    found = {entry.name: entry for entry in _node.releases(place.layout, run)}
     entry = found.get(current)
     image = entry.image_id if entry else None
     return {

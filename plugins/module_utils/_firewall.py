@@ -15,23 +15,20 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.hardened.qdrant.plugins.module_utils._run import patient
-
-# How this module runs a program: arguments in, (return code, standard output, standard error) out.
-Runner = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run, patient
 
 
 class FirewallError(Exception):
     """nft refused something; the message is its own, and says where."""
 
 
-def listing(table: str, run: Runner) -> str:
+def listing(table: str, run: Run) -> str:
     """The table in the kernel, without counters' values; empty if there is none. ``table`` is "FAMILY NAME"."""
     code, output, _error = patient(run)(["nft", "--stateless", "list", "table", *table.split()])
     return output if code == 0 else ""
 
 
-def rehearse(table: str, path: str, run: Runner) -> str:
+def rehearse(table: str, path: str, run: Run) -> str:
     """What ``listing`` will say once the file is loaded: it is loaded for real, into a network namespace that ends at once.
 
     That is a stricter check than ``nft --check``, and the only way to compare a file with the kernel word by word.
@@ -50,7 +47,7 @@ def rehearse(table: str, path: str, run: Runner) -> str:
     return output
 
 
-def differences(table: str, path: str, run: Runner) -> list[str]:
+def differences(table: str, path: str, run: Run) -> list[str]:
     """What the kernel has (+) and the file has not (-), and the other way round, without the lines around; empty if they agree.
 
     Raises OSError where that cannot be told.
@@ -66,7 +63,7 @@ def differences(table: str, path: str, run: Runner) -> list[str]:
     return [re.sub(r"\s+", " ", line) for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
 
 
-def load(path: str, run: Runner) -> None:
+def load(path: str, run: Run) -> None:
     """Load the file. nft applies a file as one transaction: the kernel has the old rules or the new ones, nothing between."""
     code, output, error = run(["nft", "--file", path])
     if code != 0:
@@ -110,13 +107,13 @@ def rollback_script(table: str, path: str, folder: str, had_table: bool, had_fil
     return "\n".join(["set -e", *lines, ""])
 
 
-def armed(run: Runner) -> bool:
+def armed(run: Run) -> bool:
     """Whether a rollback is on its way."""
     code, _output, _error = run(["systemctl", "is-active", "--quiet", ROLLBACK_UNIT + ".timer"])
     return code == 0
 
 
-def arm(table: str, path: str, seconds: int, run: Runner, folder: str = ROLLBACK_FOLDER) -> None:
+def arm(table: str, path: str, seconds: int, run: Run, folder: str = ROLLBACK_FOLDER) -> None:
     """Have systemd put back table and file after some seconds, unless ``disarm`` comes first.
 
     Where a rollback is on its way already, by a run that was killed, it goes back to what that one kept: the last state that was confirmed.
@@ -139,7 +136,7 @@ def arm(table: str, path: str, seconds: int, run: Runner, folder: str = ROLLBACK
         raise FirewallError("the way back cannot be prepared: %s" % (error.strip() or output.strip()))
 
 
-def disarm(run: Runner, folder: str = ROLLBACK_FOLDER) -> bool:
+def disarm(run: Run, folder: str = ROLLBACK_FOLDER) -> bool:
     """Keep what was loaded. Returns whether a rollback was still on its way; if not, it has happened."""
     if not armed(run):
         return False

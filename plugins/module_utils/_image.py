@@ -6,15 +6,12 @@
 from __future__ import annotations
 
 import os
-import typing as t
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _node
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 SERVER = "/qdrant/qdrant"  # where upstream's images have it
 CONTAINER = "hardened-qdrant-look"  # one name, so that what a killed run left is found and removed
-
-# How this module runs a program: arguments in, (return code, standard output, standard error) out.
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 
 class ImageError(Exception):
@@ -26,7 +23,10 @@ def docker(run: Run, *arguments: str) -> None:
 
     :raises ImageError: it failed.
     """
-    code, _output, error = run(["docker", *arguments])
+    try:
+        code, _output, error = run(["docker", *arguments])
+    except OSError as problem:
+        raise ImageError("docker cannot be run: %s" % problem) from None
     if code != 0:
         raise ImageError("docker %s: %s" % (arguments[0], error.strip()))
 

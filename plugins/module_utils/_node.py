@@ -18,12 +18,11 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
+
 RECORD = "/run/hardened-qdrant/started.json"
 RECORD_SCHEMA = 1
 CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
-
-# How this module runs a program: arguments in, (return code, standard output) out.
-Runner = t.Callable[[t.List[str]], t.Tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -133,14 +132,14 @@ def user_ids(user: str) -> dict[str, int] | None:
     return {"uid": entry.pw_uid, "gid": entry.pw_gid}
 
 
-def engine(run: Runner) -> dict[str, t.Any]:
+def engine(run: Run) -> dict[str, t.Any]:
     """The Docker engine: whether its command is there, and, where it answers, its version, whether it maps users, and which limits it can set.
 
     Source: the answer to GET /info of Docker's API, which `docker info` prints as JSON.
     """
     if not any(os.access(os.path.join(folder, "docker"), os.X_OK) for folder in ("/usr/bin", "/usr/local/bin", "/usr/sbin")):
         return {"cli": False, "version": None}
-    code, output = run(["docker", "info", "--format", "{{json .}}"])
+    code, output, _error = run(["docker", "info", "--format", "{{json .}}"])
     try:
         info = json.loads(output) if code == 0 else {}
     except ValueError:
@@ -176,24 +175,24 @@ def load_json(path: str) -> dict[str, t.Any]:
     return content if isinstance(content, dict) else {}
 
 
-def libraries(binary: str, run: Runner) -> list[str]:
+def libraries(binary: str, run: Run) -> list[str]:
     """The files that the dynamic loader maps for a binary, loader included: the third column of ldd(1)'s output."""
-    code, output = run(["ldd", binary])
+    code, output, _error = run(["ldd", binary])
     if code != 0:  # "not a dynamic executable"
         return []
     return sorted(set(re.findall(r"(?:=> |^\s*)(/\S+) \(0x", output, re.MULTILINE)))
 
 
-def has_image(image: str, run: Runner) -> bool:
+def has_image(image: str, run: Run) -> bool:
     """Whether the engine has an image with this id."""
     try:
-        code, output = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
+        code, output, _error = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
     except OSError:  # there is no engine any more
         return False
     return code == 0 and output.strip() == image
 
 
-def releases(layout: Layout, run: Runner) -> list[Release]:
+def releases(layout: Layout, run: Run) -> list[Release]:
     """All releases of the node, by name."""
     found = []
     try:
@@ -220,13 +219,13 @@ def releases(layout: Layout, run: Runner) -> list[Release]:
     return found
 
 
-def unit_state(unit: str, run: Runner) -> dict[str, str]:
+def unit_state(unit: str, run: Run) -> dict[str, str]:
     """The unit's properties that say whether it runs, and with what.
 
     :raises OSError: systemd said nothing. That is no unit that does not run.
     """
     wanted = "LoadState,ActiveState,SubState,InvocationID,FragmentPath,DropInPaths,NeedDaemonReload,UnitFileState"
-    code, output = run(["systemctl", "show", "--property=" + wanted, "--", unit])
+    code, output, _error = run(["systemctl", "show", "--property=" + wanted, "--", unit])
     if code == 0 and not output.strip():
         raise OSError("systemctl said nothing of %s" % unit)
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}

@@ -17,6 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 Json = t.Dict[str, t.Any]
 RUN = "/run/qdrant-proxy"
@@ -95,7 +96,7 @@ def started(place: _evidence.Place) -> Json:
     return {"reasons": ["%s changed" % disk for disk, copy in pairs.items() if _node.digest(disk) != _node.digest(copy)]}
 
 
-def process(place: _evidence.Place, run: _evidence.Run) -> Json:
+def process(place: _evidence.Place, run: Run) -> Json:
     """The master process as the kernel has it."""
     seen = _evidence.process(place, run, ())
     return {**seen, "exe_is_installed": _evidence.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
@@ -143,7 +144,7 @@ def _grpc(place: _evidence.Place, method: str) -> t.Any:
     return int(refused.group(1)) if refused else _evidence.status(answer)
 
 
-def log(place: _evidence.Place, run: _evidence.Run) -> Json:
+def log(place: _evidence.Place, run: Run) -> Json:
     """Whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
     marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
     _evidence.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
@@ -159,7 +160,7 @@ def log(place: _evidence.Place, run: _evidence.Run) -> Json:
     return {"logged": any(marker in line for line in lines), "keys": sum(key in line for line in lines)}
 
 
-def observe(place: _evidence.Place, opened: t.Collection[str], run: _evidence.Run) -> Json:
+def observe(place: _evidence.Place, opened: t.Collection[str], run: Run) -> Json:
     """Everything of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: _evidence.unit(place, run),

@@ -163,11 +163,10 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     started = time.time()
     if params["node"]:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
-        document = _evidence.observe_node(place, params["targets"], _run.patient(module.run_command), {name: params[name] for name in ("peers", "clients")})
+        document = _evidence.observe_node(place, params["targets"], _run.questions(module), {name: params[name] for name in ("peers", "clients")})
         if "network" in document.get("container", {}):
             network = document["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])

@@ -72,10 +72,10 @@ differed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall
+from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall, _run
 
 
-def present(module: AnsibleModule, run: _firewall.Runner) -> dict:
+def present(module: AnsibleModule, run: _run.Run) -> dict:
     """Make file and kernel hold the rules."""
     table, path, rules = (module.params[name] for name in ("table", "path", "rules"))
     before = _firewall.read(path)
@@ -102,7 +102,7 @@ def present(module: AnsibleModule, run: _firewall.Runner) -> dict:
     return {"differed": differed, "diff": {"before": before, "after": rules}}
 
 
-def absent(module: AnsibleModule, run: _firewall.Runner) -> dict:
+def absent(module: AnsibleModule, run: _run.Run) -> dict:
     """Remove the table from the kernel, and the file."""
     table, path = module.params["table"], module.params["path"]
     live = _firewall.listing(table, run) if module.get_bin_path("nft") else ""
@@ -119,7 +119,7 @@ def absent(module: AnsibleModule, run: _firewall.Runner) -> dict:
     return {"differed": differed, "diff": {"before": before, "after": ""}}
 
 
-def confirmed(module: AnsibleModule, run: _firewall.Runner) -> dict:
+def confirmed(module: AnsibleModule, run: _run.Run) -> dict:
     """Keep what was loaded."""
     if not module.check_mode and not _firewall.disarm(run):
         module.fail_json(
@@ -140,10 +140,8 @@ def main() -> None:
         required_if=[("state", "present", ["rules"])],
         supports_check_mode=True,
     )
-    # nft lies in sbin, which is not on every user's path.
-    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     try:
-        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, module.run_command)
+        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.commands(module))
     except _firewall.FirewallError as error:
         module.fail_json(msg="nft refused the rules, and the ones in force stay: %s" % error)
     except OSError as error:

@@ -72,7 +72,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _firewall, _run
 
 
-def observe(table: str, ports: list[int], run: _firewall.Runner) -> dict:
+def observe(table: str, ports: list[int], run: _run.Run) -> dict:
     """Collect the module's result; shapes as in RETURN."""
     code, output, _error = run(["nft", "--json", "list", "table", *table.split()]) if _backends.installed("nft") else (1, "", "")
     objects = json.loads(output)["nftables"] if code == 0 else []
@@ -95,10 +95,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # Firewalls lie in sbin, which is not on every user's path; and they speak the user's language.
-    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     try:
-        result = observe(module.params["table"], module.params["ports"], _run.patient(module.run_command))
+        result = observe(module.params["table"], module.params["ports"], _run.questions(module))
     except (OSError, ValueError) as error:
         module.fail_json(msg="Cannot look at the firewall: %s. This task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)

@@ -60,7 +60,7 @@ import os
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _image, _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _image, _node, _run
 
 
 def write(path: str, content: dict) -> None:
@@ -86,7 +86,7 @@ def main() -> None:
     params = module.params
     before = _node.load_json(params["path"])
     try:
-        server = _image.server_digest(params["image"], module.run_command, module.tmpdir)
+        server = _image.server_digest(params["image"], _run.commands(module), module.tmpdir)
         manifest = _image.manifest(params["image"], params["version"], params["artefact_sha256"], server)
         if manifest != before and not module.check_mode:
             write(params["path"], manifest)

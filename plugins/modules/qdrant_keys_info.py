@@ -82,15 +82,11 @@ def main() -> None:
     )
     params = module.params
     wanted = {name: params[name] for name in _keys.NAMES}
-
-    def run(arguments: list) -> tuple:
-        code, output, unused = _run.patient(module.run_command)(arguments, handle_exceptions=False)
-        return code, output
-
+    run = _run.questions(module)
     try:
         active = _node.unit_state(params["unit"], run).get("ActiveState") == "active"
         show = ["systemctl", "show", "--property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic", "--", params["unit"]]
-        code, output = run(show)
+        code, output, unused = run(show)
     except OSError as error:
         module.fail_json(msg="Cannot look at the node: %s. It must run systemd." % error)
     times = dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}

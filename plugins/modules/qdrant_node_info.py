@@ -225,7 +225,7 @@ def unit_summary(state: dict) -> dict:
     }
 
 
-def observe(layout: _node.Layout, params: dict, run: _node.Runner) -> dict:
+def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
     """Collect the module's result; shapes as in RETURN."""
     releases = _node.releases(layout, run) if params["releases"] else []
     current = os.path.basename(os.path.realpath(layout.current)) if os.path.islink(layout.current) else None
@@ -278,20 +278,12 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    # Firewalls lie in sbin, which is not on every user's path; and they speak the user's language.
-    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
-
-    ask = _run.patient(module.run_command)
-
-    def run(arguments: list[str]) -> tuple[int, str]:
-        code, output, unused = ask(arguments, handle_exceptions=False)
-        return code, output
-
+    run = _run.questions(module)
     try:
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, module.params, run)
         ports = module.params["guarded_ports"]
-        result["firewalls"] = _backends.observe(ports, ask) if ports else {}
+        result["firewalls"] = _backends.observe(ports, run) if ports else {}
     except OSError as error:
         module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)

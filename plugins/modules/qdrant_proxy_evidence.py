@@ -81,7 +81,6 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    module.run_command_environ_update = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
     place = _evidence.Place(
         unit="qdrant-proxy.service",
         data_dir="/",
@@ -89,7 +88,7 @@ def main() -> None:
         p2p_port=None,
         **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port")}
     )
-    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.patient(module.run_command)))
+    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.questions(module)))
 
 
 if __name__ == "__main__":

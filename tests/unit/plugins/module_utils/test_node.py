@@ -91,7 +91,7 @@ def test_a_start_without_its_record_is_a_reason(layout, record):
 
 def test_releases_are_intact_only_with_the_recorded_digest(layout, tmp_path):
     def static(_arguments):
-        return 1, "not a dynamic executable"
+        return 1, "not a dynamic executable", ""
 
     assert [release.intact for release in _node.releases(layout, static)] == [True]
     (tmp_path / "install_dir/releases/1.0.0-aaaaaaaa/qdrant").write_bytes(b"another")
@@ -100,16 +100,16 @@ def test_releases_are_intact_only_with_the_recorded_digest(layout, tmp_path):
 
 def test_a_release_without_manifest_is_not_intact(layout, tmp_path):
     (tmp_path / "install_dir/releases/1.0.0-aaaaaaaa/release.json").unlink()
-    assert [release.intact for release in _node.releases(layout, lambda arguments: (1, ""))] == [False]
+    assert [release.intact for release in _node.releases(layout, lambda arguments: (1, "", ""))] == [False]
 
 
 def test_libraries_are_what_the_loader_maps():
-    assert _node.libraries("/x", lambda arguments: (0, LDD)) == [
+    assert _node.libraries("/x", lambda arguments: (0, LDD, "")) == [
         "/lib/x86_64-linux-gnu/libc.so.6",
         "/lib/x86_64-linux-gnu/libgcc_s.so.1",
         "/lib64/ld-linux-x86-64.so.2",
     ]
-    assert _node.libraries("/x", lambda arguments: (1, "\tnot a dynamic executable")) == []
+    assert _node.libraries("/x", lambda arguments: (1, "\tnot a dynamic executable", "")) == []
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,20 @@ def test_what_prints_nothing_by_right_ends():
     assert _run.patient(run)(["true"]) == (0, "", "") and len(asked) == 3
 
 
+class Module:
+    """As much of an AnsibleModule as running a program takes."""
+
+    def run_command(self, arguments, handle_exceptions=True):
+        assert not handle_exceptions, "a program that is missing must not end the module"
+        return 0, "%s in %s" % (arguments[0], self.run_command_environ_update["LC_ALL"]), ""
+
+
+def test_modules_find_the_administrators_programs_and_read_english():
+    module = Module()
+    assert _run.questions(module)(["nft"]) == (0, "nft in C", "")
+    assert module.run_command_environ_update["PATH"].startswith("/usr/sbin:")
+
+
 def test_a_file_whose_listing_was_lost_does_not_differ_from_the_kernel():
     table = "table inet x {\n}\n"
     run, asked = replies((0, "", ""), (0, table, ""), (0, "", ""), (0, table, ""))
@@ -44,4 +58,4 @@ def test_a_file_whose_listing_was_lost_does_not_differ_from_the_kernel():
 
 def test_a_systemd_that_says_nothing_is_no_unit_that_is_up_to_date():
     with pytest.raises(OSError, match="said nothing of qdrant.service"):
-        _node.unit_state("qdrant.service", lambda arguments: (0, "\n"))
+        _node.unit_state("qdrant.service", lambda arguments: (0, "\n", ""))
