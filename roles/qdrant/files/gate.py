@@ -203,7 +203,7 @@ def parse(words: list) -> argparse.Namespace:
     step.add_argument("--http-port", type=int, required=True)
     step.add_argument("--grpc-port", type=int, default=0)
     step.add_argument("--p2p-port", type=int, default=0)
-    step.add_argument("--container", default="", help="the server is in a container of this name")
+    step.add_argument("--container", action="store_true", help="the server is in a container")
     step.add_argument("--timeout", type=int, default=300, help="seconds")
     return parser.parse_args(words)
 
