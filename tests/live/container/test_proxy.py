@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from qdrant_client import QdrantClient, models
+from proxied import Proxy
+from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 NAME = "live_internal"
 PORTS = (8443, 8444)
 
 
-def connect(deployment, key: str, prefer_grpc: bool) -> QdrantClient:
-    with open(deployment.ca, "rb") as file:
-        trust = file.read()
-    return QdrantClient(
-        url="https://%s:%d" % (deployment.nodes[0].address, PORTS[0]), grpc_port=PORTS[1], api_key=key, prefer_grpc=prefer_grpc, verify=deployment.ca,
-        grpc_options={"root_certificates": trust} if prefer_grpc else None, check_compatibility=False, timeout=30,
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def proxy(deployment) -> Proxy:
+    return Proxy(deployment.nodes[0], *PORTS, deployment.ca)
 
 
 @pytest.mark.parametrize("prefer_grpc", [False, True], ids=["rest", "grpc"])
-def test_a_client_gets_through(deployment, prefer_grpc):
-    client = connect(deployment, deployment.secrets["qdrant_api_key"], prefer_grpc)
+def test_a_client_gets_through(deployment, proxy, prefer_grpc):
+    client = proxy.client(deployment.secrets["qdrant_api_key"], prefer_grpc)
     client.delete_collection(NAME)
     try:
         assert client.create_collection(NAME, vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
@@ -35,12 +32,12 @@ def test_a_client_gets_through(deployment, prefer_grpc):
         client.delete_collection(NAME)
 
 
-def test_a_wrong_key_does_not(deployment):
+def test_a_wrong_key_does_not(proxy):
     with pytest.raises(UnexpectedResponse) as refused:
-        connect(deployment, "wrong" * 8, prefer_grpc=False).get_collections()
+        proxy.client("wrong" * 8).get_collections()
     assert refused.value.status_code == 401
     with pytest.raises(grpc.RpcError) as unauthenticated:
-        connect(deployment, "wrong" * 8, prefer_grpc=True).get_collections()
+        proxy.client("wrong" * 8, prefer_grpc=True).get_collections()
     assert unauthenticated.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from qdrant_client import models
-from support import Proxy
+from proxied import Proxy
 
 NAME = "live_proxy"
 

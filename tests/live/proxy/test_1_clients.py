@@ -16,7 +16,7 @@ import pytest
 from fixtures import collection, key, proxies, proxy
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
-from support import wait_for
+from proxied import wait_for
 
 # Fixtures.
 __all__ = ["collection", "key", "proxies", "proxy"]

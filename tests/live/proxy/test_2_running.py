@@ -18,7 +18,7 @@ import yaml
 from conftest import ENVIRONMENT, PROJECT
 from fixtures import collection, key, proxies, proxy
 from load import Load
-from support import settings, wait_for
+from proxied import settings, wait_for
 from test_refusals import snapshot
 
 # Fixtures.

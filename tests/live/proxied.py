@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the proxy share: a proxy as a client sees it, and settings as a user changes them."""
+"""What tests of proxies share: a proxy as a client sees it, and settings as a user changes them."""
 
 from __future__ import annotations
 
