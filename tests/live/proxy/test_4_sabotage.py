@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
+from ansible_collections.hardened.qdrant.plugins.action import qdrant_verify
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _controls
 from conftest import ENVIRONMENT, PROJECT
 from fixtures import proxies, proxy
 
@@ -18,6 +20,8 @@ __all__ = ["proxies", "proxy"]
 
 CONTROLS = [control for control in _controls.catalogue() if control.subject == "proxy"]
 CONF = "/etc/qdrant-proxy/nginx.conf"
+DROP_INS = "/etc/systemd/system/qdrant-proxy.service.d"
+TLS = "/etc/qdrant-proxy/tls/current"
 
 # What is done by hand, and the controls that must catch it. Weaknesses that do not touch each other share a round.
 ROUNDS = {
@@ -30,10 +34,13 @@ ROUNDS = {
     "settings": (
         "sed -i -E 's/^( +proxy_ssl_verify) on/\\1 off/; s/ssl_protocols TLSv1.2/ssl_protocols TLSv1 TLSv1.1 TLSv1.2/; "
         "s/^( +ssl_ciphers) .*/\\1 ALL:@SECLEVEL=0;/; "
-        "s/^ +add_header Strict.*//; s/^ +if ..qdrant_(rest|grpc)_closed.*//; s/^ +error_page 400 497.*//; s/\"id\":/\"query\":\"$args\",\"id\":/' %s; "
+        "s/^ +add_header Strict.*//; s/^ +if ..qdrant_(rest|grpc)_closed.*//; "
+        "s/^ +error_page 400 497.*//; s/\"id\":/\"query\":\"$args\",\"id\":/; "
+        "s/^( +)ssl_session_tickets.*/\\1ssl_verify_client optional_no_ca;/' %s; "
         "systemctl reload qdrant-proxy; sleep 2" % CONF,
         {"proxy-nodes-verified", "proxy-rest-outdated-version", "proxy-rest-outdated-suite", "proxy-grpc-outdated-version", "proxy-grpc-outdated-suite",
-         "proxy-hsts", "proxy-rest-closed", "proxy-grpc-closed", "proxy-rest-plaintext", "proxy-grpc-plaintext", "proxy-log-without-keys"},
+         "proxy-client-certificates", "proxy-hsts", "proxy-rest-closed", "proxy-grpc-closed", "proxy-rest-plaintext", "proxy-grpc-plaintext",
+         "proxy-log-without-keys"},
     ),
     "trust": (
         "cp /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/qdrant-proxy/upstream-ca.crt 2>/dev/null || openssl req -x509 -newkey ec -pkeyopt "
@@ -42,7 +49,41 @@ ROUNDS = {
         # Without nodes that it trusts, it answers 502: nobody is let in, but that is not what those controls want to see.
         {"proxy-nodes-certificates", "proxy-log-there", "proxy-rest-anonymous", "proxy-grpc-anonymous"},
     ),
+    # Root, with all its rights and a shell in reach, and a program that nobody installed.
+    "process": (
+        "cp /usr/sbin/nginx /usr/local/sbin/other; mkdir -p %s; printf '[Service]\\nUser=root\\nGroup=root\\nCapabilityBoundingSet=~\\nNoNewPrivileges=no\\n"
+        "RestrictSUIDSGID=no\\nRestrictNamespaces=no\\nRootDirectory=\\nPrivateUsers=no\\nSystemCallFilter=\\nProtectClock=no\\nProtectKernelLogs=no\\n"
+        "ProtectKernelModules=no\\nProtectKernelTunables=no\\nProtectHostname=no\\nMemoryDenyWriteExecute=no\\nLockPersonality=no\\nRestrictRealtime=no\\n"
+        "RestrictAddressFamilies=\\nSystemCallArchitectures=\\nPrivateDevices=no\\nKeyringMode=inherit\\nExecStart=\\n"
+        "ExecStart=/usr/local/sbin/other -e stderr -c /opt/qdrant-proxy/settings/current/nginx.conf\\n' > %s/weak.conf; systemctl daemon-reload; "
+        "systemctl restart qdrant-proxy; sleep 1" % (DROP_INS, DROP_INS),
+        {"proxy-process-unprivileged", "proxy-process-capabilities", "proxy-process-no-shell", "proxy-process-is-installed", "proxy-unit-no-drop-ins",
+         "proxy-unit-exposure"},
+    ),
+    # A client's certificate of the nodes' CA, which opens the cluster port and ends soon: on disk alone, and then served.
+    "certificate on disk": (
+        "cat /run/intruder.crt > %s/tls.crt; cat /run/intruder.key > %s/tls.key" % (TLS, TLS),
+        {"proxy-certificate-no-peer", "proxy-certificate-expiry", "proxy-rest-served-is-on-disk", "proxy-grpc-served-is-on-disk", "proxy-process-up-to-date"},
+    ),
+    "certificate served": (
+        "cat /run/intruder.crt > %s/tls.crt; cat /run/intruder.key > %s/tls.key; systemctl reload qdrant-proxy; sleep 2" % (TLS, TLS),
+        {"proxy-certificate-no-peer", "proxy-certificate-expiry", "proxy-rest-verifies", "proxy-grpc-verifies"},
+    ),
 }  # fmt: skip
+STOPPED = {"proxy-unit-active"}  # and all that only a running proxy answers
+
+
+@pytest.fixture(scope="module")
+def intruder(deployment, proxy, tmp_path_factory):
+    """A client's certificate of the nodes' CA, as whoever has that CA's key can make it, on the proxy's host."""
+    now, life = datetime.now(timezone.utc), timedelta(days=3)
+    authority = _authority.load(deployment.nodes[0].vars["qdrant_tls_ca_certificate"], deployment.secrets["qdrant_tls_ca_private_key"], now, life)
+    folder = tmp_path_factory.mktemp("intruder")
+    for ending, text in zip(("key", "crt"), _clients.issue(authority, "intruder", "ecdsa-p256", life, now)):
+        (folder / ending).write_text(text, encoding="ascii")
+        proxy.host.put(str(folder / ending), "/run/intruder." + ending)
+    yield
+    proxy.host.run("rm -f /run/intruder.*")
 
 
 def failing(deployment, proxy) -> dict[str, str]:  # noqa: F811
@@ -50,7 +91,8 @@ def failing(deployment, proxy) -> dict[str, str]:  # noqa: F811
     environment = {**ENVIRONMENT, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT, env=environment, timeout=180)
     output = json.loads(result.stdout[result.stdout.index("{") :])
-    document = {"proxy": output["plays"][0]["tasks"][0]["hosts"][proxy.host.name]["proxy"]}
+    seen = {"proxy": output["plays"][0]["tasks"][0]["hosts"][proxy.host.name]["proxy"]}
+    document = qdrant_verify.with_knowledge(seen, qdrant_verify.FAIL_DAYS)
     findings = [_controls.judge(control, document) for control in CONTROLS]
     return {finding.control.id: finding.text for finding in findings if finding.state in ("failed", "error")}
 
@@ -60,7 +102,7 @@ def test_a_sound_proxy_passes(deployment, proxy):  # noqa: F811
 
 
 @pytest.mark.parametrize("name", ROUNDS)
-def test_what_is_broken_is_caught(deployment, proxy, name):  # noqa: F811
+def test_what_is_broken_is_caught(deployment, proxy, intruder, name):  # noqa: F811
     script, expected = ROUNDS[name]
     proxy.host.run("cp -a /etc/qdrant-proxy /run/kept-proxy")
     try:
@@ -68,6 +110,18 @@ def test_what_is_broken_is_caught(deployment, proxy, name):  # noqa: F811
         assert set(failing(deployment, proxy)) == expected
     finally:
         proxy.host.run(
-            "cp -a /run/kept-proxy/. /etc/qdrant-proxy/; rm -rf /run/kept-proxy /etc/systemd/system/qdrant-proxy.service.d; "
-            "systemctl daemon-reload; systemctl enable -q qdrant-proxy; systemctl reload qdrant-proxy"
+            "cp -a /run/kept-proxy/. /etc/qdrant-proxy/; rm -rf /run/kept-proxy %s /usr/local/sbin/other; "
+            "systemctl daemon-reload; systemctl enable -q qdrant-proxy; systemctl %s qdrant-proxy" % (DROP_INS, "restart" if name == "process" else "reload")
         )
+
+
+def test_a_proxy_that_does_not_run_is_caught(deployment, proxy):  # noqa: F811
+    proxy.host.run("systemctl stop qdrant-proxy")
+    try:
+        assert STOPPED <= set(failing(deployment, proxy))
+    finally:
+        proxy.host.run("systemctl start qdrant-proxy")
+
+
+def test_each_control_of_a_proxy_was_turned_red():
+    assert STOPPED.union(*(expected for _script, expected in ROUNDS.values())) == {control.id for control in CONTROLS}
