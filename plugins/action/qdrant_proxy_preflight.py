@@ -89,7 +89,8 @@ class ActionModule(ActionBase):
         self._take(_proxy.check_values(numbers, self._read("qdrant_proxy_open", []), self._read("qdrant_proxy_error_log"), dashboard))
         host = self._read("__qdrant_proxy_host", {})
         self._take(Findings(_preflight.check_clock(host.get("time"), time.time(), name)))
-        bundles = first.get("tls", {}).get("bundles", {})
+        plan = first.get("tls", {})
+        bundles = plan.get("bundles", {})
         client_ca, revoked = self._client_ca(list(bundles.values()), now)
         tls = self._tls(names, bundles, address, now)
         responders = self._responders()
@@ -101,7 +102,7 @@ class ActionModule(ActionBase):
             "body_mb": _settings.lookup(first.get("settings", {}), "service.max_request_size_mb") or _proxy.BODY_MB,
             "client_ca": client_ca,
             "revoked": revoked,
-            "tls": {**tls, "bundles": bundles, "phase": first.get("tls", {}).get("phase", "current")},
+            "tls": {**tls, "bundles": bundles, "phase": plan.get("phase", "current"), "steps": plan.get("steps", [])},
         }
 
     def _accepted(self, names: list[str]) -> dict[str, str]:

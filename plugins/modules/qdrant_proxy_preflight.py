@@ -71,7 +71,9 @@ revoked:
   type: list
   elements: str
 tls:
-  description: The C(provider) of the proxy's certificate, the C(phase) of the cluster, and by phase the C(bundles) of CAs that the proxy trusts.
+  description:
+    - The C(provider) of the proxy's certificate, the C(phase) of the cluster, the C(steps) that a replacement of its CA has left, and by phase the
+      C(bundles) of CAs that the proxy trusts.
   returned: success
   type: dict
 warnings_found:
