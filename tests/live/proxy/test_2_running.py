@@ -17,7 +17,7 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, PROJECT
 from fixtures import collection, key, proxies, proxy
-from load import Load
+from proxied_load import Load
 from proxied import settings, wait_for
 from test_refusals import snapshot
 

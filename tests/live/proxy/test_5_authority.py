@@ -9,7 +9,7 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 from fixtures import collection, key, proxies, proxy
-from load import Load
+from proxied_load import Load
 from proxied import wait_for
 
 # Fixtures.
