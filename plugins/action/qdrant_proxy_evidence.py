@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _proxy, _variables
 
 OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")
 
@@ -29,9 +29,18 @@ class ActionModule(ActionBase):
                 value = _variables.read(self._templar, variables, "qdrant_proxy_" + option)
                 if value is not None:
                     arguments.setdefault(option, value)
+            arguments.setdefault("server_name", self._server_name(variables))
         except _variables.VariableError as error:
             raise AnsibleActionFail(str(error)) from None
         arguments.setdefault("address", _variables.address_of(variables["inventory_hostname"], variables["hostvars"]))
         if not arguments["address"]:
             raise AnsibleActionFail("The proxy's address is not known. Set qdrant_proxy_address in the inventory, or gather facts first.")
         return self._execute_module(module_name="hardened.qdrant.qdrant_proxy_evidence", module_args=arguments, task_vars=variables)
+
+    def _server_name(self, variables: dict[str, t.Any]) -> str:
+        """The name that clients verify the proxy by; empty for its address."""
+        group = _variables.read(self._templar, variables, "qdrant_proxy_nodes_group", "qdrant")
+        provider = _variables.read(self._templar, variables, "qdrant_proxy_tls_provider", "")
+        for node in variables["groups"].get(group, [])[:1]:
+            provider = provider or variables["hostvars"][node].get("qdrant_tls_provider", "")
+        return _proxy.verified_name(provider, _variables.read(self._templar, variables, "qdrant_proxy_tls_extra_names", []))

@@ -13,14 +13,15 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _own, _preflight, _proxy, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _elsewhere, _network, _own, _plaintext, _preflight, _proxy, _settings, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
 
 PORTS = ("qdrant_proxy_http_port", "qdrant_proxy_grpc_port")
-PROVIDERS = ("internal", "provided", "csr")
+PROVIDERS = ("internal", "provided", "csr", "acme")
+ACME = "qdrant_proxy_tls_acme_"
 README = "The README of the role qdrant_proxy says what a proxy needs"
 
 
@@ -75,6 +76,8 @@ class ActionModule(ActionBase):
         self._take(_proxy.check_nodes(name, nodes, [node for node in names if node not in plans], group))
         first = next(iter(plans.values()), {})
         accepted = self._accepted(names)
+        secrets = {secret: self._vars.get(secret) for secret in _plaintext.PROXY_SECRETS}
+        self._take(Findings(_plaintext.check(secrets, accepted, _variables.origin)))
         address = str(self._read("qdrant_proxy_address", "") or "")
         ports = {variable: self._read(variable) for variable in PORTS}
         p2p = _settings.lookup(first.get("settings", {}), "cluster.p2p.port")
@@ -154,20 +157,34 @@ class ActionModule(ActionBase):
         theirs = self._of_node(names[0], "qdrant_tls_provider", "internal") if names else "internal"
         provider = self._read("qdrant_proxy_tls_provider", "") or theirs
         trust = self._read("qdrant_proxy_tls_ca_certificate", "")
+        used = (self._read("qdrant_proxy_tls_extra_" + kind, []) for kind in ("names", "addresses"))
+        needed = _proxy.needed(provider, address, *used)
         if provider not in PROVIDERS:
             self._found.refuse("qdrant_proxy_tls_provider", "there is no provider %r for a proxy" % provider, "Write %s" % ", ".join(PROVIDERS))
         elif provider == "internal" and theirs != "internal":
             what = "the nodes' certificates are %s, so there is no key here to sign with" % theirs
-            self._found.refuse("qdrant_proxy_tls_provider", what, "Write provided or csr")
+            self._found.refuse("qdrant_proxy_tls_provider", what, "Write provided, csr or acme")
         elif provider == "internal" and trust:
             self._found.refuse("qdrant_proxy_tls_ca_certificate", "with internal, the nodes' CA signs", "Remove it, or write another provider")
         elif provider == "csr" and not self._read("qdrant_proxy_tls_csr_dir", ""):
             self._found.refuse("qdrant_proxy_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
         elif provider == "provided":
-            self._provided(trust or next(iter(bundles.values()), ""), bundles, address, now)
-        return {"provider": provider}
+            self._provided(trust or next(iter(bundles.values()), ""), bundles, needed, now)
+        elif provider == "acme":
+            self._acme(trust, bundles)
+        return {"provider": provider, "addresses": [name[3:] for name in needed if name.startswith("IP:")]}
 
-    def _provided(self, trust: t.Any, bundles: dict[str, str], address: str, now: datetime) -> None:
+    def _acme(self, trust: t.Any, bundles: dict[str, str]) -> None:
+        """What an ACME server is asked with, and whom its certificate leads to. The account's key is looked at, and not kept."""
+        settings = {name: self._read(ACME + name, default) for name, default in (("directory", ""), ("challenge", "http-01"), ("hook", ""), ("ca_file", ""))}
+        folder, command = str(self._read("qdrant_proxy_tls_csr_dir", "")), self._read(ACME + "command", [])
+        words = {name: str(value) for name, value in settings.items()}
+        self._take(_elsewhere.acme(folder, command=command, peers=False, variables="qdrant_proxy_tls", **words))
+        _own.private_key(_own.text(self._read(ACME + "account_key", ""), self._loader, ACME + "account_key"), ACME + "account_key")
+        where = "qdrant_proxy_tls_ca_certificate"
+        self._take(_proxy.check_ordered(_own.certificates(_own.text(trust, self._loader, where), where), bundles.values()))
+
+    def _provided(self, trust: t.Any, bundles: dict[str, str], needed: list[str], now: datetime) -> None:
         texts = {}
         for variable, value in (
             ("qdrant_proxy_tls_provided_certificate", self._read("qdrant_proxy_tls_provided_certificate", "")),
@@ -176,8 +193,6 @@ class ActionModule(ActionBase):
         ):
             texts[variable] = _own.text(value, self._loader, variable)
         chain, key, trusted = texts.values()
-        needed = ["IP:%s" % entry for entry in self._read("qdrant_proxy_tls_extra_addresses", [])]
-        needed += ["DNS:%s" % entry for entry in self._read("qdrant_proxy_tls_extra_names", [])] or ["IP:%s" % address]
         self._take(
             _proxy.check_provided(
                 _own.certificates(chain, "qdrant_proxy_tls_provided_certificate"),

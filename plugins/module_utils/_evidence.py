@@ -67,6 +67,8 @@ class Place:
     deployment: str = "systemd"
     bind_address: str | None = None
     bridge: str = ""
+    # What its certificate is verified by, if that is not the address.
+    server_name: str = ""
 
     @property
     def in_container(self) -> bool:
@@ -520,9 +522,9 @@ def way_to(target: _wire.Target, trust: str) -> Way:
     return Way(target, LOOKING, False) if _wire.served_certificate(target, LOCAL_TIMEOUT).error is None else verified
 
 
-def verification_error(target: _wire.Target, trust: str) -> str | None:
-    """What keeps a port's certificate from being verified by the CAs of a file, address included; None if nothing does."""
-    error = _wire.rest(target, "/", tls=_wire.Tls(ca_file=trust), timeout=LOCAL_TIMEOUT).error
+def verification_error(target: _wire.Target, trust: str, name: str = "") -> str | None:
+    """What keeps a port's certificate from being verified by the CAs of a file, and by a name or else the address; None if nothing does."""
+    error = _wire.rest(target, "/", tls=_wire.Tls(ca_file=trust, server_name=name), timeout=LOCAL_TIMEOUT).error
     # Ports that ask for a client's certificate, or that do not speak HTTP/1.1, end the conversation after this side has verified.
     return error if error is not None and error.startswith(("tls:", "unreachable:")) and "ALERT" not in error else None
 
@@ -609,11 +611,11 @@ def effective(rest: Way, key: str | None) -> Json:
 
 
 def served(place: Place, target: _wire.Target) -> Json:
-    """The certificate that a port serves, and whether it verifies against the node's own trust, address included."""
+    """The certificate that a port serves, and whether it verifies against the host's own trust, address or name included."""
     seen = _wire.served_certificate(target, LOCAL_TIMEOUT)
     if seen.error:
         raise OSError(seen.error)
-    verifies = verification_error(target, place.trust) is None
+    verifies = verification_error(target, place.trust, place.server_name) is None
     return {"sha256": seen.sha256, "version": seen.version, "cipher": seen.cipher, "verifies": verifies}
 
 

@@ -47,6 +47,8 @@ class Tls:
     certificate: str | None = None
     key: str | None = None
     verify: bool = True
+    # The name that the server's certificate is verified by, if that is not the address that is connected to.
+    server_name: str = ""
 
     def context(self, protocols: t.Sequence[str] = ()) -> ssl.SSLContext:
         """A context of the ssl module; ``protocols`` are offered by ALPN (RFC 7301)."""
@@ -56,6 +58,18 @@ class Tls:
         if protocols:
             context.set_alpn_protocols(list(protocols))
         return context
+
+
+class _Https(http.client.HTTPConnection):
+    """HTTPS to an address, whose certificate may be verified by a name."""
+
+    def __init__(self, target: Target, tls: Tls, timeout: float) -> None:
+        super().__init__(target.address, target.port, timeout=timeout)
+        self._context, self._name = tls.context(), tls.server_name or target.address
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
 
 
 @dataclass(frozen=True)
@@ -138,7 +152,7 @@ def rest(
         if tls is None:
             connection = http.client.HTTPConnection(target.address, target.port, timeout=timeout)
         else:
-            connection = http.client.HTTPSConnection(target.address, target.port, timeout=timeout, context=tls.context())
+            connection = _Https(target, tls, timeout)
     except OSError as error:  # trust that cannot be loaded
         return RestAnswer(error=describe(error))
     try:
@@ -456,7 +470,7 @@ def grpc(
         connection = _connect(target, timeout)
         try:
             if tls is not None:
-                connection = tls.context(["h2"]).wrap_socket(connection, server_hostname=target.address)
+                connection = tls.context(["h2"]).wrap_socket(connection, server_hostname=tls.server_name or target.address)
             connection.sendall(
                 _PREFACE
                 + _frame(_SETTINGS, 0, 0, _OUR_SETTINGS)

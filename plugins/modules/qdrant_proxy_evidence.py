@@ -30,6 +30,10 @@ options:
     description: The port of the gRPC API. V(0) if there is none.
     type: int
     default: 6334
+  server_name:
+    description: The name by which clients verify the proxy. Empty for its address.
+    type: str
+    default: ""
   open:
     description: The parts of the API that are open beside collections and points.
     type: list
@@ -73,6 +77,7 @@ def main() -> None:
             "address": {"type": "str", "required": True},
             "http_port": {"type": "int", "default": 6333},
             "grpc_port": {"type": "int", "default": 6334},
+            "server_name": {"type": "str", "default": ""},
             "open": {"type": "list", "elements": "str", "default": []},
             "user": {"type": "str", "default": "qdrant-proxy"},
             "install_dir": {"type": "path", "default": "/opt/qdrant-proxy"},
@@ -86,7 +91,7 @@ def main() -> None:
         data_dir="/",
         snapshots_dir="/",
         p2p_port=None,
-        **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port")}
+        **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port", "server_name")}
     )
     module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.questions(module)))
 

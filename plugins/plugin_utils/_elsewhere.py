@@ -41,12 +41,12 @@ def _need_file(found: Findings, name: str, path: str, what: str) -> None:
         found.refuse(name, "%s is no file on the controller, named by its whole path" % path, what)
 
 
-def _need_collection(found: Findings, collection: str, library: str, provider: str) -> None:
+def _need_collection(found: Findings, collection: str, library: str, provider: str, where: str = "qdrant_tls_provider") -> None:
     missing = [name for name in ("ansible_collections.%s" % collection, library) if not _is_there(name)]
     if missing:
         names = ", ".join(name.removeprefix("ansible_collections.") for name in missing)
         remedy = "ansible-galaxy collection install %s; and install the Python library %s where ansible-core is installed" % (collection, library)
-        found.refuse("qdrant_tls_provider", "%s needs on the controller what is not there: %s" % (provider, names), remedy)
+        found.refuse(where, "%s needs on the controller what is not there: %s" % (provider, names), remedy)
 
 
 def _is_there(name: str) -> bool:
@@ -56,32 +56,34 @@ def _is_there(name: str) -> bool:
         return False
 
 
-def _need_folder(found: Findings, folder: str) -> None:
+def _need_folder(found: Findings, folder: str, where: str = "qdrant_tls_csr_dir") -> None:
     if not folder:
-        found.refuse("qdrant_tls_csr_dir", "it is empty", "Name a folder on the controller for signing requests and certificates")
+        found.refuse(where, "it is empty", "Name a folder on the controller for signing requests and certificates")
 
 
-def acme(folder: str, *, directory: str, challenge: str, hook: str, command: t.Any, ca_file: str) -> Findings:
-    """The provider ``acme``."""
+def acme(
+    folder: str, *, directory: str, challenge: str, hook: str, command: t.Any, ca_file: str, peers: bool = True, variables: str = "qdrant_tls"
+) -> Findings:
+    """The provider ``acme``, of nodes or, without ``peers``, of a proxy. ``variables`` is how the names of its variables begin."""
     found = Findings()
-    _need_folder(found, folder)
-    _need_https(found, "qdrant_tls_acme_directory", directory, "https://ca.example.com/acme/office/directory")
-    if is_public(directory):
+    _need_folder(found, folder, variables + "_csr_dir")
+    _need_https(found, variables + "_acme_directory", directory, "https://ca.example.com/acme/office/directory")
+    if peers and is_public(directory):
         what = (
             "%s is a public CA, which gives nodes no certificate that they can use: it lacks the extended key usage clientAuth, without which peers "
             "refuse each other, and seldom names an address" % urlsplit(directory).hostname
         )
-        found.refuse("qdrant_tls_acme_directory", what, ALTERNATIVE)
+        found.refuse(variables + "_acme_directory", what, ALTERNATIVE)
     if challenge not in CHALLENGES:
-        found.refuse("qdrant_tls_acme_challenge", "%r is none that the role can answer" % challenge, "Write %s" % " or ".join(CHALLENGES))
+        found.refuse(variables + "_acme_challenge", "%r is none that the role can answer" % challenge, "Write %s" % " or ".join(CHALLENGES))
     if bool(hook) == bool(command):
         what = "both are set" if hook else "neither is set, so nobody would answer the server's challenges"
-        found.refuse("qdrant_tls_acme_hook, qdrant_tls_acme_command", what, "Set one: a file of tasks, or a command as a list of words")
+        found.refuse("%s_acme_hook, %s_acme_command" % (variables, variables), what, "Set one: a file of tasks, or a command as a list of words")
     elif command and not (isinstance(command, list) and all(isinstance(word, str) for word in command)):
-        found.refuse("qdrant_tls_acme_command", "it is no list of words", "Write [/usr/local/bin/answer-challenge]")
-    _need_file(found, "qdrant_tls_acme_hook", hook, "Write the path of a file of tasks")
-    _need_file(found, "qdrant_tls_acme_ca_file", ca_file, "Write the path of a file with the CA that the ACME server's own certificate comes from")
-    _need_collection(found, "community.crypto", "cryptography", "acme")
+        found.refuse(variables + "_acme_command", "it is no list of words", "Write [/usr/local/bin/answer-challenge]")
+    _need_file(found, variables + "_acme_hook", hook, "Write the path of a file of tasks")
+    _need_file(found, variables + "_acme_ca_file", ca_file, "Write the path of a file with the CA that the ACME server's own certificate comes from")
+    _need_collection(found, "community.crypto", "cryptography", "acme", variables + "_provider")
     return found
 
 

@@ -11,7 +11,10 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, Problem
 
 # Private keys that may also be the path of a file, which is no secret.
-KEYS_OR_PATHS = ("qdrant_tls_provided_private_key", "qdrant_tls_acme_account_key")
+NODES_KEYS_OR_PATHS = ("qdrant_tls_provided_private_key", "qdrant_tls_acme_account_key")
+# All that a proxy has of its own.
+PROXY_SECRETS = ("qdrant_proxy_tls_provided_private_key", "qdrant_proxy_tls_acme_account_key")
+KEYS_OR_PATHS = NODES_KEYS_OR_PATHS + PROXY_SECRETS
 SECRETS = (
     "qdrant_api_key",
     "qdrant_alt_api_key",
@@ -19,7 +22,7 @@ SECRETS = (
     "qdrant_tls_ca_private_key",
     "qdrant_tls_next_ca_private_key",
     "qdrant_tls_vault_token",
-    *KEYS_OR_PATHS,
+    *NODES_KEYS_OR_PATHS,
 )
 RISK = "plaintext-secrets"
 

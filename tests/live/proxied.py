@@ -28,13 +28,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy's host, where it listens, and whom its clients trust."""
+    """A proxy's host, where it listens, and whom its clients trust. ``name`` is what they verify it by, if that is not the address."""
 
     host: object
     rest: int
     grpc: int
     ca: str
     certificate: tuple[str, str] | None = None
+    name: str = ""
 
     @property
     def url(self) -> str:
@@ -51,7 +52,9 @@ class Proxy:
 
     def ask(self, method: str, path: str, body: bytes | str | None = None, headers: dict | None = None) -> Answer:
         """A request whose path is sent as it is written."""
-        connection = http.client.HTTPSConnection(self.host.address, self.rest, timeout=60, context=self.context())
+        connection = http.client.HTTPSConnection(self.host.address, self.rest, timeout=60)
+        plain = socket.create_connection((self.host.address, self.rest), timeout=60)
+        connection.sock = self.context().wrap_socket(plain, server_hostname=self.name or self.host.address)
         try:
             connection.putrequest(method, path)
             content = body.encode() if isinstance(body, str) else body
@@ -80,7 +83,7 @@ class Proxy:
         """The certificate that it serves, verified."""
         context = ssl.create_default_context(cafile=self.ca)
         with socket.create_connection((self.host.address, port or self.rest), timeout=10) as plain, context.wrap_socket(
-            plain, server_hostname=self.host.address
+            plain, server_hostname=self.name or self.host.address
         ) as secure:
             return secure.getpeercert(binary_form=True)
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from acme_server import Caddy
 from cryptography.hazmat.primitives.asymmetric import ec
 from helpers import HERE, HURRY, TRIAL, Vault, on_its_own, private, run_for
-from servers import Caddy
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def action(kind, monkeypatch, answers=(), **arguments):
     """An action plugin with a task's arguments, whose module calls are recorded and answered in turn."""
     task = SimpleNamespace(args=arguments, check_mode=False, async_val=0, action="x", delegate_to=None)
     plugin = kind.__new__(kind)
-    plugin._task, plugin._templar, plugin.calls = task, Templar(), []
+    plugin._task, plugin._templar, plugin._loader, plugin.calls = task, Templar(), None, []
     replies = iter(answers)
 
     def execute(**call):
@@ -294,7 +294,6 @@ def test_the_preflight_plans_a_rollover(monkeypatch):
 def test_what_is_provided_goes_to_the_node_in_one_call(monkeypatch):
     given = {"qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": NEXT_KEY}
     plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"]}], node(**given), source="provided")
-    plugin._loader = None
     assert run()["changed"] and len(plugin.calls) == 1
     sent = plugin.calls[0]["module_args"]
     assert (sent["certificate"].strip(), sent["private_key"].strip(), sent["trust"].strip()) == (NEXT.strip(), NEXT_KEY.strip(), CA.strip())
@@ -308,12 +307,10 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
     first = {"changed": True, "reasons": ["why"], "diff": {"before": "", "after": ""}, "pending": pending, "request": request, "time": time.time()}
     options = {"source": "csr", "csr_dir": str(tmp_path / "csr")}
     plugin, run = certificate(monkeypatch, [first], **options)
-    plugin._loader = None
     assert run()["waiting"] == str(tmp_path / "csr/node1.csr") and len(plugin.calls) == 1
     authority = _authority.load(CA, CA_KEY, NOW, timedelta(days=1))
     (tmp_path / "csr/node1.crt").write_text(_authority.sign(authority, request, wanted, NOW, timedelta(days=30)))
     plugin, run = certificate(monkeypatch, [first, {"changed": True, "reasons": ["installed"], "diff": {"before": "x", "after": ""}}], **options)
-    plugin._loader = None
     result = run()
     assert result["reasons"] == ["why"] and "waiting" not in result and plugin.calls[1]["module_args"]["pending"] == pending
 
@@ -337,7 +334,6 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
 )
 def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, changes, expected):
     plugin = action(qdrant_preflight.ActionModule, monkeypatch)
-    plugin._loader = None
     with pytest.raises(AnsibleActionFail) as error:
         plugin.run(task_vars=node(**changes))
     assert expected in str(error.value) and CA_KEY.splitlines()[1] not in str(error.value)

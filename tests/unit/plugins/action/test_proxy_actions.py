@@ -19,7 +19,9 @@ from ansible_collections.hardened.qdrant.plugins.action import (
     qdrant_proxy_preflight,
 )
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _plaintext
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from test_actions import CA, CA_KEY, KEY, NOW, READ_ONLY, action, node
 
 CLIENTS_CA, CLIENTS_CA_KEY = _authority.create("clients", NOW)
@@ -94,6 +96,61 @@ def test_a_node_in_a_container_is_asked_where_its_host_reaches_it(monkeypatch):
     assert [entry["address"] for entry in plan["nodes"]] == ["172.31.253.2"]
 
 
+def acme(tmp_path, **changes) -> dict:
+    """Settings that are in order, but for the changes."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    own = {
+        "directory": "https://acme-v02.api.letsencrypt.org/directory",
+        "account_key": pem,
+        "command": ["/usr/bin/answer"],
+        "challenge": "dns-01",
+    }
+    return {
+        "qdrant_proxy_tls_provider": "acme",
+        "qdrant_proxy_tls_csr_dir": str(tmp_path),
+        "qdrant_proxy_tls_ca_certificate": CLIENTS_CA,
+        **{"qdrant_proxy_tls_acme_" + name: value for name, value in own.items()},
+        **{"qdrant_proxy_tls_" + name: value for name, value in changes.items()},
+    }
+
+
+@pytest.mark.parametrize(("names", "addresses"), [([], [ADDRESS]), (["qdrant.example.com"], [])])
+def test_a_certificate_is_ordered_for_clients_names_or_else_the_address(monkeypatch, tmp_path, names, addresses):
+    wanted = acme(tmp_path, extra_names=names)
+    plan = action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch, **wanted))
+    assert (plan["tls"]["provider"], plan["tls"]["addresses"]) == ("acme", addresses)
+    assert wanted["qdrant_proxy_tls_acme_account_key"].splitlines()[1] not in str(plan)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"ca_certificate": ""}, "qdrant_proxy_tls_ca_certificate is empty"),
+        ({"ca_certificate": CA}, "qdrant_proxy_tls_ca_certificate: it is the nodes' CA"),
+        ({"acme_account_key": ""}, "qdrant_proxy_tls_acme_account_key is empty"),
+        ({"acme_account_key": "two\nlines"}, "qdrant_proxy_tls_acme_account_key is neither a PEM text nor the path of a file"),
+        ({"acme_command": []}, "qdrant_proxy_tls_acme_hook, qdrant_proxy_tls_acme_command: neither is set"),
+        ({"csr_dir": ""}, "qdrant_proxy_tls_csr_dir: it is empty"),
+    ],
+)
+def test_what_is_refused_of_an_acme_server_for_a_proxy(monkeypatch, tmp_path, changes, expected):
+    wanted = acme(tmp_path, **changes)
+    with pytest.raises(AnsibleActionFail) as refusal:
+        action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch, **wanted))
+    assert expected in str(refusal.value) and str(refusal.value).count("\n  - ") == 1
+
+
+def test_a_proxys_key_in_plain_text_is_refused(monkeypatch, tmp_path):
+    wanted = proxy(monkeypatch, **acme(tmp_path))
+    plugin = action(qdrant_proxy_preflight.ActionModule, monkeypatch)
+    monkeypatch.setattr(_plaintext, "place", lambda value, _origin: "group_vars/qdrant_proxy.yml:3" if "PRIVATE KEY" in str(value) else "")
+    with pytest.raises(AnsibleActionFail, match="qdrant_proxy_tls_acme_account_key: it stands in plain text in group_vars/qdrant_proxy.yml:3"):
+        plugin.run(task_vars=wanted)
+    accepted = [{"risk": "plaintext-secrets", "reason": "a test"}]
+    assert plugin.run(task_vars={**wanted, "qdrant_accepted_risks": accepted})["tls"]["provider"] == "acme"
+
+
 # --- evidence ----------------------------------------------------------------------------------------------------------
 
 
@@ -102,7 +159,26 @@ def test_a_proxy_is_observed_where_the_inventory_says(monkeypatch):
     plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_open=["metrics"]))
     sent = plugin.calls[0]["module_args"]
     assert (sent["address"], sent["http_port"], sent["grpc_port"], sent["open"]) == (ADDRESS, 8443, 6334, ["metrics"])
+    assert sent["server_name"] == ""
     assert not any(secret in str(sent) for secret in (KEY, READ_ONLY, CA_KEY))
+
+
+@pytest.mark.parametrize(
+    ("own", "nodes", "names", "expected"),
+    [
+        ("acme", "internal", ["db.example", "other.example"], "db.example"),
+        ("acme", "internal", [], ""),
+        ("internal", "internal", ["db.example"], ""),
+        ("", "provided", ["db.example"], "db.example"),
+        ("", "csr", ["db.example"], ""),
+    ],
+)
+def test_a_proxy_is_verified_by_what_clients_come_by(monkeypatch, own, nodes, names, expected):
+    variables = proxy(monkeypatch, qdrant_proxy_tls_provider=own, qdrant_proxy_tls_extra_names=names)
+    variables["hostvars"]["node1"]["qdrant_tls_provider"] = nodes
+    plugin = action(qdrant_proxy_evidence.ActionModule, monkeypatch, [{"proxy": {}}])
+    plugin.run(task_vars=variables)
+    assert plugin.calls[0]["module_args"]["server_name"] == expected
 
 
 def test_a_proxy_without_an_address_is_refused(monkeypatch):

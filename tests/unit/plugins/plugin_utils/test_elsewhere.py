@@ -61,6 +61,15 @@ def test_what_is_refused_of_an_acme_server(acme, changes, expected):
     assert expected in told(found) and len(found.problems) == 1
 
 
+def test_a_proxy_may_have_its_certificate_from_a_public_ca(acme):
+    of_proxy = {"peers": False, "variables": "qdrant_proxy_tls"}
+    assert told(_elsewhere.acme(**{**acme, "directory": "https://acme-v02.api.letsencrypt.org/directory"}, **of_proxy)) == ""
+    text = told(_elsewhere.acme(**{**acme, "folder": "", "directory": "", "hook": "", "challenge": "x", "ca_file": "y"}, **of_proxy))
+    assert "qdrant_tls_" not in text
+    for name in ("csr_dir", "acme_directory", "acme_hook, qdrant_proxy_tls_acme_command", "acme_challenge", "acme_ca_file"):
+        assert "qdrant_proxy_tls_%s: " % name in text
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

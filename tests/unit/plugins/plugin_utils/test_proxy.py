@@ -58,6 +58,21 @@ def test_a_certificate_of_ones_own_need_not_be_a_clients_and_must_not_be_one_of_
 
 
 @pytest.mark.parametrize(
+    ("provider", "names", "addresses", "expected"),
+    [
+        ("internal", [], [], ["IP:192.0.2.21"]),
+        ("internal", ["db.example"], ["198.51.100.1"], ["DNS:db.example", "IP:192.0.2.21", "IP:198.51.100.1"]),
+        ("csr", ["db.example"], [], ["DNS:db.example", "IP:192.0.2.21"]),
+        ("provided", ["db.example"], [], ["DNS:db.example"]),
+        ("acme", ["db.example"], ["198.51.100.1"], ["DNS:db.example", "IP:198.51.100.1"]),
+        ("acme", [], ["198.51.100.1"], ["IP:192.0.2.21", "IP:198.51.100.1"]),
+    ],
+)
+def test_what_a_certificate_has_to_name(provider, names, addresses, expected):
+    assert _proxy.needed(provider, "192.0.2.21", names, addresses) == expected
+
+
+@pytest.mark.parametrize(
     ("names", "extra", "certificate", "ours", "expected"),
     [
         (["node1"], [], "", True, "node1"),
