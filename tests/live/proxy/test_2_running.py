@@ -17,8 +17,8 @@ import pytest
 import yaml
 from conftest import ENVIRONMENT, PROJECT
 from fixtures import collection, key, proxies, proxy
-from proxied_load import Load
 from proxied import settings, wait_for
+from proxied_load import Load
 from test_refusals import snapshot
 
 # Fixtures.

@@ -9,8 +9,8 @@ import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 
 from fixtures import collection, key, proxies, proxy
-from proxied_load import Load
 from proxied import wait_for
+from proxied_load import Load
 
 # Fixtures.
 __all__ = ["collection", "key", "proxies", "proxy"]

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
+import ssl
+import subprocess
 import threading
 
 import hpack
@@ -130,6 +133,29 @@ def test_silence_is_a_timeout():
 def test_rest_reads_an_answer(serve):
     answer = _wire.rest(serve(b"HTTP/1.1 403 Forbidden\r\nX-Name: v\r\nContent-Length: 2\r\n\r\nno"), "/", timeout=1)
     assert (answer.status, answer.headers["x-name"], answer.body, answer.error) == (403, "v", b"no", None)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("qdrant.example.com", True), ("other.example.com", False), ("", False)])
+def test_rest_verifies_by_the_name_that_it_is_given(tmp_path, name, trusted):
+    pem = tmp_path / "server.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(pem), "-out", str(tmp_path / "ca"),
+               "-subj", "/CN=x", "-addext", "subjectAltName=DNS:qdrant.example.com"]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    pem.write_text(pem.read_text(encoding="ascii") + (tmp_path / "ca").read_text(encoding="ascii"), encoding="ascii")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+
+    def answer(listener) -> None:
+        with contextlib.suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
+        thread.start()
+        seen = _wire.rest(_wire.Target("127.0.0.1", listener.getsockname()[1]), "/", tls=_wire.Tls(ca_file=str(tmp_path / "ca"), server_name=name), timeout=5)
+        thread.join(5)
+    assert (seen.status == 401) is trusted and (seen.error or "").startswith("" if trusted else "tls:"), seen
 
 
 def headers_frame(flags: int, *pairs: tuple[str, str], kind: int = 1) -> bytes:
