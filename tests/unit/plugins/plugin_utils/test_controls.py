@@ -139,7 +139,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.sampled_from([(document, path) for document in (HEALTHY, CONTAINER) for path in paths(document) if path]), JSON)
 @example((HEALTHY, ("host", "room", "data", "free_inodes_percent")), "")
 def test_malformed_evidence_crashes_nothing(place, value):
