@@ -38,16 +38,21 @@ class Mirrors:
     security: str
 
 
-def mirrors(targets: Iterable[str]) -> Mirrors | None:
-    """The machine's own Debian mirrors, from the repository addresses that its apt is configured with; None if it has none.
+def mirrors(uris: Iterable[str]) -> Mirrors | None:
+    """The machine's own Debian mirrors, from what `apt-get update --print-uris` prints; None if it has none.
 
-    What is neither Debian's archive nor its security archive, by the last part of its path, is left out.
+    That command reads the configuration, so it knows mirrors whose lists were never fetched. What is neither Debian's archive
+    nor its security archive, by the last part of its path, is left out.
     """
     found: dict[str, str] = {}
-    for uri in targets:
-        uri = uri.strip().rstrip("/")
+    for line in uris:
+        uri = line.lstrip("'").partition("/dists/")[0]
         found.setdefault(uri.rpartition("/")[2], uri)
     return Mirrors(found["debian"], found["debian-security"]) if {"debian", "debian-security"} <= found.keys() else None
+
+
+def _own_mirrors() -> Mirrors | None:
+    return mirrors(run(["apt-get", "update", "--print-uris"]).splitlines())
 
 
 def apt_settings(dump: Iterable[str], environment: dict[str, str]) -> str:
@@ -73,11 +78,10 @@ def sources(suite: str, where: Mirrors) -> str:
 
 def machine_files(suite: str) -> dict[str, bytes]:
     """Files of a host that follow from this machine's settings: path below / to content."""
-    targets, dump = [], []
+    own, dump = None, []
     if shutil.which("apt-get"):
-        targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]).splitlines()
+        own = _own_mirrors()
         dump = run(["apt-config", "dump"]).splitlines()
-    own = mirrors(targets)
     # A machine without mirrors of Debian leaves the hosts those that their image came with.
     files = {"etc/apt/sources.list.d/debian.sources": sources(suite, own).encode()} if own else {}
     settings = apt_settings(dump, dict(os.environ))
@@ -186,14 +190,13 @@ def _debootstrap(image: str, archive: Path) -> None:
         raise Failure(f"no image registry answers, and {image} can be made without one by root only (debootstrap)")
     if not shutil.which("debootstrap"):
         apt_install("debootstrap", f"debootstrap, to make {image} without an image registry")
-    targets = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]).splitlines()
     archive.parent.mkdir(parents=True, exist_ok=True)
     log = archive.with_suffix(".log")
     say(f"{image}: no image registry answers; making it by debootstrap, which takes a minute or two (log: {log})")
     # Below the cache and not in /tmp, which may be mounted without device files.
     folder = archive.with_suffix(".building")
     _remove_tree(folder)
-    own = mirrors(targets)
+    own = _own_mirrors()
     # Without a mirror, debootstrap takes its own default.
     run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", suite, str(folder), *([own.archive] if own else [])], log=log)
     for package in Path(folder, "var/cache/apt/archives").glob("*.deb"):

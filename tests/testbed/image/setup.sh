@@ -8,9 +8,13 @@ set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 # What container images carry and servers do not: it would keep packages from starting their services.
-rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker-clean /etc/dpkg/dpkg.cfg.d/docker /etc/apt/sources.list
+rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker-clean /etc/dpkg/dpkg.cfg.d/docker
+# The machine's sources, or Debian's image's own, take the place of those that debootstrap leaves.
+test ! -e /etc/apt/sources.list.d/debian.sources || rm -f /etc/apt/sources.list
 
-apt-get update -q
+# A host without lists would fail tests much later; by itself apt ends well where it reached no source, or knows of none.
+apt-get update -q -o APT::Update::Error-Mode=any
+test -n "$(apt-get indextargets 'Created-By: Packages')" || { echo "apt has no package sources" >&2; exit 1; }
 apt-get install -y -q --no-install-recommends "$@"
 apt-get clean
 update-ca-certificates

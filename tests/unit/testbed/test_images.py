@@ -7,13 +7,17 @@ from ansible_collections.hardened.qdrant.tests.testbed.bed import images
 
 
 def test_mirrors_of_the_machine() -> None:
-    found = images.mirrors(["https://packages.example.com/apt", "http://mirror.example.com/debian/", "http://mirror.example.com/debian-security/",
-                            "http://second.example.com/debian/"])
+    found = images.mirrors([
+        "'https://packages.example.com/apt/dists/stable/InRelease' packages.example.com_apt_dists_stable_InRelease 0 ",
+        "'http://mirror.example.com/debian/dists/bookworm/InRelease' mirror.example.com_debian_dists_bookworm_InRelease 0 ",
+        "'http://mirror.example.com/debian-security/dists/bookworm-security/InRelease' mirror.example.com_debian-security_InRelease 0 ",
+        "'http://second.example.com/debian/dists/bookworm/InRelease' second.example.com_debian_dists_bookworm_InRelease 0 ",
+    ])
     assert found == images.Mirrors("http://mirror.example.com/debian", "http://mirror.example.com/debian-security")
 
 
 def test_mirrors_of_a_machine_without_debian() -> None:
-    assert images.mirrors(["http://archive.example.com/ubuntu/"]) is None
+    assert images.mirrors(["'http://archive.example.com/ubuntu/dists/noble/InRelease' archive.example.com_ubuntu_dists_noble_InRelease 0 ", ""]) is None
 
 
 def test_sources_name_every_archive() -> None:
