@@ -143,6 +143,10 @@ cryptography:
   description: Whether the Python library cryptography is there.
   returned: always
   type: bool
+package_lists:
+  description: Whether apt has lists of packages to install from. A host that was just made from an image often has none.
+  returned: always
+  type: bool
 nft:
   description: Whether the program nft is there.
   returned: always
@@ -205,6 +209,7 @@ time:
   type: float
 """
 
+import glob
 import importlib.util
 import os
 import platform
@@ -245,6 +250,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "bootstrap": arguments.get("bootstrap", "") if installed else None,
         "restart_reasons": _node.restart_reasons(layout, state, _node.load_json(_node.RECORD)),
         "cryptography": importlib.util.find_spec("cryptography") is not None,
+        "package_lists": bool(glob.glob("/var/lib/apt/lists/*_Packages*")),
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),
         "tls": _node.certificates(layout),
         "files": {path: _node.path_state(path) for path in params["paths"]},
