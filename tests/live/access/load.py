@@ -6,17 +6,16 @@
 from __future__ import annotations
 
 import itertools
-import threading
 import time
 from collections import Counter
 
 import grpc
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from working_clients import KINDS, WorkingClients
 
 NAME = "live_load"
 PATIENCE = 90.0  # seconds that one request may take with all its tries: the machine may be slow
-PAUSE = 0.05
 
 
 class Client:
@@ -77,40 +76,19 @@ class Client:
         return "gRPC %s" % error.code().name if isinstance(error, grpc.RpcError) else "REST connection"
 
 
-class Load:
-    """Readers and writers over REST and gRPC, until they are stopped; bounded in number, pace and time."""
+class Load(WorkingClients):
+    """Clients of all kinds that hold all these keys."""
 
     def __init__(self, deployment, keys: list[str], seconds: float = 900.0) -> None:
-        self._stop, self._deadline = threading.Event(), time.monotonic() + seconds
-        self.failed: list[str] = []
-        self.done: Counter = Counter()
+        super().__init__(pause=0.05, seconds=seconds)
+        self.clients = {(way, what): Client(deployment, keys, way == "grpc") for way, what in KINDS}
         self.written: list[int] = []
-        self.clients = {(way, what): Client(deployment, keys, way == "grpc") for way in ("rest", "grpc") for what in ("read", "write")}
-        self._threads = [threading.Thread(target=self._run, args=entry, daemon=True) for entry in self.clients]
 
-    def __enter__(self) -> Load:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_unused) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE + 60)
-
-    def _run(self, way: str, what: str) -> None:
-        first = {"rest": 1, "grpc": 10_000_000}[way]
-        for number in itertools.count(first):
-            if self._stop.is_set() or time.monotonic() > self._deadline:
-                return
+    def request(self, way: str, what: str, number: int) -> None:
+        client = self.clients[way, what]
+        if what == "write":
             point = models.PointStruct(id=number, vector=[float(number % 7), 1.0], payload={"number": number})
-            try:
-                if what == "write":
-                    self.clients[way, what].request(lambda client, point=point: client.upsert(NAME, [point], wait=True))
-                    self.written.append(number)
-                else:
-                    self.clients[way, what].request(lambda client: client.query_points(NAME, query=[1.0, 1.0], limit=3))
-                self.done[way, what] += 1
-            except Exception as error:  # whatever it is, this request failed
-                self.failed.append("%s %s: %s" % (way, what, type(error).__name__))
-            self._stop.wait(PAUSE)
+            client.request(lambda connection: connection.upsert(NAME, [point], wait=True))
+            self.written.append(number)
+        else:
+            client.request(lambda connection: connection.query_points(NAME, query=[1.0, 1.0], limit=3))

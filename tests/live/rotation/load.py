@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients that go on reading and writing, over REST and gRPC, through any node that answers, and count what goes wrong.
+"""Clients that read and write through any node that answers.
 
 A client here does what a client of a cluster has to do: it tries the next node when one does not answer, and takes the trusted CAs from
 the file that is published for it whenever it connects anew. A request has failed when that did not help.
@@ -12,21 +12,22 @@ from __future__ import annotations
 import os
 import random
 import ssl
-import threading
 import time
+import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 from qdrant_client import QdrantClient, models
+from working_clients import KINDS, WorkingClients
 
 NAME = "load"
 BASE = 300  # points that are there from the start, and are read all the time
 ATTEMPTS = 40  # of one request, over the nodes in turn
 PAUSE = 0.25  # seconds between two attempts
-BETWEEN = 0.1  # seconds between two requests of one client
+BETWEEN = 0.2  # seconds between two requests of one client
 TIMEOUT = 5  # seconds for one attempt
-WRITERS = {False: 1_000_000, True: 2_000_000}  # by transport (gRPC or not), the first number of its points
+LONGEST = 3600  # seconds that the clients work
 
 
 def vector(number: int, version: int = 0) -> list[float]:
@@ -52,21 +53,19 @@ def connect(address: str, key: str, bundle: Path, grpc: bool) -> QdrantClient:
 class Book:
     """What one client saw."""
 
-    requests: int = 0
     retries: int = 0
-    failed: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     acknowledged: dict[int, int] = field(default_factory=dict)  # version by point
 
 
-class Load:
-    """Two readers and two writers, one of each over REST and over gRPC."""
+class Load(WorkingClients):
+    """``books`` are the clients' own, by kind."""
 
     def __init__(self, addresses: list[str], key: str, bundle: Path) -> None:
+        super().__init__(pause=BETWEEN, seconds=LONGEST)
         self._addresses, self._key, self._bundle = addresses, key, bundle
-        self._stop = threading.Event()
-        self.books: dict[str, Book] = {}
-        self._threads: list[threading.Thread] = []
+        self._clients: dict[tuple[str, str], dict[str, QdrantClient]] = {kind: {} for kind in KINDS}  # each one's own, by address
+        self.books = {kind: Book() for kind in KINDS}
 
     def prepare(self) -> None:
         """The collection, with two copies of each shard, and its first points."""
@@ -77,61 +76,39 @@ class Load:
         points = [models.PointStruct(id=number, vector=vector(number), payload={"version": 0}) for number in range(BASE)]
         client.upsert(NAME, points, wait=True)
 
-    def __enter__(self) -> Load:
-        for grpc in (False, True):
-            for work in (self._read, self._write):
-                name = "%s %s" % ("gRPC" if grpc else "REST", work.__name__.strip("_"))
-                book = self.books[name] = Book()
-                self._threads.append(threading.Thread(target=work, args=(grpc, book), name=name, daemon=True))
-        for thread in self._threads:
-            thread.start()
-        return self
+    def request(self, way: str, what: str, number: int) -> None:
+        (self._write if what == "write" else self._read)(way, number)
 
-    def __exit__(self, *_error: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(timeout=60)
-
-    def _request(self, clients: dict[str, QdrantClient], grpc: bool, book: Book, action) -> object:
-        """The result of an action on some node, or None, after it failed on all of them again and again."""
-        book.requests += 1
-        first, errors = random.randrange(len(self._addresses)), []
+    def _somewhere(self, way: str, what: str, action) -> t.Any:
+        """The result of an action on some node, each asked again and again."""
+        clients, first, errors = self._clients[way, what], random.randrange(len(self._addresses)), []
         for attempt in range(ATTEMPTS):
             address = self._addresses[(first + attempt) % len(self._addresses)]
             try:
                 if address not in clients:
-                    clients[address] = connect(address, self._key, self._bundle, grpc)
+                    clients[address] = connect(address, self._key, self._bundle, way == "grpc")
                 return action(clients[address])
             except Exception as error:  # whatever it is, the next node may answer
-                errors.append("%s %s: %s" % (time.strftime("%H:%M:%S"), address, " ".join(str(error).split())[:160]))
+                errors.append("%s %s: %s" % (time.strftime("%H:%M:%S"), address, str(error)[:160]))
                 clients.pop(address, None)
-                book.retries += 1
+                self.books[way, what].retries += 1
                 time.sleep(PAUSE)
-        book.failed.append("; ".join(errors[-3:]))
-        return None
+        raise TimeoutError("; ".join(errors[-3:]))
 
-    def _read(self, grpc: bool, book: Book) -> None:
-        clients: dict[str, QdrantClient] = {}
-        while not self._stop.is_set():
-            number = random.randrange(BASE)
-            found = self._request(clients, grpc, book, lambda client, number=number: client.retrieve(NAME, [number], with_vectors=True))
-            if found is not None and [(point.id, point.vector, point.payload) for point in found] != [(number, vector(number), {"version": 0})]:
-                book.wrong.append("%s point %d was read as %s" % (time.strftime("%H:%M:%S"), number, found))
-            self._stop.wait(BETWEEN)
+    def _read(self, way: str, _number: int) -> None:
+        number = random.randrange(BASE)
+        found = self._somewhere(way, "read", lambda client: client.retrieve(NAME, [number], with_vectors=True))
+        if [(point.id, point.vector, point.payload) for point in found] != [(number, vector(number), {"version": 0})]:
+            self.books[way, "read"].wrong.append("%s point %d was read as %s" % (time.strftime("%H:%M:%S"), number, found))
 
-    def _write(self, grpc: bool, book: Book) -> None:
-        """New points, and every fifth time a change of one that is there."""
-        clients: dict[str, QdrantClient] = {}
-        number = WRITERS[grpc]
-        while not self._stop.is_set():
-            again = number % 5 == 0 and book.acknowledged
-            target = random.choice(list(book.acknowledged)) if again else number
-            version = book.acknowledged.get(target, 0) + 1
-            point = models.PointStruct(id=target, vector=vector(target, version), payload={"version": version})
-            if self._request(clients, grpc, book, lambda client, point=point: client.upsert(NAME, [point], wait=True)) is not None:
-                book.acknowledged[target] = version
-            number += 1
-            self._stop.wait(BETWEEN)
+    def _write(self, way: str, number: int) -> None:
+        """A new point, or every fifth time a change of one that is there."""
+        acknowledged = self.books[way, "write"].acknowledged
+        target = random.choice(list(acknowledged)) if number % 5 == 0 and acknowledged else number
+        version = acknowledged.get(target, 0) + 1
+        point = models.PointStruct(id=target, vector=vector(target, version), payload={"version": version})
+        self._somewhere(way, "write", lambda client: client.upsert(NAME, [point], wait=True))
+        acknowledged[target] = version
 
     def expected(self) -> dict[int, int]:
         """Version by point, of all that was acknowledged."""
@@ -154,6 +131,5 @@ class Load:
 
     def summary(self) -> str:
         return "\n".join(
-            "%-10s %6d requests, %4d retries, %d failed, %d wrong" % (name, book.requests, book.retries, len(book.failed), len(book.wrong))
-            for name, book in self.books.items()
+            "%-10s %6d requests, %4d retries, %d wrong" % (" ".join(kind), self.done[kind], book.retries, len(book.wrong)) for kind, book in self.books.items()
         )

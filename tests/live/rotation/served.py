@@ -18,7 +18,7 @@ import time
 
 import _wire
 
-PAUSE = 0.1  # seconds between two rounds
+PAUSE = 0.2  # seconds between two rounds
 
 
 def main() -> None:
