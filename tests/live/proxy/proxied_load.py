@@ -13,7 +13,7 @@ class Load(WorkingClients):
     """``retried`` are the requests that the second try saved."""
 
     def __init__(self, proxy, key: str, collection: str, seconds: float = 240.0) -> None:
-        super().__init__(pause=0.05, seconds=seconds)
+        super().__init__(pause=0.1, seconds=seconds)
         self._collection = collection
         self._clients = {(way, what): proxy.client(key, way == "grpc", timeout=60) for way, what in KINDS}
         self.retried: list[str] = []
