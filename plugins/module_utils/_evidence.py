@@ -28,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _container, _firewall, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _container, _firewall, _node, _unit_addresses, _wire
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 SCHEMA = 1
@@ -157,7 +157,10 @@ def restart_due(place: Place, run: Run) -> Json:
     """Whether the running process is what the disk says."""
     state = _node.unit_state(place.unit, run)
     record = _node.load_json(_node.RECORD)
-    return {"recorded": bool(record), "reasons": _node.restart_reasons(place.layout, state, record)}
+    reasons = _node.restart_reasons(place.layout, state, record)
+    if _unit_addresses.due(place.unit, state, record):
+        reasons.append("the unit was not told its addresses")
+    return {"recorded": bool(record), "reasons": reasons}
 
 
 # --- the process -------------------------------------------------------------------------------------------------------

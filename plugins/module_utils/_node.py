@@ -18,6 +18,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 RECORD = "/run/hardened-qdrant/started.json"
@@ -36,7 +37,7 @@ class Layout:
 
     @property
     def unit_file(self) -> str:
-        return "/etc/systemd/system/" + self.unit
+        return _unit_addresses.file_of(self.unit)
 
     @property
     def current(self) -> str:
@@ -283,7 +284,9 @@ def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.A
         return ["its start was not recorded"]
     started_with = record.get("files", {})
     paths = handed_over(layout, state.get("DropInPaths", "").split())
-    reasons = ["%s changed" % path for path in paths if digest(path) != started_with.get(path)]
+    # A running unit is told its addresses without a restart.
+    digests = {path: _unit_addresses.digest_without(path) if path == layout.unit_file else digest(path) for path in paths}
+    reasons = ["%s changed" % path for path in paths if digests[path] != started_with.get(path)]
     reasons += ["%s is gone" % path for path in started_with if path not in paths]
     if record.get("release") != os.path.realpath(os.path.join(layout.current, "qdrant")):
         reasons.append("another release is installed")

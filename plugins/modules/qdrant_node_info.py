@@ -139,6 +139,10 @@ restart_reasons:
   type: list
   elements: str
   sample: ["/etc/qdrant/config.yaml changed"]
+addresses_due:
+  description: Whether the running unit was told other addresses than its file's, which M(hardened.qdrant.qdrant_unit_addresses) mends.
+  returned: always
+  type: bool
 cryptography:
   description: Whether the Python library cryptography is there.
   returned: always
@@ -218,7 +222,7 @@ import time
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _node, _run
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _node, _run, _unit_addresses
 
 
 def unit_summary(state: dict) -> dict:
@@ -235,6 +239,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
     releases = _node.releases(layout, run) if params["releases"] else []
     current = os.path.basename(os.path.realpath(layout.current)) if os.path.islink(layout.current) else None
     state = _node.unit_state(layout.unit, run)
+    record = _node.load_json(_node.RECORD)
     arguments = _node.start_arguments(layout.unit_file)
     installed = os.path.exists(layout.unit_file)
     return {
@@ -248,7 +253,8 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "initialised": os.path.exists(os.path.join(layout.data_dir, "raft_state.json")),
         "cluster_scheme": _node.cluster_scheme(layout.data_dir),
         "bootstrap": arguments.get("bootstrap", "") if installed else None,
-        "restart_reasons": _node.restart_reasons(layout, state, _node.load_json(_node.RECORD)),
+        "restart_reasons": _node.restart_reasons(layout, state, record),
+        "addresses_due": _unit_addresses.due(layout.unit, state, record),
         "cryptography": importlib.util.find_spec("cryptography") is not None,
         "package_lists": bool(glob.glob("/var/lib/apt/lists/*_Packages*")),
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import ssl
 import subprocess
 import sys
@@ -28,6 +29,7 @@ CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
 MINIMUM_KEY_LENGTH = 16  # what could only be a mistake; the role itself asks for more
 UNAUTHENTICATED = 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
 OK = 0
+ADDRESSES = re.compile(rb"^IPAddressAllow=(.*)\n", re.MULTILINE)
 PAUSE = 0.1  # seconds between two looks at a server that is not up yet
 ODD_ANSWERS = 10  # of a server that talks, but not as it should: a second, for one that is just starting
 
@@ -72,23 +74,29 @@ def record(arguments: argparse.Namespace) -> None:
     """
     show = ["systemctl", "show", "--value", "--property=DropInPaths", "--", arguments.unit]
     drop_ins = subprocess.run(show, check=True, capture_output=True, text=True).stdout.split()
-    files = {}
+    files, addresses = {}, []
     for path in arguments.files + drop_ins:
         name = os.path.basename(path)
         source = credential(name) if name in CREDENTIALS else path
         with open(source, "rb") as file:
-            files[path] = hashlib.sha256(file.read()).hexdigest()
-    content = {
+            content = file.read()
+        if path == arguments.files[-1]:
+            # The unit's own file. Its addresses can change without a restart, so they are kept apart.
+            addresses = [word.decode("ascii") for value in ADDRESSES.findall(content) for word in value.split()]
+            content = ADDRESSES.sub(b"", content)
+        files[path] = hashlib.sha256(content).hexdigest()
+    result = {
         "schema": 1,
         "invocation": os.environ["INVOCATION_ID"],
         "time": time.time(),
         "release": os.path.realpath(arguments.binary),
         "files": files,
+        "addresses": addresses,
     }
     os.makedirs(os.path.dirname(arguments.record), mode=0o700, exist_ok=True)
     temporary = arguments.record + ".new"
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2)
+        json.dump(result, file, indent=2)
     os.replace(temporary, arguments.record)
 
 
@@ -194,7 +202,7 @@ def parse(words: list) -> argparse.Namespace:
     step.add_argument("--record", default="/run/hardened-qdrant/started.json")
     step.add_argument("--unit", required=True)
     step.add_argument("--binary", required=True)
-    step.add_argument("files", nargs="+")
+    step.add_argument("files", nargs="+", help="what decides what the process is, the unit's own file last")
     steps.add_parser("check").set_defaults(run=check)
     step = steps.add_parser("probe")
     step.set_defaults(run=probe)

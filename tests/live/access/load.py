@@ -80,7 +80,7 @@ class Load(WorkingClients):
     """Clients of all kinds that hold all these keys."""
 
     def __init__(self, deployment, keys: list[str], seconds: float = 900.0) -> None:
-        super().__init__(pause=0.05, seconds=seconds)
+        super().__init__(pause=0.1, seconds=seconds)
         self.clients = {(way, what): Client(deployment, keys, way == "grpc") for way, what in KINDS}
         self.written: list[int] = []
 

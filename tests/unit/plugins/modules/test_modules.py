@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info, qdrant_node_info,
-qdrant_secrets and qdrant_tls_info, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
+qdrant_secrets, qdrant_tls_info and qdrant_unit_addresses, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_node_info,
     qdrant_secrets,
     qdrant_tls_info,
+    qdrant_unit_addresses,
 )
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
@@ -59,6 +60,11 @@ def test_node_info_of_a_clean_host(call, tmp_path):
     assert (result["installed"], result["active"], result["initialised"], result["release"], result["releases"]) == (False, False, False, None, [])
     assert result["bootstrap"] is None and result["restart_reasons"] == [] and result["account"] is None
     assert result["files"][str(tmp_path)]["kind"] == "folder" and result["files"]["/nonexistent"] is None
+
+
+def test_a_unit_that_is_not_there_is_told_nothing(call):
+    result = call(qdrant_unit_addresses, unit="hardened-qdrant-none.service")
+    assert (result["changed"], result["addresses"]) == (False, [])
 
 
 def test_certificate_in_two_stages(call, tmp_path):

@@ -1,0 +1,63 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_unit_addresses
+short_description: Tell a running Qdrant unit the addresses of its file
+version_added: 0.1.0
+description:
+  - A node that joins, or a client that is added, changes C(IPAddressAllow=) in the unit's file. systemd tells a running unit of it when it reads its
+    files anew, but for some versions (257 for instance), which do so at the unit's next start alone.
+  - Tells systemd of them, without a restart, where the running unit was started with others and not told since. Other lines of the file are not
+    looked at.
+  - Leaves no drop-in, so the unit's file alone says what holds at its next start.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+options:
+  unit:
+    description: The unit, which must have its file in C(/etc/systemd/system).
+    type: str
+    default: qdrant.service
+"""
+
+EXAMPLES = r"""
+- name: Let a node that joins talk to the nodes that run
+  hardened.qdrant.qdrant_unit_addresses:
+"""
+
+RETURN = r"""
+addresses:
+  description: Those of the unit's file.
+  returned: always
+  type: list
+  elements: str
+  sample: ["127.0.0.0/8", "192.0.2.11"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _node, _run, _unit_addresses
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"unit": {"type": "str", "default": "qdrant.service"}}, supports_check_mode=True)
+    unit, run = module.params["unit"], _run.commands(module)
+    try:
+        state, record = _node.unit_state(unit, _run.patient(run)), _node.load_json(_node.RECORD)
+        due = _unit_addresses.due(unit, state, record)
+        wanted = _unit_addresses.of_file(_unit_addresses.file_of(unit))
+        if due and not module.check_mode:
+            _unit_addresses.tell(unit, state, record, _node.RECORD, run)
+    except OSError as error:
+        module.fail_json(msg="Cannot tell %s its addresses: %s. A restart of the unit tells it as well." % (unit, error))
+    before = record.get("addresses") or []
+    diff = {"before": "".join(entry + "\n" for entry in (before if due else wanted)), "after": "".join(entry + "\n" for entry in wanted)}
+    module.exit_json(changed=due, addresses=wanted, diff=diff)
+
+
+if __name__ == "__main__":
+    main()
