@@ -80,8 +80,8 @@ def record(arguments: argparse.Namespace) -> None:
         source = credential(name) if name in CREDENTIALS else path
         with open(source, "rb") as file:
             content = file.read()
-        if path == arguments.files[-1]:
-            # The unit's own file. Its addresses can change without a restart, so they are kept apart.
+        if path == "/etc/systemd/system/" + arguments.unit:
+            # They can change without a restart, so they are kept apart.
             addresses = [word.decode("ascii") for value in ADDRESSES.findall(content) for word in value.split()]
             content = ADDRESSES.sub(b"", content)
         files[path] = hashlib.sha256(content).hexdigest()
@@ -202,7 +202,7 @@ def parse(words: list) -> argparse.Namespace:
     step.add_argument("--record", default="/run/hardened-qdrant/started.json")
     step.add_argument("--unit", required=True)
     step.add_argument("--binary", required=True)
-    step.add_argument("files", nargs="+", help="what decides what the process is, the unit's own file last")
+    step.add_argument("files", nargs="+")
     steps.add_parser("check").set_defaults(run=check)
     step = steps.add_parser("probe")
     step.set_defaults(run=probe)
