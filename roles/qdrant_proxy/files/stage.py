@@ -7,9 +7,12 @@ The process gets copies in memory, which its group may read: on disk they are ro
 name, and ``current`` is a symlink that is replaced in one step. So a reload goes from one whole set to the next, and what is broken never
 becomes ``current``. The copies also say what the process was given, for whoever compares it with the disk.
 
-    stage.py start UNIT USER CONFIG_DIR BINARY    a first set, and what does not change while the process lives
-    stage.py next UNIT USER CONFIG_DIR BINARY     the set that a reload tries
-    stage.py use UNIT USER CONFIG_DIR BINARY      make it the current one
+    stage.py start UNIT USER CONFIG_DIR BINARY                  a first set, and what does not change while the process lives
+    stage.py next UNIT USER CONFIG_DIR BINARY                   the set that a reload tries
+    stage.py use UNIT USER CONFIG_DIR BINARY MAIN_PID SECONDS   make it the current one, and wait until nobody works by the one before
+
+The last step waits since nginx answers a reload at once, while workers of before may go on: with requests that take long, and with a connection
+of HTTP/2 whose handshake was under way, which nginx before 1.27.1 does not tell to end. They trust whom the set before trusted.
 """
 
 from __future__ import annotations
@@ -17,8 +20,10 @@ from __future__ import annotations
 import grp
 import os
 import shutil
+import signal
 import sys
 import tempfile
+import time
 
 RUN = "/run/qdrant-proxy"
 NEEDED = ("nginx.conf", "upstream-ca.crt", "tls/current/tls.crt", "tls/current/tls.key", "tls/current/ca.crt")
@@ -79,8 +84,41 @@ def record(unit: str, binary: str, group: int) -> None:
     place(binary, os.path.join(path, "nginx"), group)
 
 
+def workers(main_pid: int) -> set[tuple[int, int]]:
+    """The children of nginx's main process, each with the time at which it started: numbers of processes are used again."""
+    found = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name, encoding="utf-8", errors="replace") as file:
+                    # What follows the name in brackets, which may hold anything: state, parent, ..., and the start as the 22nd of all.
+                    fields = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended meanwhile
+            if int(fields[1]) == main_pid and fields[0] != "Z":
+                found.add((int(name), int(fields[19])))
+    return found
+
+
+def replace(main_pid: int, seconds: int) -> None:
+    """Have nginx take the next set, and wait until the workers of the one before have ended. If they do not, that one remains the current.
+
+    :raises TimeoutError: they did not end in so many seconds.
+    """
+    current = os.path.realpath(os.path.join(RUN, "current"))
+    before = workers(main_pid)
+    deadline = time.monotonic() + seconds
+    link("current", os.path.realpath(os.path.join(RUN, "next")))
+    os.kill(main_pid, signal.SIGHUP)
+    while before & workers(main_pid):
+        if time.monotonic() > deadline:
+            link("current", current)
+            raise TimeoutError(0, "after %d s workers of nginx still go by the settings of before" % seconds, current)
+        time.sleep(0.05)
+
+
 def main(arguments: list[str]) -> int:
-    step, unit, user, config_dir, binary = arguments
+    step, unit, user, config_dir, binary, *running = arguments
     group = grp.getgrnam(user).gr_gid
     try:
         os.makedirs(RUN, mode=0o750, exist_ok=True)
@@ -92,7 +130,7 @@ def main(arguments: list[str]) -> int:
         elif step == "next":
             link("next", make_set(config_dir, group))
         else:
-            link("current", os.path.realpath(os.path.join(RUN, "next")))
+            replace(*map(int, running))
         tidy()
     except OSError as error:
         print("stage: %s: %s. Run hardened.qdrant.proxy." % (error.filename or RUN, error.strerror), file=sys.stderr)

@@ -11,6 +11,7 @@ import json
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import yaml
 from conftest import ENVIRONMENT, PROJECT
 from fixtures import collection, key, proxies, proxy
 from proxied import settings, wait_for
+from proxied_connection import Connection
 from proxied_load import Load
 from test_refusals import snapshot
 
@@ -83,6 +85,30 @@ def test_a_stranger_in_a_nodes_place_is_refused(deployment, proxy, key, what):
     finally:
         proxy.host.run("mv /run/kept %s/%s; systemctl reload qdrant-proxy" % (folder, file))
     wait_for(lambda: proxy.get("/collections", headers={"api-key": key}).status_code == 200)
+
+
+def test_a_connection_made_during_a_reload_does_not_outlive_it(proxy):
+    """Its handshake begins before the reload and ends after it: nginx 1.22 and 1.26 do not tell such a connection to end, and it would go by the
+    settings of before, whoever these trusted. By hand, with less time than it has otherwise."""
+    proxy.host.run(
+        "cp -p /etc/qdrant-proxy/nginx.conf /run/kept; "
+        "sed -i -E 's/(worker_shutdown_timeout) .*/\\1 12s;/;s/(keepalive_time) .*/\\1 6s;/' /etc/qdrant-proxy/nginx.conf; systemctl reload qdrant-proxy"
+    )
+    try:
+        with ThreadPoolExecutor(1) as pool, Connection(proxy) as connection:
+            reloaded = pool.submit(proxy.host.run, "systemctl reload qdrant-proxy")
+            wait_for(lambda: "shutting down" in proxy.host.run("pgrep -fa 'nginx: worker' || true"))
+            connection.shake_hands()
+            began = time.monotonic()
+            while connection.ask():
+                assert not reloaded.done(), "the reload ended before what it replaced"
+                assert time.monotonic() - began < 11, "only the end of its worker ends it"
+                time.sleep(0.5)
+            assert connection.answers > 3 and connection.goaway == 0, "it was not ended in order"
+            reloaded.result()
+        assert "shutting down" not in proxy.host.run("pgrep -fa 'nginx: worker'")
+    finally:
+        proxy.host.run("mv /run/kept /etc/qdrant-proxy/nginx.conf; systemctl reload qdrant-proxy")
 
 
 def test_broken_settings_are_never_used(proxy, key):
