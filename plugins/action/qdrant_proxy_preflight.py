@@ -100,7 +100,8 @@ class ActionModule(ActionBase):
         return {
             "nodes": [node.as_dict() for node in nodes],
             "clients": meant.addresses(),
-            "addresses": sorted({*meant.addresses(), *(node.address for node in nodes), address, "localhost", *responders}),
+            # As numbers all of them: a running unit that is told of them does not know the word localhost.
+            "addresses": sorted({*meant.addresses(), *(node.address for node in nodes), address, "127.0.0.0/8", "::1/128", *responders}),
             "listen": _proxy.bracketed(address),
             "body_mb": _settings.lookup(first.get("settings", {}), "service.max_request_size_mb") or _proxy.BODY_MB,
             "client_ca": client_ca,

@@ -158,7 +158,7 @@ def restart_due(place: Place, run: Run) -> Json:
     state = _node.unit_state(place.unit, run)
     record = _node.load_json(_node.RECORD)
     reasons = _node.restart_reasons(place.layout, state, record)
-    if _unit_addresses.due(place.unit, state, record):
+    if _unit_addresses.due(place.unit, state, _unit_addresses.told_of_record(state, record)):
         reasons.append("the unit was not told its addresses")
     return {"recorded": bool(record), "reasons": reasons}
 

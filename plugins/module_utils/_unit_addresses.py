@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one line of a unit that follows the inventory, ``IPAddressAllow=``, and how a running unit learns of it without a restart.
 
-What the unit was told is in the record of its start, as ``addresses``: the gate writes it, and ``tell`` brings it up to date.
+What the unit was told is kept where its start was recorded, and brought up to date there: of Qdrant as ``addresses`` in ``_node.RECORD``, which the
+gate writes, of a proxy in the copy of the unit's file that it was started with.
 """
 
 from __future__ import annotations
@@ -52,35 +53,49 @@ def digest_without(path: str) -> str | None:
         return None
 
 
-def due(unit: str, state: t.Mapping[str, str], record: t.Mapping[str, t.Any]) -> bool:
+def told_of_record(state: t.Mapping[str, str], record: t.Mapping[str, t.Any]) -> list[str] | None:
+    """What the running unit was told by a record, the content of ``_node.RECORD``. None if its start was not recorded: a reason for a restart already."""
+    return (record.get("addresses") or []) if record and record.get("invocation") == state.get("InvocationID") else None
+
+
+def due(unit: str, state: t.Mapping[str, str], told: list[str] | None) -> bool:
     """Whether the running unit was told other addresses than its file's, or was told by a run that was killed before it cleaned up.
 
-    ``state`` is what ``_node.unit_state`` returns, ``record`` the content of ``_node.RECORD``. False where the start was not recorded: that is a
-    reason for a restart already.
+    ``state`` is what ``_node.unit_state`` returns, ``told`` what it was told, None where nobody knows.
     """
     if os.path.exists(drop_in_of(unit)):
         return True
-    recorded = state.get("ActiveState") == "active" and record.get("invocation") == state.get("InvocationID")
-    return recorded and record.get("addresses") != of_file(file_of(unit))
+    return state.get("ActiveState") == "active" and told is not None and told != of_file(file_of(unit))
 
 
-def tell(unit: str, state: t.Mapping[str, str], record: t.Mapping[str, t.Any], place: str, run: Run) -> None:
-    """Make the addresses of the unit's file hold for the running unit, and write that to the record, a file at ``place``.
+def tell(unit: str, state: t.Mapping[str, str], run: Run) -> None:
+    """Make the addresses of the unit's file hold for the running unit.
 
     :raises OSError: systemd refused, with its words.
     """
-    wanted = of_file(file_of(unit))
     if state.get("ActiveState") == "active":
         # First the empty list, or else the new addresses would be added to the old ones. Both hold at once.
-        _told(run, ["set-property", "--runtime", "--", unit, "IPAddressAllow=", "IPAddressAllow=" + " ".join(wanted)])
+        wanted = " ".join(of_file(file_of(unit)))
+        _told(run, ["set-property", "--runtime", "--", unit, "IPAddressAllow=", "IPAddressAllow=" + wanted])
     # It was the way to tell, and would hide the unit's file from now on.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(drop_in_of(unit))
     with contextlib.suppress(OSError):  # others' drop-ins may be in there
         os.rmdir(os.path.dirname(drop_in_of(unit)))
     _told(run, ["daemon-reload"])
-    if record.get("invocation") == state.get("InvocationID"):
-        _secrets.replace(place, json.dumps({**record, "addresses": wanted}, indent=2))
+
+
+def note_in_record(path: str, record: t.Mapping[str, t.Any], addresses: list[str]) -> None:
+    """Write down in a record of a start what the unit was told since."""
+    _secrets.replace(path, json.dumps({**record, "addresses": addresses}, indent=2))
+
+
+def note_in_copy(path: str, addresses: list[str]) -> None:
+    """Write down in a copy of the unit's file what the unit was told since."""
+    with open(path, "rb") as file:
+        text = file.read()
+    line = b"IPAddressAllow=%s\n" % " ".join(addresses).encode("ascii")
+    _secrets.replace(path, LINE.sub(lambda _match: line, text).decode("utf-8"))
 
 
 def _told(run: Run, words: list[str]) -> None:

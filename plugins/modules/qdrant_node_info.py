@@ -254,7 +254,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "cluster_scheme": _node.cluster_scheme(layout.data_dir),
         "bootstrap": arguments.get("bootstrap", "") if installed else None,
         "restart_reasons": _node.restart_reasons(layout, state, record),
-        "addresses_due": _unit_addresses.due(layout.unit, state, record),
+        "addresses_due": _unit_addresses.due(layout.unit, state, _unit_addresses.told_of_record(state, record)),
         "cryptography": importlib.util.find_spec("cryptography") is not None,
         "package_lists": bool(glob.glob("/var/lib/apt/lists/*_Packages*")),
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),

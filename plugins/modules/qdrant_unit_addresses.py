@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_unit_addresses
-short_description: Tell a running Qdrant unit the addresses of its file
+short_description: Tell a running unit of Qdrant, or of a proxy before it, the addresses of its file
 version_added: 0.1.0
 description:
   - A node that joins, or a client that is added, changes C(IPAddressAllow=) in the unit's file. systemd tells a running unit of it when it reads its
     files anew, but for some versions (257 for instance), which do so at the unit's next start alone.
   - Tells systemd of them, without a restart, where the running unit was started with others and not told since. Other lines of the file are not
-    looked at.
+    looked at. What the unit was told is written down where its start was recorded.
   - Leaves no drop-in, so the unit's file alone says what holds at its next start.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -23,11 +23,19 @@ options:
     description: The unit, which must have its file in C(/etc/systemd/system).
     type: str
     default: qdrant.service
+  copy:
+    description: The copy of its file that the unit was started with, where it keeps one. Without it, Qdrant's own record of its start.
+    type: path
 """
 
 EXAMPLES = r"""
 - name: Let a node that joins talk to the nodes that run
   hardened.qdrant.qdrant_unit_addresses:
+
+- name: Let a new client use the proxy
+  hardened.qdrant.qdrant_unit_addresses:
+    unit: qdrant-proxy.service
+    copy: /run/qdrant-proxy/started/unit
 """
 
 RETURN = r"""
@@ -39,23 +47,34 @@ addresses:
   sample: ["127.0.0.0/8", "192.0.2.11"]
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hardened.qdrant.plugins.module_utils import _node, _run, _unit_addresses
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"unit": {"type": "str", "default": "qdrant.service"}}, supports_check_mode=True)
-    unit, run = module.params["unit"], _run.commands(module)
+    options = {"unit": {"type": "str", "default": "qdrant.service"}, "copy": {"type": "path"}}
+    module = AnsibleModule(argument_spec=options, supports_check_mode=True)
+    unit, copy, run = module.params["unit"], module.params["copy"], _run.commands(module)
     try:
         state, record = _node.unit_state(unit, _run.patient(run)), _node.load_json(_node.RECORD)
-        due = _unit_addresses.due(unit, state, record)
+        if copy:
+            told = _unit_addresses.of_file(copy) if os.path.exists(copy) else None
+        else:
+            told = _unit_addresses.told_of_record(state, record)
         wanted = _unit_addresses.of_file(_unit_addresses.file_of(unit))
+        due = _unit_addresses.due(unit, state, told)
         if due and not module.check_mode:
-            _unit_addresses.tell(unit, state, record, _node.RECORD, run)
+            _unit_addresses.tell(unit, state, run)
+            if told is not None and copy:
+                _unit_addresses.note_in_copy(copy, wanted)
+            elif told is not None:
+                _unit_addresses.note_in_record(_node.RECORD, record, wanted)
     except OSError as error:
         module.fail_json(msg="Cannot tell %s its addresses: %s. A restart of the unit tells it as well." % (unit, error))
-    before = record.get("addresses") or []
-    diff = {"before": "".join(entry + "\n" for entry in (before if due else wanted)), "after": "".join(entry + "\n" for entry in wanted)}
+    before = (told or []) if due else wanted
+    diff = {"before": "".join(entry + "\n" for entry in before), "after": "".join(entry + "\n" for entry in wanted)}
     module.exit_json(changed=due, addresses=wanted, diff=diff)
 
 

@@ -29,6 +29,11 @@ __all__ = ["collection", "key", "proxies", "proxy"]
 CASES = yaml.safe_load((Path(__file__).parents[1] / "bad_inputs/proxy.yml").read_text(encoding="utf-8"))
 
 
+def processes(proxies) -> list[str]:  # noqa: F811
+    """What tells one start of each proxy from another."""
+    return [entry.host.run("systemctl show -p MainPID -p InvocationID qdrant-proxy") for entry in proxies]
+
+
 def test_requests_go_on_while_a_node_is_away(deployment, proxy, key, collection):
     node = deployment.nodes[0]
     clients = [proxy.client(key), proxy.client(key, prefer_grpc=True)]
@@ -45,7 +50,7 @@ def test_requests_go_on_while_a_node_is_away(deployment, proxy, key, collection)
 
 def test_a_certificate_is_renewed_under_load_without_a_failed_request(deployment, proxies, proxy, key, collection):
     before = [entry.served(port) for entry in proxies for port in (entry.rest, entry.grpc)]
-    processes = [entry.host.run("systemctl show -p MainPID -p InvocationID qdrant-proxy") for entry in proxies]
+    running = processes(proxies)
     started = time.time()
     with Load(proxy, key, collection) as load:
         wait_for(lambda: len(load.done) == 4, 60)
@@ -60,7 +65,7 @@ def test_a_certificate_is_renewed_under_load_without_a_failed_request(deployment
         disk = entry.host.run("openssl x509 -in /etc/qdrant-proxy/tls/current/tls.crt -outform DER | sha256sum").split()[0]
         assert disk == hashlib.sha256(served).hexdigest()
     # A reload, not a restart.
-    assert processes == [entry.host.run("systemctl show -p MainPID -p InvocationID qdrant-proxy") for entry in proxies]
+    assert processes(proxies) == running
     assert proxy.client(key).count(collection).count >= len(load.written)
     assert "changed=0" in result.stdout, "the nodes are left alone"
     assert "emerg" not in proxy.log(started)
@@ -122,8 +127,15 @@ def test_broken_settings_are_never_used(proxy, key):
         proxy.host.run("mv /run/kept /etc/qdrant-proxy/nginx.conf; systemctl reload qdrant-proxy")
 
 
-def test_clients_show_certificates_and_are_slowed_down_where_that_is_wanted(deployment, proxy, key, tmp_path):
-    """Certificates of their own CA, revoked ones, and a rate, all in one run."""
+def test_clients_come_and_go_show_certificates_and_are_slowed_down(deployment, proxies, proxy, key, tmp_path):
+    """A client more, certificates of their own CA, revoked ones, and a rate, all in one run that restarts nothing."""
+    newcomer, running = deployment.outsiders[0], processes(proxies)
+
+    def let_in() -> list[bool]:
+        tries = ["timeout 2 bash -c '</dev/tcp/%s/%d' 2>/dev/null; echo $?" % (entry.host.address, entry.rest) for entry in proxies]
+        return [code == "0" for code in newcomer.run("\n".join(tries)).split()]
+
+    assert let_in() == [False, False]
     folder = tmp_path / "clients"
     names = json.dumps({"qdrant_client_names": ["shop", "gone"], "qdrant_client_dir": str(folder)})
     deployment.playbook("hardened.qdrant.client_certificates", "-e", names)
@@ -147,10 +159,13 @@ def test_clients_show_certificates_and_are_slowed_down_where_that_is_wanted(depl
         "qdrant_proxy_client_revoked": [gone.strip().partition("=")[2]],
         "qdrant_proxy_rate": 1,
         "qdrant_proxy_burst": 10,
+        "qdrant_proxy_clients": [*proxy.host.vars["qdrant_proxy_clients"], newcomer.address],
     }
     try:
         with settings(deployment, **wanted):
             deployment.playbook("hardened.qdrant.proxy")
+            assert deployment.playbook("hardened.qdrant.proxy").stdout.count("changed=0 ") == len(deployment.nodes) + 1
+        assert let_in() == [True, True]
         assert status(None) == 400
         assert status("stranger", tmp_path) == 400
         assert status("gone") == 403
@@ -161,6 +176,8 @@ def test_clients_show_certificates_and_are_slowed_down_where_that_is_wanted(depl
     finally:
         deployment.playbook("hardened.qdrant.proxy")
     wait_for(lambda: status(None) == 200)
+    assert let_in() == [False, False]
+    assert processes(proxies) == running
 
 
 def inventory(deployment, folder: Path, hosts: dict) -> Path:

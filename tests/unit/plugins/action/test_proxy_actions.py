@@ -57,7 +57,7 @@ def test_good_input_yields_what_the_proxy_needs(monkeypatch):
     ]
     assert plan["clients"] == ["198.51.100.0/24"] and plan["body_mb"] == 32
     assert (plan["tls"]["provider"], plan["tls"]["phase"], plan["tls"]["steps"]) == ("internal", "current", [])
-    assert plan["addresses"] == sorted(["192.0.2.1", ADDRESS, "198.51.100.0/24", "localhost"])
+    assert plan["addresses"] == sorted(["192.0.2.1", ADDRESS, "198.51.100.0/24", "127.0.0.0/8", "::1/128"])
     for secret in (KEY, READ_ONLY, CA_KEY):
         assert secret not in str(plan)
 

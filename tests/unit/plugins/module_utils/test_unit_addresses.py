@@ -43,22 +43,30 @@ def test_only_the_addresses_are_left_out_of_the_digest(node):
 
 def test_due_is_what_was_not_told(node):
     write, _folder, drop_in = node
-    record = {"invocation": "abc", "addresses": ["127.0.0.0/8", "192.0.2.1"]}
-    assert not _unit_addresses.due(UNIT, RUNNING, record)
+    told = ["127.0.0.0/8", "192.0.2.1"]
+    assert not _unit_addresses.due(UNIT, RUNNING, told)
     write("127.0.0.0/8 192.0.2.1 192.0.2.2")
-    assert _unit_addresses.due(UNIT, RUNNING, record)
-    # Its next start tells it.
-    assert not _unit_addresses.due(UNIT, {"ActiveState": "inactive"}, record)
-    assert not _unit_addresses.due(UNIT, RUNNING, {**record, "invocation": "of another start"})
+    assert _unit_addresses.due(UNIT, RUNNING, told)
+    # Its next start tells it; and of a start that nobody knows of there is nothing to compare.
+    assert not _unit_addresses.due(UNIT, {"ActiveState": "inactive"}, told)
+    assert not _unit_addresses.due(UNIT, RUNNING, None)
     # Of a run that was killed.
     drop_in.parent.mkdir(parents=True)
     drop_in.touch()
-    assert _unit_addresses.due(UNIT, {"ActiveState": "inactive"}, {})
+    assert _unit_addresses.due(UNIT, {"ActiveState": "inactive"}, None)
 
 
-def test_telling_leaves_a_record_and_no_drop_in(node):
-    _write, folder, drop_in = node
-    asked, place = [], folder / "started.json"
+def test_a_record_says_what_its_own_start_was_told():
+    record = {"invocation": "abc", "addresses": ["192.0.2.1"]}
+    assert _unit_addresses.told_of_record(RUNNING, record) == ["192.0.2.1"]
+    assert _unit_addresses.told_of_record(RUNNING, {"invocation": "abc"}) == []
+    assert _unit_addresses.told_of_record(RUNNING, {**record, "invocation": "of another start"}) is None
+    assert _unit_addresses.told_of_record({"ActiveState": "inactive"}, {}) is None
+
+
+def test_telling_leaves_no_drop_in(node):
+    _write, _folder, drop_in = node
+    asked = []
 
     def run(words):
         asked.append(words)
@@ -67,25 +75,31 @@ def test_telling_leaves_a_record_and_no_drop_in(node):
             drop_in.touch()
         return 0, "", ""
 
-    record = {"invocation": "abc", "files": {}, "addresses": []}
-    _unit_addresses.tell(UNIT, RUNNING, record, str(place), run)
+    _unit_addresses.tell(UNIT, RUNNING, run)
     assert [words[1] for words in asked] == ["set-property", "daemon-reload"]
     assert asked[0][-2:] == ["IPAddressAllow=", "IPAddressAllow=127.0.0.0/8 192.0.2.1"]
     assert not drop_in.exists()
-    told = json.loads(place.read_text(encoding="utf-8"))
-    assert told == {**record, "addresses": ["127.0.0.0/8", "192.0.2.1"]} and place.stat().st_mode & 0o777 == 0o600
-    assert not _unit_addresses.due(UNIT, RUNNING, told)
+
+
+def test_what_a_unit_was_told_is_written_down_and_nothing_else(tmp_path):
+    record, copy = tmp_path / "started.json", tmp_path / "unit"
+    _unit_addresses.note_in_record(str(record), {"invocation": "abc", "files": {}, "addresses": []}, ["192.0.2.1"])
+    assert json.loads(record.read_text(encoding="utf-8")) == {"invocation": "abc", "files": {}, "addresses": ["192.0.2.1"]}
+    copy.write_text(TEXT % "192.0.2.9", encoding="ascii")
+    _unit_addresses.note_in_copy(str(copy), ["127.0.0.0/8", "192.0.2.1"])
+    assert copy.read_text(encoding="ascii") == TEXT % "127.0.0.0/8 192.0.2.1"
+    assert {path.stat().st_mode & 0o777 for path in (record, copy)} == {0o600}
 
 
 def test_what_does_not_run_is_only_cleaned_up(node):
-    _write, folder, drop_in = node
+    _write, _folder, drop_in = node
     drop_in.parent.mkdir(parents=True)
     drop_in.touch()
     asked, stopped = [], {"ActiveState": "inactive", "InvocationID": ""}
-    _unit_addresses.tell(UNIT, stopped, {}, str(folder / "started.json"), lambda words: asked.append(words) or (0, "", ""))
+    _unit_addresses.tell(UNIT, stopped, lambda words: asked.append(words) or (0, "", ""))
     assert [words[1] for words in asked] == ["daemon-reload"] and not drop_in.parent.exists()
 
 
 def test_what_systemd_refuses_is_an_error_with_its_words(node):
     with pytest.raises(OSError, match="set-property: no such unit"):
-        _unit_addresses.tell(UNIT, RUNNING, {}, "/nowhere", lambda words: (1, "", "no such unit\n"))
+        _unit_addresses.tell(UNIT, RUNNING, lambda words: (1, "", "no such unit\n"))
