@@ -57,7 +57,7 @@ def test_a_certificate_is_renewed_under_load_without_a_failed_request(deployment
         result = deployment.playbook("hardened.qdrant.proxy", "-e", "qdrant_tls_force_renewal=true")
         renewed = dict(load.done)
         wait_for(lambda: all(load.done[kind] > renewed[kind] + 10 for kind in renewed), 60)
-    print("%d requests, tried twice: %s" % (sum(load.done.values()), load.retried))
+    print("%d requests, tried again: %s" % (sum(load.done.values()), load.retried))
     assert load.failed == []
     after = [entry.served(port) for entry in proxies for port in (entry.rest, entry.grpc)]
     assert not set(before) & set(after)

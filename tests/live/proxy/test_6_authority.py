@@ -34,7 +34,7 @@ def test_the_ca_is_replaced_under_load_without_a_failed_request(deployment, prox
             replaced.result()
             done = dict(load.done)
             wait_for(lambda: all(load.done[kind] > done[kind] + 10 for kind in done), 60)
-    print("%d requests, tried twice: %s" % (sum(load.done.values()), load.retried))
+    print("%d requests, tried again: %s" % (sum(load.done.values()), load.retried))
     assert load.failed == [] and len(done) == 4
     # What is published now is the next CA alone, and verifies what each proxy serves.
     assert bundle.read_text(encoding="ascii").count("BEGIN CERTIFICATE") == 1
