@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -38,7 +40,9 @@ def main_process():
     started = []
 
     def start(script: str) -> int:
-        process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True)
+        # A shell cannot trap what was ignored before it, as under nohup.
+        heard = functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL)
+        process = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heard)
         started.append(process)
         assert process.stdout.readline() == "ready\n"
         return process.pid
