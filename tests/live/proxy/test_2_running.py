@@ -48,6 +48,25 @@ def test_requests_go_on_while_a_node_is_away(deployment, proxy, key, collection)
     assert status.status_code == 200
 
 
+def test_requests_go_on_while_one_node_after_the_other_is_away(deployment, proxy, key, collection):
+    """As in a rolling restart. nginx leaves a node alone for a while when it was away, and has to ask it all the same when the other one goes."""
+    clients = [proxy.client(key), proxy.client(key, prefer_grpc=True)]
+
+    def ask() -> None:
+        for client in clients:
+            for _number in range(6):
+                assert len(client.query_points(collection, query=[1.0, 1.0], limit=3).points) == 3
+
+    for node in deployment.nodes:
+        # Its ports are closed at once; until its last connection has ended may take a while, and is not waited for.
+        node.run("systemctl stop --no-block qdrant")
+        try:
+            wait_for(lambda: not node.run("ss -tlnH 'sport = 6333 or sport = 6334'"))
+            ask()
+        finally:
+            node.run("systemctl start qdrant")  # ends when both ports answer
+
+
 def test_a_certificate_is_renewed_under_load_without_a_failed_request(deployment, proxies, proxy, key, collection):
     before = [entry.served(port) for entry in proxies for port in (entry.rest, entry.grpc)]
     running = processes(proxies)
