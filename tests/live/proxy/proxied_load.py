@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients that read and write through a proxy. A request is tried again: so do clients' libraries.
+"""Clients that read and write through a proxy. A request is tried again at once: so do clients' libraries.
 
-A write is tried once more than a read. Of two nodes, one cannot do without the other: a write that finds one away fails after half a minute, when the
-other may be away in its turn. That is Qdrant's, and none of the proxy's business.
+Not twice but three times: of two nodes, one cannot agree without the other. A write that finds one away fails after half a minute, when the other may
+be away in its turn. That is Qdrant's, and none of the proxy's business.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from qdrant_client import models
 from working_clients import KINDS, WorkingClients
 
-TRIES = {"read": 2, "write": 3}
+TRIES = 3
 
 
 class Load(WorkingClients):
@@ -28,7 +28,7 @@ class Load(WorkingClients):
         self.written: list[int] = []
 
     def request(self, way: str, what: str, number: int) -> None:
-        for tries_left in reversed(range(TRIES[what])):
+        for tries_left in reversed(range(TRIES)):
             try:
                 self._try(way, what, number)
                 return
