@@ -199,6 +199,25 @@ def test_clients_come_and_go_show_certificates_and_are_slowed_down(deployment, p
     assert processes(proxies) == running
 
 
+def test_what_needs_a_restart_restarts_one_proxy_after_the_other(deployment, proxies):
+    """So that clients have one to go to. A limit of the unit's is such a thing."""
+    running = processes(proxies)
+
+    def times() -> list[tuple[int, int]]:
+        """When each proxy went away last, and when it was back: microseconds of the machine's clock, which test hosts share."""
+        names = ("InactiveEnterTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+        return sorted(tuple(int(entry.host.run("systemctl show -P %s qdrant-proxy" % name)) for name in names) for entry in proxies)
+
+    try:
+        with settings(deployment, qdrant_proxy_limit_nofile=8192):
+            deployment.playbook("hardened.qdrant.proxy")
+        assert not set(running) & set(processes(proxies))
+        (_first_away, first_back), (second_away, _second_back) = times()
+        assert first_back <= second_away
+    finally:
+        deployment.playbook("hardened.qdrant.proxy")
+
+
 def inventory(deployment, folder: Path, hosts: dict) -> Path:
     """The scenario's nodes and variables, with other proxies before them, all of them the clean host."""
     clean = deployment.outsiders[0]
