@@ -71,7 +71,7 @@ class ActionModule(ActionBase):
         Who signs a request that waits is not this plugin's business: the user, or tasks of the role that ask a server.
         """
         try:
-            arguments["trust"] = _own.text(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)
+            arguments["trust"] = _own.authorities(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)[1]
             if source == "provided":
                 for option, name in (("certificate", _own.CERTIFICATE), ("private_key", _own.KEY)):
                     arguments[option] = _own.text(_variables.read(self._templar, variables, name, ""), self._loader, name)

@@ -141,7 +141,7 @@ class ActionModule(ActionBase):
         self._take(found)
         if not value:
             return "", revoked
-        text = _own.text(value, self._loader, "qdrant_proxy_client_ca")
+        _found, text = _own.authorities(value, self._loader, "qdrant_proxy_client_ca")
         self._take(_proxy.check_client_ca(text, nodes_trust, now))
         return text, revoked
 
@@ -183,22 +183,21 @@ class ActionModule(ActionBase):
         self._take(_elsewhere.acme(folder, command=command, peers=False, variables="qdrant_proxy_tls", **words))
         _own.private_key(_own.text(self._read(ACME + "account_key", ""), self._loader, ACME + "account_key"), ACME + "account_key")
         where = "qdrant_proxy_tls_ca_certificate"
-        self._take(_proxy.check_ordered(_own.certificates(_own.text(trust, self._loader, where), where), bundles.values()))
+        self._take(_proxy.check_ordered(_own.authorities(trust, self._loader, where)[0], bundles.values()))
 
     def _provided(self, trust: t.Any, bundles: dict[str, str], needed: list[str], now: datetime) -> None:
         texts = {}
         for variable, value in (
             ("qdrant_proxy_tls_provided_certificate", self._read("qdrant_proxy_tls_provided_certificate", "")),
             ("qdrant_proxy_tls_provided_private_key", self._read("qdrant_proxy_tls_provided_private_key", "")),
-            ("qdrant_proxy_tls_ca_certificate", trust),
         ):
             texts[variable] = _own.text(value, self._loader, variable)
-        chain, key, trusted = texts.values()
+        chain, key = texts.values()
         self._take(
             _proxy.check_provided(
                 _own.certificates(chain, "qdrant_proxy_tls_provided_certificate"),
                 _own.private_key(key),
-                _own.certificates(trusted, "qdrant_proxy_tls_ca_certificate"),
+                _own.authorities(trust, self._loader, "qdrant_proxy_tls_ca_certificate")[0],
                 bundles.values(),
                 needed,
                 now,

@@ -26,8 +26,11 @@ class OwnError(Exception):
     """A file or text of the user's cannot be used; the message names the variable and the remedy, never a value."""
 
 
-def text(value: t.Any, loader: t.Any, name: str) -> str:
-    """A PEM text: the value itself, or what is in the file on the controller that it names. A file may be encrypted by ansible-vault."""
+def text(value: t.Any, loader: t.Any, name: str, lenient: bool = False) -> str:
+    """A PEM text: the value itself, or what is in the file on the controller that it names. A file may be encrypted by ansible-vault.
+
+    ``lenient``: what stands between PEM blocks may be in any encoding, for a caller that writes the blocks alone.
+    """
     if not isinstance(value, str) or not value.strip():
         raise OwnError("%s is empty. Write a PEM text, or the path of a file on the controller." % name)
     if "-----BEGIN" in value:
@@ -37,7 +40,7 @@ def text(value: t.Any, loader: t.Any, name: str) -> str:
     try:
         # Decrypted in memory: the loader's public way would put the clear text on the controller's disk.
         content = loader._get_file_contents(os.path.expanduser(value.strip()))[0]
-        return content.decode("ascii").strip() + "\n"
+        return (content.decode("utf-8-sig", "replace") if lenient else content.decode("ascii")).strip() + "\n"
     except (OSError, AnsibleError, UnicodeDecodeError):
         raise OwnError("%s names a file that cannot be read on the controller. Check its path and the vault's password." % name) from None
 
@@ -61,16 +64,35 @@ def certificates(pem: str, name: str) -> list[x509.Certificate]:
         raise OwnError("%s: %s. Give the whole PEM blocks, the node's own first." % (name, error)) from None
 
 
-def problems(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequence[x509.Certificate], needed: t.Iterable[str], now: datetime) -> list[str]:
-    """What is wrong with a certificate that is provided, and with the CAs that are to be trusted; each text names its variable."""
-    found = ["%s %s" % (CERTIFICATE, problem) for problem in _certificate.unusable(chain, key, trusted, needed, now)]
-    for ca in trusted:
+def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certificate], str]:
+    """The CAs of a PEM text or file, and their PEM text written anew: comments, which bundles of distributions hold in any encoding, stay behind.
+
+    :raises OwnError: it cannot be read, or holds a private key, which would go wherever the CAs go.
+    """
+    pem = text(value, loader, name, lenient=True)
+    if "PRIVATE KEY" in pem:
+        raise OwnError("%s holds a private key. CAs are copied to every host that trusts them: give the certificates alone." % name)
+    found = certificates(pem, name)
+    return found, "".join(ca.public_bytes(serialization.Encoding.PEM).decode() for ca in found)
+
+
+def no_authorities(trusted: t.Iterable[x509.Certificate]) -> list[str]:
+    """The subjects of those certificates that are no CA's."""
+    found = []
+    for certificate in trusted:
         try:
-            is_ca = ca.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+            is_ca = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         except x509.ExtensionNotFound:
             is_ca = False
         if not is_ca:
-            found.append("%s holds %s, which is no CA's certificate" % (TRUST, ca.subject.rfc4514_string()))
+            found.append(certificate.subject.rfc4514_string())
+    return found
+
+
+def problems(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequence[x509.Certificate], needed: t.Iterable[str], now: datetime) -> list[str]:
+    """What is wrong with a certificate that is provided, and with the CAs that are to be trusted; each text names its variable."""
+    found = ["%s %s" % (CERTIFICATE, problem) for problem in _certificate.unusable(chain, key, trusted, needed, now)]
+    found += ["%s holds %s, which is no CA's certificate" % (TRUST, subject) for subject in no_authorities(trusted)]
     return found
 
 
