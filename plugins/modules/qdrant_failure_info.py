@@ -1,0 +1,74 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: qdrant_failure_info
+short_description: Tell why a Qdrant node did not start
+version_added: 0.1.0
+description:
+  - Reads the journal of the unit's last start, and tells who ended it (the server itself, its gate, or systemd), in which words, and what to do.
+author:
+  - The hardened.qdrant authors (@hardened-qdrant)
+extends_documentation_fragment:
+  - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.info
+options:
+  unit:
+    description: The systemd unit of the node.
+    type: str
+    default: qdrant.service
+"""
+
+EXAMPLES = r"""
+- name: See why the node did not start
+  hardened.qdrant.qdrant_failure_info:
+  register: failure
+"""
+
+RETURN = r"""
+who:
+  description: Who ended the start, V(server), V(gate) or V(systemd).
+  returned: always
+  type: str
+line:
+  description: The line of the journal that says why.
+  returned: always
+  type: str
+cause:
+  description: The same as a sentence.
+  returned: always
+  type: str
+  sample: "The server ended by itself (exit code 101, a panic). Its last words: ..."
+remedy:
+  description: What to do about it.
+  returned: always
+  type: str
+text:
+  description: The last lines of that start.
+  returned: always
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.hardened.qdrant.plugins.module_utils import _failure, _run
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec={"unit": {"type": "str", "default": "qdrant.service"}}, supports_check_mode=True)
+    unit, run = module.params["unit"], _run.questions(module)
+    try:
+        _code, journal, _error = run(["journalctl", "--no-pager", "--output=json", "--lines=400", "--unit", unit])
+        _code, shown, _error = run(["systemctl", "show", "--property=ExecMainCode,ExecMainStatus", "--", unit])
+    except OSError as error:
+        module.fail_json(msg="Cannot read the journal: %s. The host must run systemd." % error)
+    found = _failure.of_last_start(_failure.lines(journal))
+    properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    text = "\n".join(line.text for line in found[-_failure.LINES :])
+    module.exit_json(changed=False, text=text, **_failure.cause(found, properties))
+
+
+if __name__ == "__main__":
+    main()
