@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _container, _network, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _container, _network, _outbound, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -62,6 +62,7 @@ class ActionModule(ActionBase):
             meant = _network.clients(read("qdrant_firewall_clients", []), variables["groups"], _network.host_variables(variables["hostvars"]))
             arguments.setdefault("clients", meant.addresses())
             arguments.setdefault("peers", _network.peers(read, [address for node, address in addresses.items() if node != name and address]))
+            arguments.setdefault("authorities", _outbound.fingerprints(read, self._loader))
         ports = {"rest": read("qdrant_http_port", 6333), "grpc": read("qdrant_grpc_port", 6334), "p2p": read("qdrant_p2p_port", 6335)}
         unknown = [node for node, address in addresses.items() if not address and (node != name or not arguments["node"])]
         if unknown:

@@ -23,6 +23,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _container,
     _elsewhere,
     _network,
+    _outbound,
     _own,
     _plaintext,
     _preflight,
@@ -124,6 +125,7 @@ class ActionModule(ActionBase):
         self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
         self._take(_plaintext.check({secret: self._vars.get(secret) for secret in _plaintext.SECRETS}, accepted, _variables.origin))
         tls = self._check_tls(names, states)
+        outbound = self._check_outbound(accepted)
         days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
         self._take(_preflight.check_expiry(*days, self._read("qdrant_tls_provider", "internal") == "internal"))
         self._take(_preflight.check_addresses(addresses, name, cluster))
@@ -145,6 +147,7 @@ class ActionModule(ActionBase):
             "settings": settings,
             "peers": [{"name": host, "address": addresses[host]} for host in names if host != name],
             "firewall": {**firewall, "bridge": places.bridge},
+            "outbound": outbound,
             "endpoint": places.endpoint,
             "local": places.local,
             "container": container,
@@ -179,6 +182,18 @@ class ActionModule(ActionBase):
         self._take(found)
         return plan
 
+    def _check_outbound(self, accepted: dict[str, str]) -> dict[str, str]:
+        """Whom the server's outgoing connections trust: {credential, pem}, the text of a bundle of the user's."""
+        try:
+            credential, found, pem = _outbound.wanted(self._read, self._loader)
+        except _own.OwnError as error:
+            what, _dot, remedy = str(error).removeprefix(_outbound.VARIABLE).strip().rstrip(".").partition(". ")
+            self._problems.append(Problem(_outbound.VARIABLE, "it " + what, remedy or "Name a file on the controller with the CAs in PEM form"))
+            return {"credential": _outbound.OWN, "pem": ""}
+        if found:
+            self._take(_outbound.check(found, str(self._read(_outbound.VARIABLE)), accepted, datetime.now(timezone.utc)))
+        return {"credential": credential, "pem": pem}
+
     def _check_own(self, provider: str, cluster: _sources.Cluster) -> _sources.Plan:
         """Certificates that another party signs."""
         name, now = self._vars["inventory_hostname"], datetime.now(timezone.utc)
@@ -186,8 +201,7 @@ class ActionModule(ActionBase):
             what = "only the provider internal knows how to sign with another CA"
             self._problems.append(Problem("qdrant_tls_rollover", what, "The README of the role qdrant_tls says how to change your own CA in three runs"))
         try:
-            trust = self._own_text(_own.TRUST)
-            trusted = _own.certificates(trust, _own.TRUST)
+            trusted, trust = _own.authorities(self._secret(_own.TRUST) or "", self._loader, _own.TRUST)
             if provider == "csr":
                 found, plan = _sources.csr(name, str(self._read("qdrant_tls_csr_dir", "")), trusted, trust, cluster, now)
             elif provider in ("acme", "vault_pki"):

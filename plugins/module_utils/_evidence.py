@@ -38,6 +38,10 @@ LOCAL_TIMEOUT, REMOTE_TIMEOUT = 6.0, 1.0
 DATA_IN_ROOT = ("/qdrant/storage", "/qdrant/snapshots")
 KEYS = ("api_key", "read_only_api_key", "alt_api_key")
 SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
+# What a confined server sees of /proc, and of /proc/sys, beside its own processes.
+PROC, PROC_SYS = {"self", "thread-self", "mounts", "net", "meminfo", "stat", "cpuinfo", "sys"}, {"vm"}
+# A bundle of CAs has a quarter of that.
+LARGEST_BUNDLE = 1 << 20
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
 # A port on which strangers serve: HTTPS.
@@ -296,6 +300,49 @@ def is_program(path: str) -> bool:
     return stat.S_ISLNK(state.st_mode) or (stat.S_ISREG(state.st_mode) and state.st_size > 0 and bool(state.st_mode & 0o111))
 
 
+def beyond_its_own(top: str) -> list[str]:
+    """What of a /proc others than root may look into, beside processes and what tells a server its limits: names, those in /proc/sys with their folder."""
+    names = [name for name in (os.listdir(top) if os.path.isdir(top) else []) if not name.isdigit() and name not in PROC]
+    if os.path.isdir(os.path.join(top, "sys")):
+        names += ["sys/" + name for name in os.listdir(os.path.join(top, "sys")) if name not in PROC_SYS]
+    # What systemd hides has no rights at all; what only root may read is closed to the server by that.
+    return sorted(name for name in names if os.lstat(os.path.join(top, name)).st_mode & 0o007)
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """A process's environment, as it was started with it."""
+    return dict(entry.split("=", 1) for entry in read("/proc/%d/environ" % pid).split("\0") if "=" in entry)
+
+
+def outbound(place: Place, run: Run, wanted: t.Collection[str]) -> Json:
+    """Whom the server's outgoing connections trust, by what the running process was given.
+
+    ``wanted`` are SHA-256 of the CAs that they should trust; of a host whose inventory names none, those of the trust bundle on disk.
+    """
+    if _certificate.CRYPTOGRAPHY_ERROR is not None:
+        raise OSError("the Python library cryptography is missing on the host")
+    pid = main_pid(place, run)
+    given = environment_of(pid)
+    path = given.get("SSL_CERT_FILE", "")
+    trusted = _authorities("/proc/%d/root/%s" % (pid, path.lstrip("/"))) if path else []
+    known = wanted or {_certificate.fingerprint(ca) for ca in _authorities(place.trust)}
+    return {
+        "file": path,
+        "folder": given.get("SSL_CERT_DIR", ""),
+        "authorities": len(trusted),
+        "beside_inventory": sorted(ca.subject.rfc4514_string() for ca in trusted if _certificate.fingerprint(ca) not in known),
+    }
+
+
+def _authorities(path: str) -> list[t.Any]:
+    """The certificates of a file; none where it is not there or holds none."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return _certificate.load_certificates(file.read(LARGEST_BUNDLE))
+    except (FileNotFoundError, _certificate.CertificateError):
+        return []
+
+
 def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
     """The server's process as the kernel has it."""
     pid = main_pid(place, run)
@@ -325,6 +372,7 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
         "writable": sorted({mount["path"] for mount in writable}),
         "writable_and_executable": sorted({mount["path"] for mount in writable if mount["executable"]}),
         "shells": sorted(os.path.join(folder, name) for folder in PROGRAM_FOLDERS for name in SHELLS if is_program(root + os.path.join(folder, name))),
+        "proc_beyond_its_own": beyond_its_own(root + "/proc"),
         "listeners": sockets,
         "listeners_elsewhere": [socket for socket in sockets if not socket.startswith((place.bind_address or place.address) + ":")],
         "secrets_in_words": any(key in words for key in keys if key),
@@ -366,7 +414,8 @@ def changeable(paths: t.Iterable[str]) -> list[str]:
 def files(place: Place) -> Json:
     """Who owns and may read what."""
     tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
-    trusted = [place.layout.unit_file, place.layout.config, place.secrets, os.path.join(place.layout.current, "qdrant"), os.path.join(place.tls, "tls.key")]
+    names = [os.path.join(place.install_dir, "root/etc", name) for name in ("hosts", "nsswitch.conf")]
+    trusted = [place.layout.unit_file, place.layout.config, place.layout.outbound, *names, place.secrets, os.path.join(place.layout.current, "qdrant"), os.path.join(place.tls, "tls.key")]
     if place.in_container:
         trusted += [place.layout.seccomp, os.path.join(place.layout.current, "release.json"), "/etc/docker/daemon.json"]
     libexec = os.path.join(place.install_dir, "libexec")
@@ -820,8 +869,13 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
     return questions
 
 
-def observe_node(place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
-    """Everything of a node: what it can see of itself, and of its peers. ``named`` are the addresses of ``peers`` and ``clients``."""
+def observe_node(
+    place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], authorities: t.Collection[str] = ()
+) -> Json:
+    """Everything of a node: what it can see of itself, and of its peers.
+
+    ``named`` are the addresses of ``peers`` and ``clients``, ``authorities`` the CAs that outgoing connections should trust.
+    """
     try:
         settings = settings_of(read(config_file(place, run)))
     except OSError:
@@ -833,6 +887,7 @@ def observe_node(place: Place, targets: t.Sequence[Json], run: Run, named: t.Map
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: unit(place, run),
         ("process",): lambda: process(place, run, keys.values()),
+        ("outbound",): lambda: outbound(place, run, authorities),
         ("files",): lambda: files(place),
         ("release",): lambda: release(place, run),
         ("config",): lambda: config(place, run),

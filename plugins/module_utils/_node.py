@@ -24,6 +24,8 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 RECORD = "/run/hardened-qdrant/started.json"
 RECORD_SCHEMA = 1
 CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
+# A bundle of the user's for outgoing connections, where there is one.
+OUTBOUND = "outbound-ca.crt"
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class Layout:
     @property
     def seccomp(self) -> str:
         return os.path.join(self.config_dir, "seccomp.json")
+
+    @property
+    def outbound(self) -> str:
+        return os.path.join(self.config_dir, OUTBOUND)
 
     def credential_source(self, name: str) -> str:
         folder = self.config_dir if name == "secrets.yaml" else os.path.join(self.config_dir, "tls", "current")
@@ -267,13 +273,14 @@ def certificates(layout: Layout) -> dict[str, str]:
 
 
 def handed_over(layout: Layout, drop_ins: list[str]) -> list[str]:
-    """The files that decide what a process of the unit is: settings, credentials, a container's filter of calls, unit and its drop-ins."""
+    """The files that decide what a process of the unit is: settings, credentials, what the unit names beside them, unit and its drop-ins."""
     try:
         with open(layout.unit_file, encoding="utf-8") as file:
-            filters = [layout.seccomp] if layout.seccomp in file.read() else []
+            text = file.read()
     except OSError:
-        filters = []
-    return [layout.config, *map(layout.credential_source, CREDENTIALS), *filters, layout.unit_file, *drop_ins]
+        text = ""
+    further = [path for path in (layout.outbound, layout.seccomp) if path in text]
+    return [layout.config, *map(layout.credential_source, CREDENTIALS), *further, layout.unit_file, *drop_ins]
 
 
 def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.Any]) -> list[str]:

@@ -45,6 +45,12 @@ options:
     type: list
     elements: str
     default: []
+  authorities:
+    description:
+      - SHA-256, in hex, of the CAs that the server's outgoing connections should trust. Without any, those of the trust bundle on the node's disk.
+    type: list
+    elements: str
+    default: []
   unit:
     description: The systemd unit of the node.
     type: str
@@ -143,6 +149,7 @@ def main() -> None:
             "targets": {"type": "list", "elements": "dict", "default": []},
             "peers": {"type": "list", "elements": "str", "default": []},
             "clients": {"type": "list", "elements": "str", "default": []},
+            "authorities": {"type": "list", "elements": "str", "default": []},
             "unit": {"type": "str", "default": "qdrant.service"},
             "user": {"type": "str", "default": "qdrant"},
             "install_dir": {"type": "path", "default": "/opt/qdrant"},
@@ -166,7 +173,8 @@ def main() -> None:
     started = time.time()
     if params["node"]:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
-        document = _evidence.observe_node(place, params["targets"], _run.questions(module), {name: params[name] for name in ("peers", "clients")})
+        named = {name: params[name] for name in ("peers", "clients")}
+        document = _evidence.observe_node(place, params["targets"], _run.questions(module), named, params["authorities"])
         if "network" in document.get("container", {}):
             network = document["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])

@@ -120,30 +120,59 @@ def clients(
 
 
 def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str, t.Any]], list[Problem]]:
-    """Where the server may connect to beside its peers, as [{address, port}]. An entry is {host: NAME or network, port: NUMBER}."""
+    """Where the server may connect to beside its peers, as [{address, port}], with the ``name`` that an address was resolved from.
+
+    An entry is {host: NAME or network, port: NUMBER}, and may have the address of its name.
+    """
     found: list[dict[str, t.Any]] = []
     problems = []
     where = "qdrant_firewall_targets"
     for entry in entries if isinstance(entries, list) else [entries]:
-        if not isinstance(entry, dict) or not {"host", "port"} == set(entry):
+        if not isinstance(entry, dict) or not {"host", "port"} <= set(entry) <= {"host", "port", "address"}:
             problems.append(Problem(where, "an entry is not {host: NAME, port: NUMBER}", "Write [{host: s3.example.com, port: 443}]"))
             continue
         host, port = str(entry["host"]), entry["port"]
         if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
             problems.append(Problem(where, "%r is no port" % (port,), "Write a number from 1 to 65535"))
             continue
+        if "address" in entry:
+            problem = _check_named(host, str(entry["address"]))
+            problems += problem
+            if not problem:
+                found.append({"address": text(_networks(entry["address"])[0]), "port": port, "name": host})
+            continue
         networks = _networks(host)
         if not networks and is_address(host):
             problems.append(Problem(where, "%s is an address within a network" % host, "Write the network, or the address without its length"))
             continue
+        named = {} if networks else {"name": host}
         networks = networks or [network for address in (resolver(host) if NAME.fullmatch(host) else []) for network in _networks(address)]
         if not networks:
             problems.append(Problem(where, "%r is no address, and no name that the controller can resolve" % host, "Write s3.example.com or its network"))
         for network in networks:
             if network.prefixlen == 0:
                 problems.append(Problem(where, "%s is everywhere" % network, "Name the networks that are needed"))
-            found.append({"address": text(network), "port": port})
+            found.append({"address": text(network), "port": port, **named})
     return found, problems
+
+
+def _check_named(name: str, address: str) -> list[Problem]:
+    """What is wrong with a target whose address is given beside its name."""
+    where = "qdrant_firewall_targets"
+    if not NAME.fullmatch(name) or is_address(name):
+        return [Problem(where, "%r is no name that could have the address %s" % (name, address), "Write {host: s3.example.com, address: 192.0.2.9, port: 443}")]
+    if "/" in address or "%" in address or not _networks(address):
+        return [Problem(where, "%r is no address of %s" % (address, name), "Write one, such as 192.0.2.9, or leave it out: the controller resolves the name")]
+    return []
+
+
+def names_of(found: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
+    """The addresses by name, of targets that ``targets`` found: what the server needs to find them, for it asks no name server."""
+    names: dict[str, set[str]] = {}
+    for target in found:
+        if "name" in target:
+            names.setdefault(target["name"], set()).add(target["address"])
+    return {name: sorted(addresses) for name, addresses in sorted(names.items())}
 
 
 def resolvers(entries: t.Any) -> list[Problem]:
@@ -269,7 +298,7 @@ def plan(
     nodes: t.Sequence[str] = (),
     resolver: Resolver = resolve,
 ) -> tuple[dict[str, t.Any], Findings, Meant]:
-    """What the firewall of a node is to be: {backend, why, peers, clients, targets, passes}, what is wrong with it, and the clients as named."""
+    """What the firewall of a node is to be: {backend, why, peers, clients, names, targets, target_names, passes}, what is wrong with it, and the clients as named."""
     meant = clients(read("qdrant_firewall_clients", []), groups, hosts, resolver)
     found = Findings(list(meant.problems), list(meant.warnings))
     wanted_targets, problems = targets(read("qdrant_firewall_targets", []), resolver)
@@ -306,6 +335,7 @@ def plan(
         "clients": allowed,
         "names": meant.named,
         "targets": wanted_targets,
+        "target_names": names_of(wanted_targets),
         "passes": passes(peers, allowed, *numbers),
     }
     found.problems += check_ipv6(backend, there, wanted["passes"])

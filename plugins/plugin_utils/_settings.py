@@ -60,6 +60,7 @@ OTHER_RISKS = {
     "version-jump": "Qdrant supports upgrades by one minor version at a time",
     "plaintext-secrets": "whoever reads the inventory, or any copy of it, has them",
     "token-manage": "its token could do everything that the API key can",
+    "outbound-system-cas": "every CA that an operating system trusts could speak for a peer, which is sent the API key",
     "image-unpinned": "whoever holds the registry could exchange the server",
 }
 RISK_NAMES = tuple(risk.name for risk in RISKS) + tuple(OTHER_RISKS)

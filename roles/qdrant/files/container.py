@@ -20,6 +20,7 @@ import subprocess
 import sys
 
 CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
+OPTIONAL = ("outbound-ca.crt",)
 NAME = "qdrant"  # of the container, and of its network
 FOLDERS = ("storage", "snapshots")
 # systemd gives a unit that has credentials mounts of its own, and the engine sees the host's.
@@ -41,7 +42,8 @@ def hand_over(folder: str, user: str) -> None:
     entry = pwd.getpwnam(user)
     target = os.path.join(folder, "credentials")
     os.mkdir(target, 0o700)
-    for name in CREDENTIALS:
+    there = os.listdir(os.environ["CREDENTIALS_DIRECTORY"])
+    for name in CREDENTIALS + tuple(name for name in OPTIONAL if name in there):
         with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], name), "rb") as source:
             content = source.read()
         with open(os.open(os.path.join(target, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb") as copy:

@@ -26,6 +26,8 @@ import time
 import _wire
 
 CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
+# A bundle of the user's, for outgoing connections; not every start has one.
+OUTBOUND = "outbound-ca.crt"
 MINIMUM_KEY_LENGTH = 16  # what could only be a mistake; the role itself asks for more
 UNAUTHENTICATED = 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
 OK = 0
@@ -77,7 +79,7 @@ def record(arguments: argparse.Namespace) -> None:
     files, addresses = {}, []
     for path in arguments.files + drop_ins:
         name = os.path.basename(path)
-        source = credential(name) if name in CREDENTIALS else path
+        source = credential(name) if name in (*CREDENTIALS, OUTBOUND) else path
         with open(source, "rb") as file:
             content = file.read()
         if path == "/etc/systemd/system/" + arguments.unit:
@@ -112,8 +114,24 @@ def service_secrets() -> dict:
     return service
 
 
-def check(_arguments: argparse.Namespace) -> None:
-    """Refuse secrets that open Qdrant, and files that are empty."""
+def check_outbound() -> None:
+    """Refuse a start whose outgoing connections would trust what nobody chose, or nobody, for then Qdrant from 1.17.1 on ends at once."""
+    path = os.environ.get("SSL_CERT_FILE", "")
+    if path not in (credential("ca.crt"), credential(OUTBOUND)):
+        raise Refused("SSL_CERT_FILE names %r, which is none of this start's credentials: outgoing connections would trust what nobody chose" % path)
+    if "SSL_CERT_DIR" in os.environ:
+        raise Refused("SSL_CERT_DIR is set, and outgoing connections would trust what lies in %r" % os.environ["SSL_CERT_DIR"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise Refused("credential %s cannot be read as CAs (%s), and Qdrant does not start without one" % (os.path.basename(path), error)) from None
+    if not context.get_ca_certs():
+        raise Refused("credential %s holds no CA, and Qdrant does not start without one" % os.path.basename(path))
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse secrets that open Qdrant, files that are empty, and trust that nobody chose."""
     secrets = service_secrets()
     for name in ["api_key"] + [key for key in ("read_only_api_key", "alt_api_key") if key in secrets]:
         value = secrets.get(name)
@@ -122,6 +140,23 @@ def check(_arguments: argparse.Namespace) -> None:
     for name in CREDENTIALS:
         if not os.path.getsize(credential(name)):
             raise Refused("credential %s is empty" % name)
+    if arguments.outbound:
+        check_outbound()
+
+
+ENDED = "the server has ended by itself; its last words are above"
+
+
+def has_ended() -> bool:
+    """Whether the server that this start made is gone, or a process that nobody has taken leave of yet (proc(5), stat: Z)."""
+    server = os.environ.get("MAINPID")
+    if not server:
+        return False
+    try:
+        with open("/proc/%s/stat" % server, encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
+    except OSError:
+        return True
 
 
 # Of a container that is not up yet: there is no way to its address, or whoever publishes its ports has nobody to pass a connection on to.
@@ -136,11 +171,10 @@ def wait_for_server(target, tls, seconds: float, not_up: tuple = ()):
     """
     deadline = time.monotonic() + seconds
     odd = 0
-    server = os.environ.get("MAINPID")
     while True:
         answer = _wire.rest(target, "/collections", tls=tls)
-        if answer.error and server and not os.path.exists("/proc/" + server):
-            raise Refused("the server has ended; its last words are above")
+        if answer.error and has_ended():
+            raise Refused(ENDED)
         if answer.error is None:
             return answer
         if answer.error not in ("refused", "timeout"):
@@ -203,7 +237,10 @@ def parse(words: list) -> argparse.Namespace:
     step.add_argument("--unit", required=True)
     step.add_argument("--binary", required=True)
     step.add_argument("files", nargs="+")
-    steps.add_parser("check").set_defaults(run=check)
+    step = steps.add_parser("check")
+    step.set_defaults(run=check)
+    # A unit that an earlier version of the role wrote does not say so, and must start until it is written anew.
+    step.add_argument("--outbound", action="store_true", help="SSL_CERT_FILE is one of this start's credentials")
     step = steps.add_parser("probe")
     step.set_defaults(run=probe)
     step.add_argument("--user", required=True)
@@ -223,7 +260,9 @@ def main() -> int:
     except Refused as refusal:
         print("gate: %s" % refusal, file=sys.stderr)
     except Exception as error:  # whatever it is, a gate that cannot judge stays shut
-        print("gate: cannot judge, so the node stays down: %s: %s" % (type(error).__name__, error), file=sys.stderr)
+        # Of a server that ends while it is asked, files of /proc vanish: they are not the cause.
+        what = ENDED if has_ended() else "cannot judge, so the node stays down: %s: %s" % (type(error).__name__, error)
+        print("gate: %s" % what, file=sys.stderr)
     else:
         return 0
     return 1

@@ -11,8 +11,11 @@ import hmac
 import json
 import os
 import socket
+import subprocess
+from datetime import datetime, timezone
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
 PLACE = _evidence.Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
 
@@ -171,3 +174,37 @@ def test_this_process_is_seen_as_it_is():
     seen = _evidence.mounts(os.getpid())
     assert any(mount["path"] == "/" for mount in seen)
     assert all(isinstance(mount["writable"], bool) for mount in seen)
+
+
+def test_whom_outgoing_connections_trust_is_read_from_what_the_process_was_given(tmp_path, monkeypatch):
+    ours, foreign = (_authority.create(name, datetime.now(timezone.utc))[0] for name in ("ours", "foreign"))
+    bundle = tmp_path / "bundle.pem"
+    known = [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(ours)]
+
+    def seen(text: str, **environment: str) -> dict:
+        bundle.write_text(text)
+        with subprocess.Popen(["/bin/sh", "-c", "echo; read line"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+            server.stdout.readline()  # by now its environment is its own
+            monkeypatch.setattr(_evidence, "main_pid", lambda _place, _run: server.pid)
+            try:
+                return _evidence.outbound(PLACE, run, known)
+            finally:
+                server.kill()
+
+    named = {"SSL_CERT_FILE": str(bundle)}
+    assert seen(ours, **named) == {"file": str(bundle), "folder": "", "authorities": 1, "beside_inventory": []}
+    assert seen(ours + foreign, **named)["beside_inventory"] == ["CN=foreign"]
+    assert seen(ours, **named, SSL_CERT_DIR="/etc/ssl/certs")["folder"] == "/etc/ssl/certs"
+    assert seen("nothing", **named)["authorities"] == 0
+    assert seen(ours) == {"file": "", "folder": "", "authorities": 0, "beside_inventory": []}
+    assert seen(ours, SSL_CERT_FILE="/nonexistent")["authorities"] == 0
+
+
+def test_what_of_proc_is_hidden_does_not_count(tmp_path):
+    """A folder stands for /proc, as a confined process sees it: what systemd hides has no rights."""
+    for name in ("1", "self", "meminfo", "sys", "sys/vm", "sys/kernel", "kallsyms", "modules"):
+        (tmp_path / name).mkdir()
+    for name in ("sys/kernel", "kallsyms"):
+        (tmp_path / name).chmod(0)
+    assert _evidence.beyond_its_own(str(tmp_path)) == ["modules"]
+    assert _evidence.beyond_its_own(str(tmp_path / "none")) == []

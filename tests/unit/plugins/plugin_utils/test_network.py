@@ -71,8 +71,16 @@ def test_an_empty_group_is_said_and_other_types_are_left_to_the_preflight():
 
 def test_targets():
     found, problems = _network.targets([{"host": "app.example.com", "port": 443}, {"host": "203.0.113.0/24", "port": 9000}], resolver)
-    assert found == [{"address": "192.0.2.20", "port": 443}, {"address": "2001:db8::20", "port": 443}, {"address": "203.0.113.0/24", "port": 9000}]
+    named = {"port": 443, "name": "app.example.com"}
+    assert found == [{"address": "192.0.2.20", **named}, {"address": "2001:db8::20", **named}, {"address": "203.0.113.0/24", "port": 9000}]
     assert problems == []
+    assert _network.names_of(found) == {"app.example.com": ["192.0.2.20", "2001:db8::20"]}
+
+
+def test_a_target_whose_address_is_given_is_not_resolved():
+    found, problems = _network.targets([{"host": "no.such.name", "address": "192.0.2.9", "port": 443}], resolver)
+    assert problems == [] and _network.names_of(found) == {"no.such.name": ["192.0.2.9"]}
+    assert found == [{"address": "192.0.2.9", "port": 443, "name": "no.such.name"}]
 
 
 @pytest.mark.parametrize(
@@ -85,6 +93,11 @@ def test_targets():
         ({"host": "192.0.2.1/24", "port": 443}, "within a network"),
         ({"host": "no.such.name", "port": 443}, "no name that the controller can resolve"),
         ({"host": "0.0.0.0/0", "port": 443}, "everywhere"),
+        ({"host": "192.0.2.1", "address": "192.0.2.1", "port": 443}, "is no name that could have the address"),
+        ({"host": "two\n192.0.2.1 lines", "address": "192.0.2.1", "port": 443}, "is no name that could have the address"),
+        ({"host": "s3.example.com", "address": "0.0.0.0/0", "port": 443}, "is no address of s3.example.com"),
+        ({"host": "s3.example.com", "address": "fe80::1%eth0", "port": 443}, "is no address of s3.example.com"),
+        ({"host": "s3.example.com", "address": "192.0.2.9", "port": 443, "ports": 1}, "not {host: NAME, port: NUMBER}"),
     ],
 )
 def test_targets_that_are_refused(entry, what):

@@ -1,0 +1,104 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the gate judges before the server is there, and what it says of one that ended. What it asks a server is tested on real ones."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+
+SOURCE = Path(__file__).parents[3] / "roles/qdrant/files/gate.py"
+CA = _authority.create("test", datetime.now(timezone.utc))[0]
+
+
+@pytest.fixture
+def gate(tmp_path, monkeypatch):
+    """The program, with credentials that let a node start."""
+    monkeypatch.setitem(sys.modules, "_wire", _wire)  # on a node it lies beside the gate
+    spec = importlib.util.spec_from_file_location("gate", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    content = {"secrets.yaml": json.dumps({"service": {"api_key": "k" * 40}}), "tls.crt": CA, "tls.key": "key", "ca.crt": CA}
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+    for name in ("MAINPID", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    return module
+
+
+def check(gate, *words: str) -> None:
+    gate.check(gate.parse(["check", *words]))
+
+
+def refusal(gate) -> str:
+    with pytest.raises(gate.Refused) as caught:
+        check(gate, "--outbound")
+    return str(caught.value)
+
+
+def test_a_start_as_it_should_be(gate, tmp_path, monkeypatch):
+    check(gate, "--outbound")
+    (tmp_path / "outbound-ca.crt").write_text(CA)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "outbound-ca.crt"))
+    check(gate, "--outbound")
+
+
+def test_a_unit_of_an_earlier_version_starts_until_it_is_written_anew(gate, monkeypatch):
+    """A run may be killed when it has brought the gate, and not yet the unit."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    check(gate)
+
+
+@pytest.mark.parametrize("path", ["", "/etc/ssl/certs/ca-certificates.crt", "tls.crt"])
+def test_trust_that_nobody_chose_is_refused(gate, tmp_path, monkeypatch, path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / path) if path and "/" not in path else path)
+    assert "none of this start's credentials" in refusal(gate)
+
+
+def test_a_folder_of_trust_is_refused(gate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_DIR", "/etc/ssl/certs")
+    assert "SSL_CERT_DIR is set" in refusal(gate)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+def test_trust_without_a_ca_is_refused(gate, tmp_path, text):
+    (tmp_path / "ca.crt").write_text(text)
+    assert "Qdrant does not start without one" in refusal(gate)
+
+
+def test_a_bundle_that_was_not_handed_over_is_refused(gate, tmp_path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "outbound-ca.crt"))
+    assert "outbound-ca.crt cannot be read as CAs" in refusal(gate)
+
+
+def test_of_a_server_that_ended_no_file_of_proc_is_said_to_be_missing(gate, tmp_path, monkeypatch, capsys):
+    """A zombie, whose folder is still there and leads nowhere, and one that is gone."""
+    ended = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    monkeypatch.setenv("MAINPID", str(ended.pid))
+    words = ["gate", "probe", "--user=root", "--address=127.0.0.1", "--http-port=1"]
+    monkeypatch.setattr(sys, "argv", words)
+    for _state in ("zombie", "gone"):
+        assert gate.main() == 1
+        assert capsys.readouterr().err == "gate: the server has ended by itself; its last words are above\n"
+        ended.wait()
+
+
+def test_a_gate_that_cannot_judge_a_living_server_says_why(gate, monkeypatch, capsys):
+    monkeypatch.setenv("MAINPID", str(os.getpid()))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/nonexistent")
+    monkeypatch.setattr(sys, "argv", ["gate", "probe", "--user=root", "--address=127.0.0.1", "--http-port=1"])
+    assert gate.main() == 1
+    assert "cannot judge, so the node stays down: FileNotFoundError" in capsys.readouterr().err
