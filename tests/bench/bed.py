@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import statistics
 import subprocess
@@ -59,17 +60,17 @@ def bed(hosts: int, packages: tuple[str, ...] = ()) -> Iterator[Bed]:
         environment = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(folder / "password")}
         (folder / "password").write_text("bench\n", encoding="ascii")
         inventory = folder / "hosts"
-        server = run(TESTBED, "artefact").strip()
+        server = json.loads(run(TESTBED, "server"))
         nodes = ["--host=node%d=%s" % (number, IMAGES[(number - 1) % 2]) for number in range(1, hosts + 1)]
         run(TESTBED, "up", NAME, *nodes, *("--with=" + package for package in packages), "--output", str(inventory))
         try:
             run("ansible-playbook", "hardened.qdrant.init", "-e", "qdrant_init_dir=%s" % inventory, env=environment)
             (inventory / "group_vars/qdrant/bench.yml").write_text(
-                'qdrant_version: "1.16.3"\nqdrant_binary_file: %s\nqdrant_checksum: %s\nqdrant_verify_fail_on: high\n'
-                "qdrant_verify_report_dir: %s/report\n" % (server, run("sha256sum", server).split()[0], folder),
+                'qdrant_version: "%(version)s"\nqdrant_binary_file: %(path)s\nqdrant_checksum: %(sha256)s\nqdrant_verify_fail_on: high\n' % server
+                + "qdrant_verify_report_dir: %s/report\n" % folder,
                 encoding="ascii",
             )
-            yield Bed(folder, str(inventory), server, environment)
+            yield Bed(folder, str(inventory), server["path"], environment)
         finally:
             run(TESTBED, "down", NAME)
 

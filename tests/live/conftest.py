@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tests of a deployment that runs: hosts over SSH, the real server, a real client.
 
-QDRANT_TEST_INVENTORY names the inventory folder of a Molecule scenario; its verify step sets it and runs these tests.
+QDRANT_TEST_INVENTORY names the inventory folder of a Molecule scenario; its verify step sets it and runs these tests. server.py says how tests say
+which servers they are for.
 """
 
 from __future__ import annotations
@@ -16,11 +17,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import server
 
 PROJECT = Path(__file__).parents[2]
 
 # Without Molecule's log: it is what the tests search, and what they run themselves must not get into it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_LOG", "ANSIBLE_DIFF"))}
+
+
+NOT_RUN = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "since(version): does not run with an older server")
+    config.addinivalue_line("markers", "until(version): does not run with this server, or a newer one")
+    config.stash[NOT_RUN] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs another server. It must not be counted as passed, so it is skipped, and said by name in the end."""
+    for item in items:
+        firsts, ends = ([mark.args[0] for mark in item.iter_markers(name)] for name in ("since", "until"))
+        if not firsts and not ends:
+            continue
+        first, end = max(firsts, key=server.parse, default=None), min(ends, key=server.parse, default=None)
+        reason = server.need(first, end, server.name())
+        if reason:
+            name = "%s::%s" % (item.path.relative_to(PROJECT), item.nodeid.partition("::")[2])
+            config.stash[NOT_RUN][name] = reason
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, reason in terminalreporter.config.stash[NOT_RUN].items():
+        terminalreporter.write_line("NOT RUN %s: %s" % (name, reason))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _settings
 from conftest import PROJECT
+from server import name, parse
 from test_refusals import inventory, snapshot
 
 FOLDER = "/opt/watch/by-hand"
@@ -56,8 +58,10 @@ def verify(deployment, tmp_path):
 OPEN = {"auth-rest-anonymous", "auth-grpc-anonymous", "auth-rest-wrong-key", "auth-rest-token-forged", "auth-metrics-anonymous", "auth-telemetry-anonymous"}
 BY_HAND = {
     "tls-rest-plaintext", "tls-grpc-plaintext", "process-unprivileged", "process-no-shell", "process-bound-to-address", "process-root-read-only",
-    "process-capabilities-effective", "process-no-new-privileges", "config-cors-off", "unit-active", "firewall-table", "version-without-advisories",
+    "process-capabilities-effective", "process-no-new-privileges", "config-cors-off", "unit-active", "firewall-table",
 }  # fmt: skip
+if _settings.advisories(parse(name())):
+    BY_HAND.add("version-without-advisories")
 
 
 def test_a_server_without_any_settings(deployment, by_hand, tmp_path):

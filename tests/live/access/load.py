@@ -41,11 +41,16 @@ class Client:
             )
         return self._made[node.name, key]
 
+    def move(self, key: str) -> None:
+        """Another key from the next request on, and no other."""
+        self._keys = [key]
+
     def request(self, action):
         """The result of one request: any node, any key. Raises what the last try ended with."""
         deadline, last = time.monotonic() + PATIENCE, None
         for node in itertools.cycle(self._deployment.nodes):
-            for position, key in enumerate(list(self._keys)):
+            keys = list(self._keys)
+            for position, key in enumerate(keys):
                 try:
                     result = action(self._connection(node, key))
                 except (UnexpectedResponse, ResponseHandlingException, grpc.RpcError) as error:
@@ -55,15 +60,12 @@ class Client:
                     if not self._refused(error):
                         break  # the node is the trouble, not the key
                 else:
-                    self.tries["key %d" % self._number(key)] += 1
+                    self.tries["key %d" % sorted(keys).index(key)] += 1
                     if position:  # this key is the one that works; it is tried first from now on
                         self._keys.insert(0, self._keys.pop(position))
                     return result
             if time.monotonic() > deadline:
                 raise last
-
-    def _number(self, key: str) -> int:
-        return sorted(self._keys).index(key)
 
     @staticmethod
     def _refused(error) -> bool:

@@ -31,17 +31,28 @@ def tokens(deployment) -> list[str]:
     return [token_of(path) for path in sorted((deployment.inventory.parent / "tokens").iterdir())]
 
 
-def put_new_keys_into_the_vault(deployment, folder: Path, number: int) -> dict[str, str]:
-    """What a user does: make new keys, and exchange them in the vault. Returns the new ones by name."""
+def make_new_keys(deployment, folder: Path, number: int) -> dict[str, str]:
+    """What a user does first: make new keys. Returns them by name."""
     file = folder / ("new-keys-%d.yml" % number)
     deployment.playbook("hardened.qdrant.new_api_keys", "-e", "qdrant_new_keys_file=%s" % file, "-vvv", "--diff")
     new = yaml.safe_load(vault("view", str(file)))
+    file.unlink()
+    return new
+
+
+def change_vault(deployment, **keys: str | None) -> None:
+    """Exchange keys in the deployment's vault, as a user does; one that is None is removed."""
     path = deployment.inventory / "group_vars/qdrant/vault.yml"
-    content = {**yaml.safe_load(vault("view", str(path))), **new}
-    encrypted = vault("encrypt", "--output", "-", text=yaml.safe_dump(content))
+    content = {**yaml.safe_load(vault("view", str(path))), **keys}
+    encrypted = vault("encrypt", "--output", "-", text=yaml.safe_dump({name: key for name, key in content.items() if key is not None}))
     with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "w", encoding="utf-8") as target:
         target.write(encrypted)
-    file.unlink()
+
+
+def put_new_keys_into_the_vault(deployment, folder: Path, number: int) -> dict[str, str]:
+    """Both, one after the other. Returns the new keys by name."""
+    new = make_new_keys(deployment, folder, number)
+    change_vault(deployment, **new)
     return new
 
 

@@ -20,10 +20,13 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
 from conftest import ENVIRONMENT, PROJECT
 from load import NAME, Client, Load
 from qdrant_client import models
-from support import leaks, put_new_keys_into_the_vault, tokens
+from server import name, since
+from support import change_vault, leaks, make_new_keys, put_new_keys_into_the_vault, tokens
 from test_data import eventually
 
 NAMES = ("qdrant_api_key", "qdrant_read_only_api_key")
+# Where there is a better way, a cut-over must be asked for.
+CUT_OVER = ("-e", "qdrant_rotation_cut_over=true") if since("1.17.0") else ()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +69,7 @@ def start_and_kill_after_the_first_node(deployment) -> None:
     """A rotation that is killed when one node runs the new key."""
     before = invocations(deployment)
     process = subprocess.Popen(
-        ["ansible-playbook", "-i", str(deployment.inventory), "hardened.qdrant.rotate_api_keys"],
+        ["ansible-playbook", "-i", str(deployment.inventory), "hardened.qdrant.rotate_api_keys", *CUT_OVER],
         cwd=PROJECT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
@@ -81,32 +84,41 @@ def start_and_kill_after_the_first_node(deployment) -> None:
     assert sum(old != new for old, new in zip(before, invocations(deployment))) < len(before), "some nodes are left to do"
 
 
+def make_collection(client: Client) -> None:
+    """A collection for the load, which no restart of a node keeps from working."""
+
+    def make(connection) -> None:
+        connection.delete_collection(NAME)
+        vectors = models.VectorParams(size=2, distance=models.Distance.DOT)
+        connection.create_collection(NAME, vectors_config=vectors, shard_number=2, replication_factor=3, write_consistency_factor=1)
+
+    eventually(lambda: client.request(make), 180)
+
+
+def wait_for_requests(load: Load, more: int = 5) -> None:
+    """Until every client was served so often once more, or one failed."""
+    enough = {entry: load.done[entry] + more for entry in load.clients}
+    while any(load.done[entry] < wanted for entry, wanted in enough.items()) and not load.failed:
+        time.sleep(0.2)
+
+
 def test_a_rolling_cut_over_under_load_fails_no_request_of_a_client_with_both_keys(deployment, state):
     old = dict(state["keys"])
-    admin = Client(deployment, [old["qdrant_api_key"]], prefer_grpc=False)
-
-    def make(client) -> None:
-        client.delete_collection(NAME)
-        vectors = models.VectorParams(size=2, distance=models.Distance.DOT)
-        client.create_collection(NAME, vectors_config=vectors, shard_number=2, replication_factor=3, write_consistency_factor=1)
-
-    eventually(lambda: admin.request(make), 180)
+    make_collection(Client(deployment, [old["qdrant_api_key"]], prefer_grpc=False))
     new = put_new_keys_into_the_vault(deployment, state["folder"], 1)
     state["secret"] += new.values()
     with Load(deployment, [old["qdrant_api_key"], new["qdrant_api_key"]]) as load:
-        while min((load.done[entry] for entry in load.clients), default=0) < 5 and not load.failed:
-            time.sleep(0.2)
+        wait_for_requests(load)
         start_and_kill_after_the_first_node(deployment)
-        output = run(deployment, state)
-        enough = {entry: load.done[entry] + 5 for entry in load.clients}
-        while any(load.done[entry] < wanted for entry, wanted in enough.items()) and not load.failed:
-            time.sleep(0.2)
+        output = run(deployment, state, *CUT_OVER)
+        wait_for_requests(load)
     tries = {entry: dict(client.tries) for entry, client in load.clients.items()}
     print("requests: %s, tries: %s" % (dict(load.done), tries))
     assert load.failed == []
     for entry, found in tries.items():
         assert found.get("key 0", 0) >= 5 and found.get("key 1", 0) >= 5, "%s: both keys were needed: %s" % (entry, found)
-    assert "CUT-OVER of qdrant_api_key, one node at a time" in output and "1.16.3 has no alternate key" in output
+    assert "CUT-OVER of qdrant_api_key, one node at a time" in output
+    assert ("It was asked for" if since("1.17.0") else "%s has no alternate key" % name()) in output
     assert "this one goes on with the others" in output and "VERIFIED" in output
     assert "shop (" in output and "Tokens that the old key signed end with it" in output
 
@@ -158,9 +170,42 @@ def test_a_revocation_ends_every_key_and_token_in_one_pass(deployment, state):
     state.update(keys=new)
 
 
+@pytest.mark.since("1.17.0")
+def test_three_phases_under_load_fail_no_request_of_a_client_with_one_key(deployment, state):
+    """The new key is deployed as the alternate, clients move, it is promoted, and the old one retired: no client ever holds two, and none is refused."""
+    old, new = state["keys"]["qdrant_api_key"], make_new_keys(deployment, state["folder"], 3)["qdrant_api_key"]
+    state["secret"].append(new)
+    make_collection(Client(deployment, [old], prefer_grpc=False))
+    with Load(deployment, [old]) as load:
+        wait_for_requests(load)
+        change_vault(deployment, qdrant_alt_api_key=new)
+        assert "Phase 1 of 3, DEPLOY" in run(deployment, state)
+        assert statuses(deployment, old) == statuses(deployment, new) == everywhere(deployment, 200, 0)
+        for client in load.clients.values():
+            client.move(new)
+        wait_for_requests(load)
+        change_vault(deployment, qdrant_api_key=new, qdrant_alt_api_key=old)
+        assert "Phase 2 of 3, PROMOTE" in run(deployment, state)
+        assert statuses(deployment, old) == everywhere(deployment, 200, 0)
+        change_vault(deployment, qdrant_alt_api_key=None)
+        assert "Phase 3 of 3, RETIRE" in run(deployment, state)
+        wait_for_requests(load)
+    tries = {entry: dict(client.tries) for entry, client in load.clients.items()}
+    print("requests: %s, tries: %s" % (dict(load.done), tries))
+    assert load.failed == []
+    assert not any(refusal in found for found in tries.values() for refusal in ("REST 401", "REST 403", "gRPC UNAUTHENTICATED", "gRPC PERMISSION_DENIED"))
+    assert statuses(deployment, old) == everywhere(deployment, 401, 16) and statuses(deployment, new) == everywhere(deployment, 200, 0)
+    for token in (fresh := tokens(deployment)):
+        assert statuses(deployment, token) == everywhere(deployment, 200, 0)
+    state["secret"] += fresh
+    state["keys"]["qdrant_api_key"] = new
+
+
 def test_nothing_of_all_this_leaked(deployment, state):
     """The whole disk of each node, what every run printed at -vvv --diff, and the controller. A hunt that finds nothing must be able to."""
-    assert len(state["secret"]) == len(set(state["secret"])) == 3 * (2 + 3)
+    # Three pairs of keys with the tokens of each, and where there are three phases, a key with its tokens. Counted first: a failure shows no secret.
+    known, different, expected = len(state["secret"]), len(set(state["secret"])), 3 * (2 + 3) + (1 + 3 if since("1.17.0") else 0)
+    assert known == different == expected
     log = (deployment.inventory.parent / "ansible.log").read_text(encoding="utf-8", errors="replace")
     assert len(list((deployment.inventory.parent / "facts").glob("*"))) > 0, "the fact cache is in use, and so it is hunted through"
     assert leaks(deployment, state["secret"], [*state["outputs"], log], everywhere=True) == []

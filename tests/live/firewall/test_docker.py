@@ -13,7 +13,7 @@ import time
 import pytest
 from vantages import CLIENT, CLIENTS, NOBODY, PEER, all_at_once, info, knock, nmap, prepare
 
-# The node's server and its libraries are the image. It is published at a second address, and at the one of IPv6, where nothing else listens.
+# The node's server, its libraries and the host's CAs are the image: Qdrant from 1.17.1 on does not start without any. It is published at a second address, and at the one of IPv6, where nothing else listens.
 START = """
 set -e
 systemctl restart docker
@@ -22,6 +22,7 @@ folder=$(mktemp -d)
 server=$(readlink -f /opt/qdrant/current/qdrant)
 install -D "$server" "$folder/qdrant"
 ldd "$server" | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "$folder$library"; done
+install -D /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/ca-certificates.crt"
 mkdir -p "$folder/data"
 tar -C "$folder" -c . | docker import --change 'WORKDIR /data' --change 'ENV QDRANT__CLUSTER__ENABLED=true' - published >/dev/null
 rm -rf "$folder"

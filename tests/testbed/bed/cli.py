@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
 
-from . import artefact, doctor, engine, hosts, server_image
+from . import artefact, doctor, engine, hosts, server, server_image
 from .inventory import OUTSIDERS
 from .shell import Failure
 
@@ -28,7 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="testbed", description="Real systemd hosts as containers, with an inventory for Ansible.")
+    parser = argparse.ArgumentParser(prog="testbed", description="Real systemd hosts as containers, with an inventory for Ansible.",
+                                     epilog="QDRANT_TEST_SERVER=FILE in the environment names another Qdrant server for the tests than the pinned one.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="create what is missing, start what is stopped, write the inventory")
@@ -60,10 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
 
     commands.add_parser("doctor", help="say what is there and what lacks").set_defaults(command=lambda unused: doctor.report())
-    file = commands.add_parser("artefact", help="print the path of a file that tests need, the Qdrant server unless another is named")
+    which = commands.add_parser("server", help="print the Qdrant server that tests run, as JSON: path, version, sha256, advisories")
+    which.add_argument("--version", action="store_true", help="print its version alone, and fetch nothing")
+    which.set_defaults(command=_server)
+    file = commands.add_parser("artefact", help="print the path of a file that tests need, the Qdrant server that they run unless another is named")
     file.add_argument("name", nargs="?", choices=sorted(artefact.ARTEFACTS), default="qdrant")
     file.set_defaults(command=_artefact)
-    commands.add_parser("image", help="print the path of the server's container image, as an archive").set_defaults(command=_image)
+    image = commands.add_parser("image", help="print the path of the server's container image, as an archive")
+    image.add_argument("--with-cas", type=Path, metavar="FILE", help="give it this file as /etc/ssl/certs/ca-certificates.crt; without, it has no /etc/ssl")
+    image.set_defaults(command=_image)
     return parser
 
 
@@ -115,12 +122,19 @@ def _exec(options: argparse.Namespace) -> int:
     return subprocess.run(["docker", "exec", "--interactive", *terminal, found[0].container, *argv], check=False).returncode
 
 
-def _image(unused: argparse.Namespace) -> int:
+def _server(options: argparse.Namespace) -> int:
+    print(server.version() if options.version else json.dumps(server.at_hand().answer()))
+    return 0
+
+
+def _image(options: argparse.Namespace) -> int:
+    cas = server_image.read_cas(options.with_cas) if options.with_cas else None
     engine.ensure()
-    print(server_image.ensure())
+    print(server_image.ensure(server.at_hand(), cas))
     return 0
 
 
 def _artefact(options: argparse.Namespace) -> int:
-    print(artefact.ensure(artefact.ARTEFACTS[options.name]))
+    wanted = artefact.ARTEFACTS[options.name]
+    print(server.at_hand().path if wanted is artefact.QDRANT else artefact.ensure(wanted))
     return 0

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import artefact, cgroups, engine, images
+from . import artefact, cgroups, engine, images, server
 from .shell import Failure, cache_dir, can_install, missing
 
 # Kernel options and what needs them.
@@ -140,5 +140,11 @@ def _disk() -> Iterator[Finding]:
 
 
 def _artefact() -> Iterator[Finding]:
+    if server.given():
+        try:
+            yield Finding("Qdrant server for tests", True, f"{server.version()}, {server.given()}")
+        except Failure as failure:
+            yield Finding("Qdrant server for tests", False, str(failure))
+        return
     yield Finding("processor", platform.machine() == "x86_64", f"{platform.machine()} (the Qdrant server for tests is for x86_64)")
     yield Finding("Qdrant server for tests", *artefact.state())

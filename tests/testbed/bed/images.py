@@ -22,8 +22,9 @@ from .shell import Failure, apt_install, cache_dir, locked, run, say, works
 REPOSITORY = "hardened-qdrant-testbed"
 RECIPE_LABEL = "hardened.qdrant.recipe"
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
+# The last one is for servers out of upstream's images, which are built to show where their threads are; those of its archives need nothing.
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "python3-apt", "iproute2", "nftables",
-            "ca-certificates", "iputils-ping", "procps")
+            "ca-certificates", "iputils-ping", "procps", "libunwind8")
 _RECIPE = Path(__file__).resolve().parent.parent / "image"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Settings of apt that say how to reach the package sources, as opposed to what to do with packages.
