@@ -33,6 +33,9 @@ SABOTAGES = {
     ),
     "plaintext": (drop_in("Environment=QDRANT__SERVICE__ENABLE_TLS=false"), "gate: REST on port 6333 answers without TLS"),
     "key_of_another": ("openssl ecparam -name prime256v1 -genkey -noout > /etc/qdrant/tls/current/tls.key", "gate: "),
+    "trust_of_the_host": (drop_in("Environment=SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"), "gate: SSL_CERT_FILE names '/etc/ssl/certs"),
+    "trust_in_a_folder": (drop_in("UnsetEnvironment=", "Environment=SSL_CERT_DIR=/etc/ssl/certs"), "gate: SSL_CERT_DIR is set"),
+    "trust_without_a_ca": ("echo nonsense > /etc/qdrant/tls/current/ca.crt", "gate: credential ca.crt cannot be read as CAs"),
     "firewall_broken": ("echo nonsense > /etc/qdrant/firewall.nft; systemctl stop qdrant-firewall", "Dependency failed for qdrant.service"),
 }
 
