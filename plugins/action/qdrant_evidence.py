@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _container, _network, _outbound, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _container, _network, _outbound, _own, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         try:
             self._fill(arguments, variables)
-        except _variables.VariableError as error:
+        except (_variables.VariableError, _own.OwnError) as error:
             raise AnsibleActionFail(str(error)) from None
         return self._execute_module(module_name="hardened.qdrant.qdrant_evidence", module_args=arguments, task_vars=variables)
 
@@ -62,7 +62,10 @@ class ActionModule(ActionBase):
             meant = _network.clients(read("qdrant_firewall_clients", []), variables["groups"], _network.host_variables(variables["hostvars"]))
             arguments.setdefault("clients", meant.addresses())
             arguments.setdefault("peers", _network.peers(read, [address for node, address in addresses.items() if node != name and address]))
-            arguments.setdefault("authorities", _outbound.fingerprints(read, self._loader))
+            own, bundle = _outbound.fingerprints(read, self._loader)
+            arguments.setdefault("authorities", own)
+            arguments.setdefault("outbound_authorities", bundle)
+            arguments.setdefault("names", _network.names_of(_network.targets(read("qdrant_firewall_targets", []))[0]))
         ports = {"rest": read("qdrant_http_port", 6333), "grpc": read("qdrant_grpc_port", 6334), "p2p": read("qdrant_p2p_port", 6335)}
         unknown = [node for node, address in addresses.items() if not address and (node != name or not arguments["node"])]
         if unknown:

@@ -23,6 +23,7 @@ import stat
 import tempfile
 import traceback
 import typing as t
+import warnings
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -107,7 +108,10 @@ def load_certificates(pem: str) -> list[x509.Certificate]:
     if not blocks:
         raise CertificateError("there is no certificate in PEM form")
     try:
-        return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
+        # Public CAs have serial numbers that the library warns of: what is wrong with a certificate is said by who looks for it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
     except ValueError as error:
         raise CertificateError("a certificate cannot be read: %s" % error) from None
 

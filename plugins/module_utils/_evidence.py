@@ -314,33 +314,63 @@ def environment_of(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in read("/proc/%d/environ" % pid).split("\0") if "=" in entry)
 
 
-def outbound(place: Place, run: Run, wanted: t.Collection[str]) -> Json:
-    """Whom the server's outgoing connections trust, by what the running process was given.
+def trust(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collection[str]) -> Json:
+    """Whom the running server believes: outgoing connections go by SSL_CERT_FILE, and by ``tls.ca_cert`` as well, which peers' connections go by both ways.
 
-    ``wanted`` are SHA-256 of the CAs that they should trust; of a host whose inventory names none, those of the trust bundle on disk.
+    ``own`` and ``outgoing`` are SHA-256 of the CAs that these should hold; of an inventory that names none, those of the trust bundle on disk.
     """
     if _certificate.CRYPTOGRAPHY_ERROR is not None:
         raise OSError("the Python library cryptography is missing on the host")
     pid = main_pid(place, run)
     given = environment_of(pid)
-    path = given.get("SSL_CERT_FILE", "")
-    trusted = _authorities("/proc/%d/root/%s" % (pid, path.lstrip("/"))) if path else []
-    known = wanted or {_certificate.fingerprint(ca) for ca in _authorities(place.trust)}
+    ours = set(own) or {_certificate.fingerprint(ca) for ca in _authorities(place.trust)}
+    peers = str(settings_of(read(config_file(place, run))).get("tls.ca_cert") or "")
     return {
-        "file": path,
-        "folder": given.get("SSL_CERT_DIR", ""),
-        "authorities": len(trusted),
-        "beside_inventory": sorted(ca.subject.rfc4514_string() for ca in trusted if _certificate.fingerprint(ca) not in known),
+        "outbound": {**_believed(pid, given.get("SSL_CERT_FILE", ""), set(outgoing) or ours), "folder": given.get("SSL_CERT_DIR", "")},
+        "peers": {**_believed(pid, peers, ours), "set_elsewhere": _set_elsewhere(place, pid, given)},
     }
 
 
+def _believed(pid: int, path: str, known: t.Collection[str]) -> Json:
+    """The CAs in a file as a process sees it: how many, and the subjects of those that are not known."""
+    found = _authorities("/proc/%d/root/%s" % (pid, path.lstrip("/"))) if path else []
+    strangers = sorted(ca.subject.rfc4514_string() for ca in found if _certificate.fingerprint(ca) not in known)
+    return {"file": path, "authorities": len(found), "beside_inventory": strangers}
+
+
 def _authorities(path: str) -> list[t.Any]:
-    """The certificates of a file; none where it is not there or holds none."""
+    """The certificates of a file; none where it is not there or holds none.
+
+    :raises OSError: it is longer than any bundle is, so that not all of it would be judged.
+    """
     try:
         with open(path, encoding="ascii", errors="replace") as file:
-            return _certificate.load_certificates(file.read(LARGEST_BUNDLE))
+            text = file.read(LARGEST_BUNDLE + 1)
+        if len(text) > LARGEST_BUNDLE:
+            raise OSError("%s is longer than %d bytes" % (path, LARGEST_BUNDLE))
+        return _certificate.load_certificates(text)
     except (FileNotFoundError, _certificate.CertificateError):
         return []
+
+
+def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[str]:
+    """Where settings of TLS come from beside the file of settings, or could: variables, files that Qdrant reads on top of it, sections of the secrets' file."""
+    folder = "/proc/%d/root/config" % pid
+    files = [name for name in (os.listdir(folder) if os.path.isdir(folder) else []) if name != "config.yaml"]
+    sections = [name for name in _node.load_json(place.secrets) if name != "service"]
+    return sorted([name for name in given if name.startswith("QDRANT__TLS")] + ["config/" + name for name in files] + ["secrets: " + name for name in sections])
+
+
+def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Json:
+    """How the server finds other hosts by name: the files of its /etc, and where they differ from the addresses by name that are ``wanted``."""
+    folder = "/proc/%d/root/etc" % main_pid(place, run)
+    there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    texts = {name: read(os.path.join(folder, name)).splitlines() if name in there else [] for name in ("hosts", "nsswitch.conf")}
+    lines = {tuple(line.split()) for line in texts["hosts"] if line.split() and not line.startswith("#")}
+    expected = {("127.0.0.1", "localhost"), *((address, name) for name, addresses in wanted.items() for address in addresses)}
+    ways = [line for line in texts["nsswitch.conf"] if line.strip() and not line.startswith("#")]
+    differences = ["missing: %s" % " ".join(line) for line in sorted(expected - lines)] + ["unwanted: %s" % " ".join(line) for line in sorted(lines - expected)]
+    return {"files": there, "differ": differences + (ways if ways != ["hosts: files"] else [])}
 
 
 def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
@@ -870,11 +900,12 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
 
 
 def observe_node(
-    place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], authorities: t.Collection[str] = ()
+    place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] = {}
 ) -> Json:
     """Everything of a node: what it can see of itself, and of its peers.
 
-    ``named`` are the addresses of ``peers`` and ``clients``, ``authorities`` the CAs that outgoing connections should trust.
+    ``named`` are the addresses of ``peers`` and ``clients``. ``wanted`` is what the inventory says of the server: its ``authorities`` and
+    ``outbound_authorities`` (SHA-256 of CAs), and ``names`` (addresses by name).
     """
     try:
         settings = settings_of(read(config_file(place, run)))
@@ -887,7 +918,8 @@ def observe_node(
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: unit(place, run),
         ("process",): lambda: process(place, run, keys.values()),
-        ("outbound",): lambda: outbound(place, run, authorities),
+        ("trust",): lambda: trust(place, run, wanted.get("authorities", ()), wanted.get("outbound_authorities", ())),
+        ("names",): lambda: names(place, run, wanted.get("names", {})),
         ("files",): lambda: files(place),
         ("release",): lambda: release(place, run),
         ("config",): lambda: config(place, run),

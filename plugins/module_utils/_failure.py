@@ -24,8 +24,8 @@ LINES = 15
 # What the server, the gate or systemd says, and what to do about it. The first that fits counts.
 REMEDIES = (
     (
-        r"No CA certificates were loaded",
-        "it trusts no CA for outgoing connections. Look at what changes SSL_CERT_FILE (systemctl cat qdrant), and at qdrant_outbound_ca_file",
+        r"No CA certificates were loaded|SSL_CERT_(FILE|DIR)",
+        "whom outgoing connections trust is not what the role wrote. systemctl cat qdrant shows what changes SSL_CERT_FILE; remove that",
     ),
     (r"Address already in use|os error 98", "another process has one of its ports. ss -ltnp shows which; stop it, or change the port"),
     (r"Cannot assign requested address|os error 99", "qdrant_address is none of the host's addresses. ip address shows them"),
@@ -36,14 +36,26 @@ REMEDIES = (
     (r"No space left on device|os error 28|SIGBUS", "the disk is full. Make room where data and snapshots lie"),
     (r"Permission denied|os error 13", "a file is not the server's to read or write. Data and snapshots belong to qdrant_user, subfolders included"),
     (
-        r"invalid type|invalid value|unknown variant|missing field|Failed to (deserialize|parse)|ConfigError|configuration",
+        r"Failed to add peer|initialize consensus|bootstrap",
+        "the cluster did not take the node in. Look whether the other nodes run, are healthy, and know it by another address",
+    ),
+    (
+        r"Raft state|raft state|raft_state",
+        "its state of the cluster, raft_state.json beside the data, cannot be read. Restore it from a copy; a node that is emptied joins anew, "
+        "and has lost what it had the only copy of",
+    ),
+    (
+        r"invalid type|invalid value|unknown variant|missing field|[Ff]ailed to (deserialize|parse)|ConfigError|onfiguration (error|is invalid)",
         "the server does not take a setting. Correct it in qdrant_config",
     ),
-    (r"Failed to add peer|bootstrap", "the cluster did not take the node in. Look at the other nodes' health and at its address in the cluster"),
-    (r"SIGKILL|oom", "the kernel ended it, most often for want of memory. Raise qdrant_memory_max, or keep vectors on disk"),
-    (r"status=243/CREDENTIALS|credentials", "a file that systemd hands over is missing or cannot be read. hardened.qdrant.site writes them"),
+    (r"SIGKILL|\boom\b|oom-kill", "the kernel ended it, most often for want of memory. Raise qdrant_memory_max, or keep vectors on disk"),
+    (r"status=243/CREDENTIALS|set up credentials", "a file that systemd hands over is missing or cannot be read. hardened.qdrant.site writes them"),
+    (r"status=226/NAMESPACE|mount namespacing", "a file or folder that the unit shows the server is missing. hardened.qdrant.site writes what is its own"),
     (r"Dependency failed", "what the unit needs did not start. systemctl status qdrant-firewall docker says why"),
 )
+# What a server says of an error and what is none of its own: numbered lines of a chain or a trace, and settings' files that it looks for in vain.
+NOISE = re.compile(r"^\d+: |backtrace|Config file not found", re.IGNORECASE)
+ERROR = re.compile(r"panic|\bERROR\b|\berror\b", re.IGNORECASE)
 OTHERWISE = {
     SERVER: "mend what the server's line names; journalctl -u qdrant has all of it",
     GATE: "mend what the gate's line names",
@@ -76,7 +88,9 @@ def lines(output: str) -> list[Line]:
         except (ValueError, AttributeError, TypeError):
             continue
         program = str(fields.get("SYSLOG_IDENTIFIER", ""))
-        who = SYSTEMD if program == "systemd" else GATE if program.startswith("python") or text.startswith(("gate: ", "container: ")) else SERVER
+        # What systemd does as the process that is to become the server or the gate bears that one's name, in brackets.
+        by_systemd = program == "systemd" or program.startswith("(") or re.match(r"\S+\.service: ", text)
+        who = SYSTEMD if by_systemd else GATE if program.startswith("python") or text.startswith(("gate: ", "container: ")) else SERVER
         if text:
             found.append(Line(who, text))
     return found
@@ -107,29 +121,32 @@ def way_it_ended(properties: t.Mapping[str, str]) -> str:
     return ""
 
 
-def errors(texts: t.Sequence[str]) -> list[str]:
-    """Those of a server's lines that speak of an error; what follows a panic, its trace, is none."""
-    return [text for text in texts if re.search(r"panic|\bERROR\b|\berror\b", text, re.IGNORECASE) and not re.search("backtrace", text, re.IGNORECASE)]
-
-
 def cause(found: t.Sequence[Line], properties: t.Mapping[str, str]) -> dict[str, str]:
     """Who kept the node from starting (``who``), in which words (``line``), as a sentence (``cause``), and what to do (``remedy``)."""
     said = {who: [line.text for line in found if line.who == who] for who in (SERVER, GATE, SYSTEMD)}
+    spoken = [text for text in said[SERVER] if not NOISE.search(text)]
+    failed = [text for text in spoken if ERROR.search(text)]
+    # The last error of which something is known, or else the first: those after a panic speak of its consequences.
+    error = next((text for text in reversed(failed) if _remedy([text])), failed[0] if failed else "")
     way = way_it_ended(properties)
-    failed = errors(said[SERVER])
     if said[GATE] and not said[GATE][-1].startswith(ENDED):
-        who, line, way = GATE, said[GATE][-1], ""
+        who, line = GATE, said[GATE][-1]
         sentence = "Its gate refused it: %s" % line.removeprefix("gate: ")
-        if failed:
-            sentence += ". The server's last error: %s" % failed[-1]
+        sentence += ". The server's last error: %s" % error if error else ""
+        clues = [error, line]
     elif said[SERVER]:
-        who, line = SERVER, (failed or said[SERVER])[-1]
+        who, line = SERVER, error or (spoken or said[SERVER])[-1]
         sentence = "The server ended by itself%s. Its last words: %s" % (" (%s)" % way if way else "", line)
+        clues = [error, way, line, *reversed(spoken)]
     else:
-        failures = [text for text in said[SYSTEMD] if re.search(r"[Ff]ailed|status=", text)]
-        who, line = SYSTEMD, ([*said[SYSTEMD], *failures] or [""])[-1]
+        failures = [text for text in said[SYSTEMD] if re.search(r"[Ff]ailed (to|at)|status=", text)]
+        who, line = SYSTEMD, (failures or said[SYSTEMD] or [""])[0 if failures else -1]
         sentence = "systemd did not start it: %s" % line if line else "The journal holds nothing of it"
-    # What the server says is nearer to the cause than what the gate saw of it.
-    clues = [*failed[-1:], line, way, *(said[SYSTEMD] if who == SYSTEMD else [])]
-    remedy = next((text for clue in clues for pattern, text in REMEDIES if re.search(pattern, clue)), OTHERWISE[who])
+        clues = said[SYSTEMD]
+    remedy = _remedy(clues) or OTHERWISE[who]
     return {"who": who, "line": line, "cause": sentence, "remedy": remedy[0].upper() + remedy[1:]}
+
+
+def _remedy(clues: t.Iterable[str]) -> str:
+    """What to do about the first clue of which something is known; empty for none."""
+    return next((text for clue in clues for pattern, text in REMEDIES if re.search(pattern, clue)), "")

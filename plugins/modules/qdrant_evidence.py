@@ -47,10 +47,20 @@ options:
     default: []
   authorities:
     description:
-      - SHA-256, in hex, of the CAs that the server's outgoing connections should trust. Without any, those of the trust bundle on the node's disk.
+      - SHA-256, in hex, of the CAs that the server should trust for its peers. Without any, those of the trust bundle on the node's disk.
     type: list
     elements: str
     default: []
+  outbound_authorities:
+    description:
+      - SHA-256, in hex, of the CAs that the server's outgoing connections should trust. Without any, the same as for its peers.
+    type: list
+    elements: str
+    default: []
+  names:
+    description: The names by which the server should find other hosts, each with a list of addresses.
+    type: dict
+    default: {}
   unit:
     description: The systemd unit of the node.
     type: str
@@ -150,6 +160,8 @@ def main() -> None:
             "peers": {"type": "list", "elements": "str", "default": []},
             "clients": {"type": "list", "elements": "str", "default": []},
             "authorities": {"type": "list", "elements": "str", "default": []},
+            "outbound_authorities": {"type": "list", "elements": "str", "default": []},
+            "names": {"type": "dict", "default": {}},
             "unit": {"type": "str", "default": "qdrant.service"},
             "user": {"type": "str", "default": "qdrant"},
             "install_dir": {"type": "path", "default": "/opt/qdrant"},
@@ -174,7 +186,8 @@ def main() -> None:
     if params["node"]:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
         named = {name: params[name] for name in ("peers", "clients")}
-        document = _evidence.observe_node(place, params["targets"], _run.questions(module), named, params["authorities"])
+        wanted = {name: params[name] for name in ("authorities", "outbound_authorities", "names")}
+        document = _evidence.observe_node(place, params["targets"], _run.questions(module), named, wanted)
         if "network" in document.get("container", {}):
             network = document["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])

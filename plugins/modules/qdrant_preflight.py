@@ -42,6 +42,13 @@ peers:
   contains:
     name: {description: The host's name in the inventory., type: str}
     address: {description: Its address., type: str}
+outbound:
+  description: Whom the server's outgoing connections trust.
+  returned: success
+  type: dict
+  contains:
+    credential: {description: "The credential that holds the CAs, V(ca.crt) or V(outbound-ca.crt).", type: str}
+    pem: {description: The CAs of C(qdrant_outbound_ca_file) in PEM form; empty without., type: str}
 uri:
   description: The URI by which peers reach the node.
   returned: success

@@ -23,6 +23,8 @@ Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 Resolver = t.Callable[[str], t.List[str]]
 BACKENDS = ("auto", "nftables", "ufw", "firewalld")
 RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
+# Names that a host, or a container of the deployment, has for itself.
+OWN_NAMES = ("localhost", "qdrant")
 # A name of DNS. The last label has a letter: what has none is an address with a mistake.
 NAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?")
 
@@ -145,7 +147,7 @@ def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str
         if not networks and is_address(host):
             problems.append(Problem(where, "%s is an address within a network" % host, "Write the network, or the address without its length"))
             continue
-        named = {} if networks else {"name": host}
+        named = {} if networks else {"name": host.rstrip(".")}
         networks = networks or [network for address in (resolver(host) if NAME.fullmatch(host) else []) for network in _networks(address)]
         if not networks:
             problems.append(Problem(where, "%r is no address, and no name that the controller can resolve" % host, "Write s3.example.com or its network"))
@@ -159,10 +161,12 @@ def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str
 def _check_named(name: str, address: str) -> list[Problem]:
     """What is wrong with a target whose address is given beside its name."""
     where = "qdrant_firewall_targets"
-    if not NAME.fullmatch(name) or is_address(name):
+    if not NAME.fullmatch(name) or name.endswith(".") or name in OWN_NAMES:
         return [Problem(where, "%r is no name that could have the address %s" % (name, address), "Write {host: s3.example.com, address: 192.0.2.9, port: 443}")]
-    if "/" in address or "%" in address or not _networks(address):
-        return [Problem(where, "%r is no address of %s" % (address, name), "Write one, such as 192.0.2.9, or leave it out: the controller resolves the name")]
+    networks = _networks(address) if not set("/%") & set(address) else []
+    if not networks or networks[0].is_multicast or networks[0].is_unspecified or networks[0].is_loopback:
+        what = "%r is no address that %s could have" % (address, name)
+        return [Problem(where, what, "Write one, such as 192.0.2.9, or leave it out: the controller resolves the name")]
     return []
 
 

@@ -19,7 +19,7 @@ except ImportError:
     pass  # the preflight says so
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _preflight, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _preflight
 
 VARIABLE = "qdrant_outbound_ca_file"
 RISK = "outbound-system-cas"
@@ -76,17 +76,17 @@ def wanted(read: Reader, loader: t.Any) -> tuple[str, list[x509.Certificate], st
     return BUNDLE, found, pem
 
 
-def fingerprints(read: Reader, loader: t.Any) -> list[str]:
-    """SHA-256, in hex, of the CAs that outgoing connections should trust by the inventory; none where it names none that can be read.
+def fingerprints(read: Reader, loader: t.Any) -> tuple[list[str], list[str]]:
+    """SHA-256, in hex, of the CAs that a server should trust by the inventory: for its peers, and in a bundle of the user's.
 
-    While a CA is replaced these are both.
+    The first are both CAs while one is replaced, and none where the inventory names none; the second are none without a bundle.
+
+    :raises _own.OwnError: a CA that the inventory names cannot be used, so that nothing can be compared with it.
     """
-    try:
-        _credential, found, _pem = wanted(read, loader)
-        if not found:
-            for variable in (_authority.IN_USE.certificate, _authority.NEXT.certificate):
-                value = read(variable, "")
-                found = found + (_own.authorities(value, loader, variable)[0] if value else [])
-    except (_own.OwnError, _variables.VariableError):
-        return []
-    return sorted({_certificate.fingerprint(ca) for ca in found})
+    own: list[x509.Certificate] = []
+    for variable in (_authority.IN_USE.certificate, _authority.NEXT.certificate):
+        value = read(variable, "")
+        own += _own.authorities(value, loader, variable)[0] if value else []
+    _credential, bundle, _pem = wanted(read, loader)
+    of_peers, of_bundle = (sorted({_certificate.fingerprint(ca) for ca in found}) for found in (own, bundle))
+    return of_peers, of_bundle

@@ -72,7 +72,10 @@ def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certi
     pem = text(value, loader, name, lenient=True)
     if "PRIVATE KEY" in pem:
         raise OwnError("%s holds a private key. CAs are copied to every host that trusts them: give the certificates alone." % name)
-    found = certificates(pem, name)
+    try:
+        found = _certificate.load_certificates(pem)
+    except _certificate.CertificateError as error:
+        raise OwnError("%s cannot be used: %s. Give the CAs' certificates, as -----BEGIN CERTIFICATE----- blocks." % (name, error)) from None
     return found, "".join(ca.public_bytes(serialization.Encoding.PEM).decode() for ca in found)
 
 

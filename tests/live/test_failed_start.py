@@ -56,4 +56,4 @@ def test_the_last_error_has_the_servers_own_words_and_a_remedy(deployment, node,
 def test_a_server_without_cas_says_so(deployment, node):
     """With its gate, the start would be refused before."""
     error = last_error(deployment, node, NO_CA)
-    assert "No CA certificates were loaded" in error.partition("Remedy:")[0] and "a panic" in error and "qdrant_outbound_ca_file" in error, error
+    assert "No CA certificates were loaded" in error.partition("Remedy:")[0] and "a panic" in error and "systemctl cat qdrant" in error, error

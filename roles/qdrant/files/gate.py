@@ -148,15 +148,21 @@ ENDED = "the server has ended by itself; its last words are above"
 
 
 def has_ended() -> bool:
-    """Whether the server that this start made is gone, or a process that nobody has taken leave of yet (proc(5), stat: Z)."""
+    """Whether the server that this start made is gone, or a process that nobody has taken leave of yet (proc(5), stat: Z).
+
+    Of another user's process, as is the command that waits for a container, /proc may hide all: it lives as long as it can be named.
+    """
     server = os.environ.get("MAINPID")
     if not server:
         return False
     try:
+        os.kill(int(server), 0)
         with open("/proc/%s/stat" % server, encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
-    except OSError:
+    except ProcessLookupError:
         return True
+    except OSError:
+        return False
 
 
 # Of a container that is not up yet: there is no way to its address, or whoever publishes its ports has nobody to pass a connection on to.

@@ -102,3 +102,14 @@ def test_a_gate_that_cannot_judge_a_living_server_says_why(gate, monkeypatch, ca
     monkeypatch.setattr(sys, "argv", ["gate", "probe", "--user=root", "--address=127.0.0.1", "--http-port=1"])
     assert gate.main() == 1
     assert "cannot judge, so the node stays down: FileNotFoundError" in capsys.readouterr().err
+
+
+def test_a_server_of_another_user_lives_even_where_proc_shows_nothing_of_it(gate, monkeypatch):
+    """A host may hide other users' processes (hidepid), and the command that waits for a container is root's."""
+
+    def refuses(_pid, _signal):
+        raise PermissionError
+
+    monkeypatch.setenv("MAINPID", str(os.getpid()))
+    monkeypatch.setattr(gate.os, "kill", refuses)
+    assert not gate.has_ended()

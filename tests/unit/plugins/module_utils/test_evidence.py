@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -14,10 +15,12 @@ import socket
 import subprocess
 from datetime import datetime, timezone
 
+import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
 PLACE = _evidence.Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
+OURS, FOREIGN = (_authority.create(name, datetime.now(timezone.utc))[0] for name in ("ours", "foreign"))
 
 
 def run(_command):
@@ -176,28 +179,65 @@ def test_this_process_is_seen_as_it_is():
     assert all(isinstance(mount["writable"], bool) for mount in seen)
 
 
-def test_whom_outgoing_connections_trust_is_read_from_what_the_process_was_given(tmp_path, monkeypatch):
-    ours, foreign = (_authority.create(name, datetime.now(timezone.utc))[0] for name in ("ours", "foreign"))
-    bundle = tmp_path / "bundle.pem"
-    known = [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(ours)]
+@pytest.fixture
+def believed(tmp_path, monkeypatch):
+    """What is observed of a process with some settings, a bundle of CAs at a place, and an environment."""
+    bundle, place = tmp_path / "bundle.pem", dataclasses.replace(PLACE, config_dir=str(tmp_path))
+    known = [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(OURS)]
 
-    def seen(text: str, **environment: str) -> dict:
+    def seen(text: str, outgoing: str = "", **environment: str) -> dict:
         bundle.write_text(text)
-        with subprocess.Popen(["/bin/sh", "-c", "echo; read line"], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        (tmp_path / "config.yaml").write_text("tls:\n  ca_cert: %s\n" % bundle)
+        words = ["/bin/sh", "-c", "echo; read line"]
+        with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
             server.stdout.readline()  # by now its environment is its own
             monkeypatch.setattr(_evidence, "main_pid", lambda _place, _run: server.pid)
             try:
-                return _evidence.outbound(PLACE, run, known)
+                return _evidence.trust(place, run, known, [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(outgoing or OURS)])
             finally:
                 server.kill()
 
-    named = {"SSL_CERT_FILE": str(bundle)}
-    assert seen(ours, **named) == {"file": str(bundle), "folder": "", "authorities": 1, "beside_inventory": []}
-    assert seen(ours + foreign, **named)["beside_inventory"] == ["CN=foreign"]
-    assert seen(ours, **named, SSL_CERT_DIR="/etc/ssl/certs")["folder"] == "/etc/ssl/certs"
-    assert seen("nothing", **named)["authorities"] == 0
-    assert seen(ours) == {"file": "", "folder": "", "authorities": 0, "beside_inventory": []}
-    assert seen(ours, SSL_CERT_FILE="/nonexistent")["authorities"] == 0
+    seen.file = str(bundle)
+    return seen
+
+
+def test_whom_outgoing_connections_trust_is_read_from_what_the_process_was_given(believed):
+    named = {"SSL_CERT_FILE": believed.file}
+    assert believed(OURS, **named)["outbound"] == {"file": believed.file, "folder": "", "authorities": 1, "beside_inventory": []}
+    assert believed(OURS + FOREIGN, **named)["outbound"]["beside_inventory"] == ["CN=foreign"]
+    assert believed(OURS, outgoing=FOREIGN, **named)["outbound"]["beside_inventory"] == ["CN=ours"], "the own CA is no part of a bundle"
+    assert believed(OURS, **named, SSL_CERT_DIR="/etc/ssl/certs")["outbound"]["folder"] == "/etc/ssl/certs"
+    assert believed("nothing", **named)["outbound"]["authorities"] == 0
+    assert believed(OURS)["outbound"] == {"file": "", "folder": "", "authorities": 0, "beside_inventory": []}
+    assert believed(OURS, SSL_CERT_FILE="/nonexistent")["outbound"]["authorities"] == 0
+
+
+def test_a_bundle_that_is_too_long_to_be_judged_is_no_bundle_without_strangers(believed):
+    with pytest.raises(OSError, match="is longer than"):
+        believed(OURS + "#" * _evidence.LARGEST_BUNDLE + FOREIGN)
+
+
+def test_peers_are_believed_by_what_the_settings_name_and_nothing_beside(believed):
+    assert believed(OURS)["peers"] == {"file": believed.file, "authorities": 1, "beside_inventory": [], "set_elsewhere": []}
+    assert believed(OURS + FOREIGN)["peers"]["beside_inventory"] == ["CN=foreign"]
+    assert believed(OURS, QDRANT__TLS__CA_CERT="/x")["peers"]["set_elsewhere"] == ["QDRANT__TLS__CA_CERT"]
+
+
+def test_names_that_lead_elsewhere_are_differences(tmp_path, monkeypatch):
+    """A root of its own stands for the server's."""
+    (tmp_path / "root/etc").mkdir(parents=True)
+    monkeypatch.setattr(_evidence, "main_pid", lambda _place, _run: 7)
+    monkeypatch.setattr(_evidence.os.path, "isdir", lambda _path: True)
+    files = {"hosts": "# x\n127.0.0.1 localhost\n192.0.2.9 s3.example.com\n", "nsswitch.conf": "# x\nhosts: files\n"}
+    monkeypatch.setattr(_evidence.os, "listdir", lambda _path: list(files))
+    monkeypatch.setattr(_evidence, "read", lambda path: files[os.path.basename(path)])
+    wanted = {"s3.example.com": ["192.0.2.9"]}
+    assert _evidence.names(PLACE, run, wanted) == {"files": ["hosts", "nsswitch.conf"], "differ": []}
+    files["hosts"] = files["hosts"].replace("192.0.2.9", "203.0.113.66")
+    files.update({"nsswitch.conf": "hosts: dns files\n", "resolv.conf": ""})
+    seen = _evidence.names(PLACE, run, wanted)
+    assert seen["files"] == ["hosts", "nsswitch.conf", "resolv.conf"]
+    assert seen["differ"] == ["missing: 192.0.2.9 s3.example.com", "unwanted: 203.0.113.66 s3.example.com", "hosts: dns files"]
 
 
 def test_what_of_proc_is_hidden_does_not_count(tmp_path):

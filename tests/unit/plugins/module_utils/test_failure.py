@@ -30,7 +30,7 @@ def cause(*entries: tuple[str, object], properties: dict | None = None) -> dict:
 def test_a_server_that_ends_at_once_is_quoted_with_what_to_do():
     found = cause(STARTING, ("qdrant", "INFO qdrant: Version: 1.19.0"), ("qdrant", PANIC), ("qdrant", "WARN qdrant: bye"), ENDED, FAILED, properties=EXITED)
     assert found["who"] == "server" and found["cause"].startswith("The server ended by itself (exit code 101, a panic). Its last words: ERROR qdrant::startup")
-    assert "No CA certificates were loaded" in found["cause"] and "\x1b" not in found["cause"] and "qdrant_outbound_ca_file" in found["remedy"]
+    assert "No CA certificates were loaded" in found["cause"] and "\x1b" not in found["cause"] and "systemctl cat qdrant" in found["remedy"]
 
 
 def test_the_server_is_quoted_without_a_word_of_the_gate():
@@ -56,6 +56,39 @@ def test_a_file_that_systemd_cannot_hand_over():
     found = cause(STARTING, ("systemd", "qdrant.service: Failed to set up credentials: No such file or directory"), FAILED)
     assert found["who"] == "systemd" and "hardened.qdrant.site writes them" in found["remedy"]
     assert _failure.cause([], {})["cause"] == "The journal holds nothing of it"
+
+
+def test_what_systemd_does_before_it_is_the_server_is_not_the_servers():
+    """It bears the name of the program that it would have become."""
+    spawning = "qdrant.service: Failed at step NAMESPACE spawning /usr/bin/python3: No such file or directory"
+    mounting = ("(python3)", "qdrant.service: Failed to set up mount namespacing: /opt/qdrant/root/qdrant/qdrant: No such file or directory")
+    found = cause(STARTING, mounting, ("(python3)", spawning), ("systemd", "qdrant.service: Control process exited, code=exited, status=226/NAMESPACE"))
+    assert found["who"] == "systemd" and "mount namespacing" in found["line"] and "that the unit shows the server is missing" in found["remedy"]
+
+
+def test_trust_that_the_gate_refused_is_not_called_a_file_that_is_missing():
+    words = "gate: SSL_CERT_FILE names '/etc/ssl/x', which is none of this start's credentials: outgoing connections would trust what nobody chose"
+    assert "systemctl cat qdrant" in cause(STARTING, ("python3", words), FAILED)["remedy"]
+
+
+def test_the_error_that_says_why_is_quoted_not_what_follows_from_it():
+    bind = "ERROR qdrant::tonic: Error while starting gRPC server: Cannot assign requested address (os error 99)"
+    after = "ERROR qdrant::startup: Panic occurred in file src/main.rs at line 823: thread is not panicking: Any { .. }"
+    found = cause(STARTING, ("qdrant", bind), ("qdrant", after), FAILED, properties=EXITED)
+    assert bind in found["cause"] and "ip address shows them" in found["remedy"]
+
+
+def test_a_chain_of_causes_does_not_hide_what_it_belongs_to():
+    """As a node without data has it whose peers are down."""
+    panic = "ERROR qdrant::startup: Panic occurred in file src/main.rs at line 400: Can't initialize consensus: Failed to initialize Consensus for new Raft state"
+    found = cause(STARTING, ("qdrant", panic), ("qdrant", "3: tcp connect error"), ("qdrant", "4: Connection refused (os error 111)"), FAILED, properties=EXITED)
+    assert panic in found["cause"] and "whether the other nodes run" in found["remedy"]
+
+
+@pytest.mark.parametrize("text", ["INFO Loading configuration", "INFO bloom filter: room for 3", "WARN qdrant::settings: Config file not found: config/production"])
+def test_harmless_words_are_no_cause(text):
+    found = cause(STARTING, ("qdrant", "INFO loading"), ("qdrant", text), FAILED, properties={"ExecMainCode": "2", "ExecMainStatus": "9"})
+    assert "(SIGKILL)" in found["cause"] and "want of memory" in found["remedy"] and "Config file" not in found["cause"]
 
 
 def test_only_the_last_start_counts():

@@ -95,8 +95,11 @@ def test_a_target_whose_address_is_given_is_not_resolved():
         ({"host": "0.0.0.0/0", "port": 443}, "everywhere"),
         ({"host": "192.0.2.1", "address": "192.0.2.1", "port": 443}, "is no name that could have the address"),
         ({"host": "two\n192.0.2.1 lines", "address": "192.0.2.1", "port": 443}, "is no name that could have the address"),
-        ({"host": "s3.example.com", "address": "0.0.0.0/0", "port": 443}, "is no address of s3.example.com"),
-        ({"host": "s3.example.com", "address": "fe80::1%eth0", "port": 443}, "is no address of s3.example.com"),
+        ({"host": "s3.example.com", "address": "0.0.0.0/0", "port": 443}, "is no address that s3.example.com could have"),
+        ({"host": "s3.example.com", "address": "127.0.0.1", "port": 443}, "is no address that s3.example.com could have"),
+        ({"host": "s3.example.com", "address": "0.0.0.0", "port": 443}, "is no address that s3.example.com could have"),
+        ({"host": "localhost", "address": "192.0.2.9", "port": 443}, "is no name that could have the address"),
+        ({"host": "s3.example.com", "address": "fe80::1%eth0", "port": 443}, "is no address that s3.example.com could have"),
         ({"host": "s3.example.com", "address": "192.0.2.9", "port": 443, "ports": 1}, "not {host: NAME, port: NUMBER}"),
     ],
 )

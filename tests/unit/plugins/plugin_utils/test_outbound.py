@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _outbound, _own, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _outbound, _own, _settings
 
 NOW = datetime.now(timezone.utc)
 LONG_AGO = NOW - timedelta(days=4000)
@@ -34,12 +34,12 @@ def check(text: str, accepted=(), value: str = "/srv/bundle.pem") -> _outbound._
 
 def test_without_a_bundle_it_is_the_deployments_own_ca():
     assert _outbound.wanted(reader(), LOADER) == ("ca.crt", [], "")
-    assert _outbound.fingerprints(reader(qdrant_tls_ca_certificate=OURS), LOADER) == fingerprint(OURS)
+    assert _outbound.fingerprints(reader(qdrant_tls_ca_certificate=OURS), LOADER) == (fingerprint(OURS), [])
 
 
 def test_while_a_ca_is_replaced_both_are_trusted():
     both = reader(qdrant_tls_ca_certificate=OURS, qdrant_tls_next_ca_certificate=NEXT)
-    assert _outbound.fingerprints(both, LOADER) == fingerprint(OURS, NEXT)
+    assert _outbound.fingerprints(both, LOADER) == (fingerprint(OURS, NEXT), [])
 
 
 def test_a_bundle_takes_the_place_of_the_own_ca(tmp_path):
@@ -47,7 +47,8 @@ def test_a_bundle_takes_the_place_of_the_own_ca(tmp_path):
     file.write_bytes(b"\xef\xbb\xbf# Beh\xc3\xb6rde, \xff\r\n" + THEIRS.replace("\n", "\r\n").encode())
     credential, found, pem = _outbound.wanted(reader(qdrant_outbound_ca_file=str(file)), LOADER)
     assert credential == "outbound-ca.crt" and len(found) == 1 and pem == THEIRS, "only the certificate goes on, in one form"
-    assert _outbound.fingerprints(reader(qdrant_outbound_ca_file=str(file), qdrant_tls_ca_certificate=OURS), LOADER) == fingerprint(THEIRS)
+    both = reader(qdrant_outbound_ca_file=str(file), qdrant_tls_ca_certificate=OURS)
+    assert _outbound.fingerprints(both, LOADER) == (fingerprint(OURS), fingerprint(THEIRS))
 
 
 @pytest.mark.parametrize("name", [_outbound.VARIABLE, _own.TRUST, "qdrant_proxy_client_ca"])
@@ -57,12 +58,19 @@ def test_no_file_of_cas_may_hold_a_private_key(name):
     assert THEIR_KEY.splitlines()[1] not in str(caught.value)
 
 
-def test_what_cannot_be_read_leaves_the_nodes_own_trust_to_compare_with():
-    def fails(_name, _default=None):
-        raise _variables.VariableError("cannot be decrypted")
+def test_an_inventory_that_names_no_ca_leaves_the_nodes_own_trust_to_compare_with():
+    assert _outbound.fingerprints(reader(), LOADER) == ([], [])
 
-    assert _outbound.fingerprints(fails, LOADER) == []
-    assert _outbound.fingerprints(reader(qdrant_outbound_ca_file="/nonexistent"), LOADER) == []
+
+@pytest.mark.parametrize("name", ["qdrant_outbound_ca_file", "qdrant_tls_ca_certificate"])
+def test_a_ca_that_is_named_and_cannot_be_read_is_no_reason_to_believe_the_node(name):
+    with pytest.raises(_own.OwnError, match="%s names a file that cannot be read" % name):
+        _outbound.fingerprints(reader(**{name: "/nonexistent"}), LOADER)
+
+
+def test_what_is_no_ca_at_all_is_said_to_be_none():
+    with pytest.raises(_own.OwnError, match="cannot be used: there is no certificate in PEM form. Give the CAs' certificates"):
+        _own.authorities("-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----", LOADER, _outbound.VARIABLE)
 
 
 def test_a_bundle_of_a_system_is_a_risk_by_its_size_and_by_its_path(tmp_path, monkeypatch):
