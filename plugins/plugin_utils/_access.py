@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The access model: which credential may do what. One table, which the report shows and the live tests prove on the real server.
 
-Source: what Qdrant 1.16.3 answers. Its documentation differs in places: any valid token reads the telemetry.
+Source: what Qdrant answers, the same from 1.16.3 to 1.19.0 (docs/tested.md). Its documentation differs in places: any valid token reads the telemetry.
 """
 
 from __future__ import annotations

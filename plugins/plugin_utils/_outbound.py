@@ -15,6 +15,7 @@ from datetime import datetime
 
 try:
     from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
 except ImportError:
     pass  # the preflight says so
 
@@ -27,6 +28,8 @@ RISK = "outbound-system-cas"
 OWN, BUNDLE = "ca.crt", "outbound-ca.crt"
 # Systems trust a hundred CAs and more; who has targets of their own names a few.
 MANY = 20
+# systemd hands a unit credentials of 1 MiB at most, all of them together (systemd.exec(5)).
+LARGEST = 512 * 1024
 # Where systems keep theirs: Debian, Red Hat, SUSE, Alpine.
 SYSTEM_BUNDLES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -57,6 +60,9 @@ def check(found: t.Sequence[x509.Certificate], value: str, accepted: t.Collectio
         findings.refuse(VARIABLE, "all its CAs have expired", "Give the ones that are in use")
     elif ended:
         findings.warnings.append("%s holds %d CAs that have expired, such as %s." % (VARIABLE, len(ended), ended[0]))
+    size = sum(len(ca.public_bytes(serialization.Encoding.PEM)) for ca in found)
+    if size > LARGEST:
+        findings.refuse(VARIABLE, "it holds %d KiB of certificates, and systemd hands over %d" % (size // 1024, LARGEST // 1024), "Give the CAs of your targets alone")
     if RISK not in accepted and is_of_a_system(found, value):
         what = "its %d CAs are those of an operating system, and each could speak for a peer, which is sent the API key" % len(found)
         remedy = "Name the CAs of your targets alone, or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % RISK

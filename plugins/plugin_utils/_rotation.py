@@ -4,7 +4,7 @@
 """What a rotation of keys does, from what the nodes have and run, and what the vault says. Pure functions; keys appear by name alone.
 
 Phases of Qdrant 1.17 and later, which knows an alternate key: deploy the new key as the alternate, publish it, promote it, retire the old one.
-Earlier servers, and read-only keys, are cut over. The phases are tested by their plan and the rendered secrets, not against a live server.
+Earlier servers, and read-only keys, are cut over.
 """
 
 from __future__ import annotations

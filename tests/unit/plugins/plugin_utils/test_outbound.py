@@ -92,3 +92,8 @@ def test_a_certificate_of_no_ca_and_expired_ones_are_named():
     assert "all its CAs have expired" in str(check(EXPIRED).problems[0])
     found = check(EXPIRED + THEIRS)
     assert found.problems == [] and "1 CAs that have expired, such as CN=old" in found.warnings[0]
+
+
+def test_more_than_systemd_hands_over_is_refused(monkeypatch):
+    monkeypatch.setattr(_outbound, "LARGEST", 500)
+    assert "and systemd hands over" in str(check(THEIRS).problems[0])
