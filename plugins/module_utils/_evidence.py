@@ -900,13 +900,14 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
 
 
 def observe_node(
-    place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] = {}
+    place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] | None = None
 ) -> Json:
     """Everything of a node: what it can see of itself, and of its peers.
 
     ``named`` are the addresses of ``peers`` and ``clients``. ``wanted`` is what the inventory says of the server: its ``authorities`` and
     ``outbound_authorities`` (SHA-256 of CAs), and ``names`` (addresses by name).
     """
+    wanted = wanted or {}
     try:
         settings = settings_of(read(config_file(place, run)))
     except OSError:

@@ -20,7 +20,8 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
 from conftest import ENVIRONMENT, PROJECT
 from load import NAME, Client, Load
 from qdrant_client import models
-from server import name, since
+from server import name as server_version
+from server import since
 from support import change_vault, leaks, make_new_keys, put_new_keys_into_the_vault, tokens
 from test_data import eventually
 
@@ -118,7 +119,7 @@ def test_a_rolling_cut_over_under_load_fails_no_request_of_a_client_with_both_ke
     for entry, found in tries.items():
         assert found.get("key 0", 0) >= 5 and found.get("key 1", 0) >= 5, "%s: both keys were needed: %s" % (entry, found)
     assert "CUT-OVER of qdrant_api_key, one node at a time" in output
-    assert ("It was asked for" if since("1.17.0") else "%s has no alternate key" % name()) in output
+    assert ("It was asked for" if since("1.17.0") else "%s has no alternate key" % server_version()) in output
     assert "this one goes on with the others" in output and "VERIFIED" in output
     assert "shop (" in output and "Tokens that the old key signed end with it" in output
 

@@ -13,7 +13,8 @@ import time
 import pytest
 from vantages import CLIENT, CLIENTS, NOBODY, PEER, all_at_once, info, knock, nmap, prepare
 
-# The node's server, its libraries and the host's CAs are the image: Qdrant from 1.17.1 on does not start without any. It is published at a second address, and at the one of IPv6, where nothing else listens.
+# The node's server, its libraries and the host's CAs are the image: Qdrant from 1.17.1 on does not start without any.
+# It is published at a second address, and at the one of IPv6, where nothing else listens.
 START = """
 set -e
 systemctl restart docker

@@ -90,7 +90,8 @@ def version_of(path: Path) -> str:
     said = _ask(path)
     found = re.fullmatch(r"qdrant (\d+\.\d+\.\d+)", said)
     if not found:
-        raise Failure(f"{path} --version says {said.partition(chr(10))[0][-200:]!r}, where a Qdrant server says e.g. 'qdrant 1.19.0': give the server of a release")
+        first = said.partition("\n")[0][-200:]
+        raise Failure(f"{path} --version says {first!r}, where a Qdrant server says e.g. 'qdrant 1.19.0': give the server of a release")
     return found[1]
 
 
