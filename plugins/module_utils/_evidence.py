@@ -445,7 +445,8 @@ def files(place: Place) -> Json:
     """Who owns and may read what."""
     tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
     names = [os.path.join(place.install_dir, "root/etc", name) for name in ("hosts", "nsswitch.conf")]
-    trusted = [place.layout.unit_file, place.layout.config, place.layout.outbound, *names, place.secrets, os.path.join(place.layout.current, "qdrant"), os.path.join(place.tls, "tls.key")]
+    trusted = [place.layout.unit_file, place.layout.config, place.layout.outbound, *names, place.secrets]
+    trusted += [os.path.join(place.layout.current, "qdrant"), os.path.join(place.tls, "tls.key")]
     if place.in_container:
         trusted += [place.layout.seccomp, os.path.join(place.layout.current, "release.json"), "/etc/docker/daemon.json"]
     libexec = os.path.join(place.install_dir, "libexec")

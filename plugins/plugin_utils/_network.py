@@ -302,7 +302,10 @@ def plan(
     nodes: t.Sequence[str] = (),
     resolver: Resolver = resolve,
 ) -> tuple[dict[str, t.Any], Findings, Meant]:
-    """What the firewall of a node is to be: {backend, why, peers, clients, names, targets, target_names, passes}, what is wrong with it, and the clients as named."""
+    """What the firewall of a node is to be, what is wrong with it, and the clients as named.
+
+    The first is {backend, why, peers, clients, names, targets, target_names, passes}.
+    """
     meant = clients(read("qdrant_firewall_clients", []), groups, hosts, resolver)
     found = Findings(list(meant.problems), list(meant.warnings))
     wanted_targets, problems = targets(read("qdrant_firewall_targets", []), resolver)

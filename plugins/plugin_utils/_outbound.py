@@ -62,7 +62,8 @@ def check(found: t.Sequence[x509.Certificate], value: str, accepted: t.Collectio
         findings.warnings.append("%s holds %d CAs that have expired, such as %s." % (VARIABLE, len(ended), ended[0]))
     size = sum(len(ca.public_bytes(serialization.Encoding.PEM)) for ca in found)
     if size > LARGEST:
-        findings.refuse(VARIABLE, "it holds %d KiB of certificates, and systemd hands over %d" % (size // 1024, LARGEST // 1024), "Give the CAs of your targets alone")
+        what = "it holds %d KiB of certificates, and systemd hands over %d" % (size // 1024, LARGEST // 1024)
+        findings.refuse(VARIABLE, what, "Give the CAs of your targets alone")
     if RISK not in accepted and is_of_a_system(found, value):
         what = "its %d CAs are those of an operating system, and each could speak for a peer, which is sent the API key" % len(found)
         remedy = "Name the CAs of your targets alone, or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % RISK
