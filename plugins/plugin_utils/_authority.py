@@ -103,6 +103,8 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
 def _certificate_of(certificate_pem: str, names: Variables) -> x509.Certificate:
     if not isinstance(certificate_pem, str) or "BEGIN CERTIFICATE" not in certificate_pem:
         raise AuthorityError("%s is not a certificate in PEM form. The playbook %s makes one." % (names.certificate, names.maker))
+    if "PRIVATE KEY" in certificate_pem:
+        raise AuthorityError("%s holds a private key as well. Keep that in %s alone: certificates are public." % (names.certificate, names.key))
     try:
         return _certificate.load_certificates(certificate_pem)[0]
     except _certificate.CertificateError:

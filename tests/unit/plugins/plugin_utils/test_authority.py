@@ -65,6 +65,7 @@ GOOD, OTHER = make(), make()
         (GOOD[0], pem(ec.generate_private_key(ec.SECP256R1()), b"x"), "is encrypted with a passphrase"),
         (GOOD[0], "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read as a private key"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", GOOD[1], "cannot be read as a certificate"),
+        (GOOD[1] + GOOD[0], GOOD[1], "holds a private key as well. Keep that in qdrant_tls_ca_private_key alone"),
         (GOOD[0], OTHER[1], "does not match"),
         (*make(end=NOW - timedelta(hours=1)), "expired on"),
         (*make(start=NOW + timedelta(hours=1)), "is not valid before"),
