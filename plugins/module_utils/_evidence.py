@@ -40,6 +40,7 @@ KEYS = ("api_key", "read_only_api_key", "alt_api_key")
 SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
 # What a confined server sees of /proc, and of /proc/sys, beside its own processes.
 PROC, PROC_SYS = {"self", "thread-self", "mounts", "net", "meminfo", "stat", "cpuinfo", "sys"}, {"vm"}
+OWN_LIMITS = r"/proc/(%s)/(stat|statm|status|limits|maps|cgroup|mountinfo)$|/proc/(meminfo|stat|sys/vm/\w+)$|/sys/fs/cgroup/"
 # A bundle of CAs has a quarter of that.
 LARGEST_BUNDLE = 1 << 20
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
@@ -253,9 +254,15 @@ def listeners(pid: int) -> list[str]:
 
 
 def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
-    """The regular files that a process has open outside of some folders, as paths in its own view."""
+    """The regular files that a process has open outside of some folders, as paths in its own view.
+
+    Without those that tell it its limits, which it opens and closes all the time, and could open at any other.
+    """
     found = set()
     folder = "/proc/%d/fd" % pid
+    # Its numbers, from the host's to that in its own namespace (proc(5)).
+    numbers = re.findall(r"^NSpid:\s*(.*)$", read("/proc/%d/status" % pid), re.MULTILINE)
+    own_limits = re.compile(OWN_LIMITS % "|".join(["self", str(pid), *(numbers[0].split() if numbers else [])]))
     for name in os.listdir(folder):
         path = os.path.join(folder, name)
         try:
@@ -263,7 +270,7 @@ def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
                 found.add(os.readlink(path))
         except OSError:
             continue  # closed meanwhile
-    return sorted(path for path in found if not path.startswith(tuple(place + "/" for place in allowed)))
+    return sorted(path for path in found if not path.startswith(tuple(place + "/" for place in allowed)) and not own_limits.match(path))
 
 
 def shared_namespaces(pid: int) -> list[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -86,9 +87,16 @@ def test_one_file_and_another(tmp_path):
 def test_files_that_a_process_has_open(tmp_path):
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
-    with open(inside / "a", "w"), open(outside, "w"):
+    limits = ["/proc/self/stat", "/proc/self/limits", "/proc/meminfo", "/proc/sys/vm/max_map_count"]
+    with contextlib.ExitStack() as stack:
+        for path in (inside / "a", outside):
+            stack.enter_context(open(path, "w"))
+        for path in (*limits, "/proc/1/stat"):
+            stack.enter_context(open(path))
         found = _evidence.open_files(os.getpid(), [str(inside)])
     assert str(outside) in found and str(inside / "a") not in found
+    # Its own limits, of which it reads now and then, are none; another process's are.
+    assert [path for path in found if path.startswith("/proc/")] == ["/proc/1/stat"]
 
 
 def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
