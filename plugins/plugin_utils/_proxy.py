@@ -12,13 +12,8 @@ import urllib.parse
 from dataclasses import dataclass
 from datetime import datetime
 
-try:
-    from cryptography import x509
-except ImportError:
-    pass  # the nodes' preflight says so
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _own, _preflight
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
 PARTS = ("dashboard", "metrics", "telemetry", "cluster", "snapshots")
@@ -177,14 +172,10 @@ def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Fi
         found.refuse(where, str(error), "Give a PEM text, or the path of a file on the controller. hardened.qdrant.client_ca makes one")
         return found
     keys = {_certificate.public_bytes(ca.public_key()) for ca in nodes}
+    for subject in _own.no_authorities(authorities):
+        found.refuse(where, "%s is no CA's certificate" % subject, "Give the CA that signs the clients' certificates")
     for ca in authorities:
         subject = ca.subject.rfc4514_string()
-        try:
-            is_ca = ca.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-        except x509.ExtensionNotFound:
-            is_ca = False
-        if not is_ca:
-            found.refuse(where, "%s is no CA's certificate" % subject, "Give the CA that signs the clients' certificates")
         if _certificate.public_bytes(ca.public_key()) in keys or any(_certificate.is_signed_by(ca, node) for node in nodes):
             what = "%s is the nodes' CA or comes from it, and whoever has a certificate from there opens the cluster port" % subject
             found.refuse(where, what, "Use another CA. hardened.qdrant.client_ca makes one")

@@ -1,8 +1,11 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info, qdrant_node_info,
-qdrant_secrets, qdrant_tls_info and qdrant_unit_addresses, called as Ansible calls them: arguments in, JSON out. What they do on real hosts is tested there."""
+"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_failure_info, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info,
+qdrant_node_info, qdrant_secrets, qdrant_tls_info and qdrant_unit_addresses, called as Ansible calls them: arguments in, JSON out.
+
+What they do on real hosts is tested there.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_certificate,
     qdrant_cluster_info,
     qdrant_evidence,
+    qdrant_failure_info,
     qdrant_firewall,
     qdrant_firewall_info,
     qdrant_keys_info,
@@ -52,6 +56,20 @@ def test_secrets(call, tmp_path):
     path.chmod(0o644)
     assert call(qdrant_secrets, path=str(path), api_key=KEY)["differed"] == ["mode"]
     assert "Qdrant would run open" in call(qdrant_secrets, path=str(path), api_key="")["msg"]
+
+
+def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypatch):
+    asked = []
+
+    def run(words):
+        asked.append(words)
+        entries = ({"SYSLOG_IDENTIFIER": "systemd", "MESSAGE": "Starting q."}, {"SYSLOG_IDENTIFIER": "qdrant", "MESSAGE": "ERROR os error 98"})
+        return 0, "\n".join(map(json.dumps, entries)) if words[0] == "journalctl" else "ExecMainCode=1\nExecMainStatus=101\n", ""
+
+    monkeypatch.setattr(qdrant_failure_info._run, "questions", lambda _module: run)
+    result = call(qdrant_failure_info, unit="q.service")
+    assert [words[-1] for words in asked] == ["q.service", "q.service"]
+    assert result["who"] == "server" and "a panic" in result["cause"] and "ss -ltnp" in result["remedy"] and result["text"] == "Starting q.\nERROR os error 98"
 
 
 def test_node_info_of_a_clean_host(call, tmp_path):
