@@ -10,23 +10,19 @@ import typing as t
 from datetime import datetime, timedelta, timezone
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _rollover, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _own, _rollover, _variables
 
 MODULE = "hardened.qdrant.qdrant_certificate"
 SET_HERE = ("issuer", "trust", "pending", "certificate", "private_key")
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.HostAction):
     """Module, signature, module again. Where nothing is due, the first call is all."""
 
-    TRANSFERS_FILES = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         for name in SET_HERE:
             if arguments.get(name):

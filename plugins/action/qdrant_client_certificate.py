@@ -12,24 +12,21 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _variables, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _clients, _variables, _vault
 
 DEFAULTS = {"validity_days": 90, "key_type": "ecdsa-p256", "force": False, "nodes_group": "qdrant"}
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """One client a call. The CA is read by name: options are shown, variables are not."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(("name", "dir", *DEFAULTS))
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        variables, arguments = task_vars or {}, {**DEFAULTS, **self._task.args}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
+        arguments = {**DEFAULTS, **self._task.args}
         name, key_type, now = arguments.get("name"), arguments["key_type"], datetime.now(timezone.utc)
         try:
             days = int(arguments["validity_days"])

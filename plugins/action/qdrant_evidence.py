@@ -8,9 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _container, _network, _outbound, _own, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _container, _network, _outbound, _own, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -24,14 +23,11 @@ FROM_VARIABLES = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.HostAction):
     """One call of the module, with the inventory's values."""
 
-    TRANSFERS_FILES = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         try:
             self._fill(arguments, variables)
@@ -69,7 +65,7 @@ class ActionModule(ActionBase):
         ports = {"rest": read("qdrant_http_port", 6333), "grpc": read("qdrant_grpc_port", 6334), "p2p": read("qdrant_p2p_port", 6335)}
         unknown = [node for node, address in addresses.items() if not address and (node != name or not arguments["node"])]
         if unknown:
-            raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory, or gather facts first." % ", ".join(unknown))
+            raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory." % ", ".join(unknown))
         given = read("qdrant_verify_addresses", "auto")
         if given != "auto" and not (isinstance(given, (list, tuple)) and all(_network.is_address(entry) and "/" not in str(entry) for entry in given)):
             raise AnsibleActionFail("qdrant_verify_addresses is %r, and must be a list of addresses, such as [2001:db8::12], or auto." % (given,))

@@ -11,22 +11,19 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _init, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _init, _vault
 
 INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """One call, on the controller alone."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(("dir", "group", "vault_id", "common_name", "what"))
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         arguments = {"group": "qdrant", "vault_id": "", "what": "deployment", **self._task.args}
         if arguments["what"] not in ("deployment", "next_ca", "client_ca"):
             raise AnsibleActionFail("what is %r and must be deployment, next_ca or client_ca." % arguments["what"])

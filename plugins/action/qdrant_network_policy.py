@@ -11,10 +11,9 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network_policy, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _network_policy, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -37,19 +36,17 @@ DEFAULTS: dict[str, t.Any] = {
 MODE = 0o644
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """Everything is checked first; then all files, or none, are up to date."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(DEFAULTS)
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         given = {**DEFAULTS, **self._task.args}
         wanted, found = _network_policy.parse(given, given["accepted_risks"])
         folder = Path(os.path.abspath(os.path.expanduser(str(given["dir"])))) if given["dir"] else None
-        found.problems += self._misplaced(folder, (task_vars or {}).get("ansible_inventory_sources") or [])
+        found.problems += self._misplaced(folder, variables.get("ansible_inventory_sources") or [])
         if found.problems:
             raise AnsibleActionFail("No NetworkPolicy was made:\n%s" % "\n".join("  - %s" % problem for problem in found.problems))
         for warning in found.warnings:

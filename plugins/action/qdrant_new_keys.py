@@ -10,22 +10,19 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _init, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _init, _vault
 
 NAMES = ("qdrant_api_key", "qdrant_alt_api_key", "qdrant_read_only_api_key")
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """One call, on the controller alone."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(("file", "names", "vault_id"))
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         names = self._task.args.get("names") or ["qdrant_api_key", "qdrant_read_only_api_key"]
         if not isinstance(names, list) or not set(names) <= set(NAMES):
             raise AnsibleActionFail("names is not a list of some of %s." % ", ".join(NAMES))

@@ -15,10 +15,10 @@ from functools import lru_cache
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
+    _action,
     _authority,
     _container,
     _elsewhere,
@@ -49,15 +49,13 @@ def digest(path: str, _size: int, _time: float) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """Refuses bad input, and returns what the rest of the run needs. Nothing that it returns is secret."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        self._vars = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
+        self._vars = variables
         self._problems: list[Problem] = []
         self._warnings: list[str] = []
         name = self._vars["inventory_hostname"]
@@ -101,7 +99,7 @@ class ActionModule(ActionBase):
             return None
 
     def _address_of(self, host: str) -> str:
-        """A node's address: set in its inventory, or its default IPv4 address."""
+        """A node's address: set in its inventory, or as the controller reaches it."""
         if host == self._vars["inventory_hostname"]:
             return str(self._read("qdrant_address", "") or "")
         return _variables.address_of(host, self._vars["hostvars"])
@@ -129,6 +127,7 @@ class ActionModule(ActionBase):
         days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
         self._take(_preflight.check_expiry(*days, self._read("qdrant_tls_provider", "internal") == "internal"))
         self._take(_preflight.check_addresses(addresses, name, cluster))
+        self._take(_preflight.check_own_address(addresses.get(name, ""), states.get(name, {}).get("has_addresses"), name))
         self._take(_preflight.check_ports(ports))
         self._take(_preflight.check_paths({folder: self._read(folder) for folder in FOLDERS}))
         self._take(_preflight.check_cluster(names, self._unreachable(names), cluster, states.get(name, {}).get("cluster_scheme"), name))

@@ -8,21 +8,17 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _proxy, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _proxy, _variables
 
 OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.HostAction):
     """One call of the module, with the inventory's values."""
 
-    TRANSFERS_FILES = False
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        super().run(tmp, task_vars)
-        variables = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         try:
             for option in OPTIONS:
@@ -34,7 +30,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(error)) from None
         arguments.setdefault("address", _variables.address_of(variables["inventory_hostname"], variables["hostvars"]))
         if not arguments["address"]:
-            raise AnsibleActionFail("The proxy's address is not known. Set qdrant_proxy_address in the inventory, or gather facts first.")
+            raise AnsibleActionFail("The proxy's address is not known. Set qdrant_proxy_address in the inventory.")
         return self._execute_module(module_name="hardened.qdrant.qdrant_proxy_evidence", module_args=arguments, task_vars=variables)
 
     def _server_name(self, variables: dict[str, t.Any]) -> str:

@@ -10,10 +10,9 @@ import typing as t
 from datetime import datetime, timezone
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _elsewhere, _network, _own, _plaintext, _preflight, _proxy, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _elsewhere, _network, _own, _plaintext, _preflight, _proxy, _settings, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
@@ -25,16 +24,14 @@ ACME = "qdrant_proxy_tls_acme_"
 README = "The README of the role qdrant_proxy says what a proxy needs"
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """Refuses bad input, and returns what the rest of the run needs. Nothing that it returns is secret."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset()
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        self._vars = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
+        self._vars = variables
         self._found = Findings()
         name = self._vars["inventory_hostname"]
         try:

@@ -10,24 +10,20 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight, _rotation, _settings, _tokens, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _preflight, _rotation, _settings, _tokens, _variables
 
 display = Display()
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """One call plans for all nodes. Of the keys it only reads whether they are set."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(("nodes",))
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
 
         def read(name: str, default: t.Any = None) -> t.Any:
             return _variables.read(self._templar, variables, name, default)

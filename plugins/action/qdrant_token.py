@@ -14,10 +14,9 @@ from pathlib import Path
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _tokens, _variables, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _access, _tokens, _variables, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -25,16 +24,13 @@ display = Display()
 GRANT = ("access", "lifetime", "value_exists", "file", "vault")
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """One token a call. The key is read by name: options are shown, variables are not."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(("application", *GRANT, "key_variable", "show", "force", "vault_id", "known_collections"))
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
-        variables = task_vars or {}
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         arguments = {"key_variable": "qdrant_api_key", "show": False, "force": False, "vault_id": "", "known_collections": None, **self._task.args}
         now = time.time()
         try:

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _drift, _preflight, _report, _settings, _tokens, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _access, _controls, _drift, _preflight, _report, _settings, _tokens, _variables
 
 display = Display()
 
@@ -24,15 +23,13 @@ display = Display()
 FAIL_DAYS = 7
 
 
-class ActionModule(ActionBase):
+class ActionModule(_action.ControllerAction):
     """One call judges all hosts: what one host saw of another is evidence about the other."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
     _VALID_ARGS = frozenset(("evidence", "proxies", "evidence_file", "compare_with", "controls", "waivers", "fail_on", "report_dir"))
 
-    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        result = super().run(tmp, task_vars)
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = {}
         arguments = {"fail_on": "low", "report_dir": "", "controls": [], "waivers": [], **self._task.args}
         if arguments["fail_on"] not in (*_controls.SEVERITIES, "never"):
             raise AnsibleActionFail("fail_on is %r and must be never or one of %s." % (arguments["fail_on"], ", ".join(_controls.SEVERITIES)))
@@ -41,13 +38,13 @@ class ActionModule(ActionBase):
             waivers = _controls.parse_waivers(arguments["waivers"], controls, _variables.origin)
         except _controls.ControlError as error:
             raise AnsibleActionFail(str(error)) from None
-        limit = self._limit(task_vars or {})
+        limit = self._limit(variables)
         documents = {host: with_knowledge(document, limit) for host, document in self._documents(arguments).items()}
         earlier = self._saved(arguments["compare_with"]) if arguments.get("compare_with") else None
         drift = _drift.between(earlier["evidence"], documents) if earlier else []
         now = datetime.now(timezone.utc)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
-        access = self._saved(arguments["evidence_file"]).get("access", []) if arguments.get("evidence_file") else self._access(task_vars or {})
+        access = self._saved(arguments["evidence_file"]).get("access", []) if arguments.get("evidence_file") else self._access(variables)
         report = _report.Report(now, findings, documents, drift, str(earlier["time"]) if earlier else "", access)
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
         display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))

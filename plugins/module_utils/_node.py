@@ -14,6 +14,7 @@ import json
 import os
 import pwd
 import re
+import socket
 import stat
 import typing as t
 from dataclasses import dataclass, field
@@ -137,6 +138,16 @@ def user_ids(user: str) -> dict[str, int] | None:
     except KeyError:
         return None
     return {"uid": entry.pw_uid, "gid": entry.pw_gid}
+
+
+def has_address(address: str) -> bool:
+    """Whether an interface of this host has an address. Where none has, a server cannot bind to it."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as plain:
+            plain.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def engine(run: Run) -> dict[str, t.Any]:

@@ -128,7 +128,7 @@ EXAMPLES = r"""
   hardened.qdrant.qdrant_certificate:
     common_name: "{{ inventory_hostname }}"
     dns_names: ["{{ inventory_hostname }}"]
-    ip_addresses: ["{{ ansible_facts['default_ipv4']['address'] }}"]
+    ip_addresses: ["{{ qdrant_address }}"]
 """
 
 RETURN = r"""

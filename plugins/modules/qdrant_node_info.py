@@ -64,6 +64,11 @@ options:
     type: list
     elements: int
     default: []
+  addresses:
+    description: Addresses that the host should have.
+    type: list
+    elements: str
+    default: []
   engine:
     description: Whether to ask the Docker engine what it is.
     type: bool
@@ -156,9 +161,12 @@ nft:
   returned: always
   type: bool
 tls:
-  description: The C(certificate) in use, with its chain, and the CAs that the node trusts as C(trust), in PEM form; empty where there are none.
+  description: What the node serves, and whom it trusts, in PEM form.
   returned: always
   type: dict
+  contains:
+    certificate: {description: "The certificate in use, with its chain; empty where there is none.", type: str}
+    trust: {description: "The CAs that the node trusts; empty where there are none.", type: str}
 firewalls:
   description:
     - Of C(ufw) and C(firewalld), whichever are installed, whether it is C(active), this collection's C(own) rules in it, and C(foreign) ones
@@ -207,6 +215,10 @@ python:
   description: The Python that this module ran with.
   returned: always
   type: str
+has_addresses:
+  description: Of each of O(addresses) whether an interface of the host has it.
+  returned: always
+  type: dict
 time:
   description: The node's clock, in seconds since 1970-01-01 UTC.
   returned: always
@@ -268,6 +280,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "docker": _node.engine(run) if params["engine"] else {},
         "requests": importlib.util.find_spec("requests") is not None,
         "python": sys.executable,
+        "has_addresses": {address: _node.has_address(address) for address in params["addresses"]},
         "time": time.time(),
     }
 
@@ -285,6 +298,7 @@ def main() -> None:
             "units": {"type": "list", "elements": "str", "default": []},
             "programs": {"type": "list", "elements": "path", "default": []},
             "guarded_ports": {"type": "list", "elements": "int", "default": []},
+            "addresses": {"type": "list", "elements": "str", "default": []},
             "engine": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -111,7 +111,7 @@ def check_addresses(addresses: t.Mapping[str, t.Any], name: str, cluster: bool) 
             found.refuse(
                 "qdrant_address of %s" % host,
                 "it is not known, so neither firewall nor cluster can name that peer",
-                "Set it in the inventory, or run without --limit so that its facts are gathered",
+                "Set it in the inventory, or have its name resolve on the controller, to one address",
             )
     families = {ipaddress.ip_address(address).version for address in addresses.values() if _is_ip(address)}
     if len(families) > 1:
@@ -197,6 +197,14 @@ def check_clock(node_time: float | None, now: float, name: str) -> list[Problem]
         return []
     what = "its clock is %d s away from the controller's, and certificates would not be valid yet" % abs(node_time - now)
     return [Problem("host %s" % name, what, "Synchronise both clocks, as by systemctl enable --now systemd-timesyncd")]
+
+
+def check_own_address(address: str, there: t.Any, name: str) -> list[Problem]:
+    """Whether the node has the address that it is to be reached by. ``there`` is the node's answer by address, or nothing."""
+    if not isinstance(there, t.Mapping) or there.get(address, True):
+        return []
+    what = "no interface of %s has it, %s, so the server cannot bind to it" % (name, address)
+    return [Problem("qdrant_address of %s" % name, what, "Set it in the inventory to the address by which the other nodes reach the node (ip -brief address)")]
 
 
 def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renewed: bool) -> list[Problem]:

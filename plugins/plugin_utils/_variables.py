@@ -8,10 +8,17 @@ Secrets are read this way, not passed as options: options are shown by callbacks
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import re
+import socket
 import typing as t
 
 from ansible.errors import AnsibleError
+
+
+# Of what a node says that it has beside its own; each costs every other host three connections.
+MOST_ADDRESSES = 16
 
 
 class VariableError(Exception):
@@ -58,29 +65,47 @@ def origin(value: t.Any) -> str:
         return ""
 
 
+@functools.lru_cache
+def resolved(name: str) -> str:
+    """Return the address of a host by its name, as the controller sees it, or by itself if it is one; empty where there is none, or more than one.
+
+    IPv4 goes before IPv6. Loopback is no address by which others reach a host.
+    """
+    try:
+        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return ""
+    found = {ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers}
+    for version in (4, 6):
+        family = [address for address in found if address.version == version and not address.is_loopback]
+        if family:
+            return str(family[0]) if len(family) == 1 else ""
+    return ""
+
+
 def address_of(host: str, hostvars: t.Mapping[str, t.Any]) -> str:
-    """A node's address as its inventory gives it, or else its default IPv4 address; empty where neither is known."""
+    """Return a node's address as its inventory gives it, or else as the controller reaches it; empty where neither is known. Never as the host says."""
     try:
         variables = hostvars.get(host, {})
-        facts = variables.get("ansible_facts") or {}
-        return str(variables.get("qdrant_address") or facts.get("default_ipv4", {}).get("address", ""))
+        return str(variables.get("qdrant_address") or resolved(str(variables.get("ansible_host") or host)))
     except Exception:  # whatever keeps a peer's variables from being templated, its address is not known here
         return ""
 
 
 def further_addresses(host: str, hostvars: t.Mapping[str, t.Any]) -> list[str] | None:
-    """The addresses that a node has beside its own, by its qdrant_verify_addresses or its facts; None where neither says.
+    """The addresses that a node has beside its own, by its qdrant_verify_addresses, or as it says itself; None where neither says.
 
-    Not those of bridges, on which containers and virtual machines live, unless the way out goes by them: elsewhere they are other hosts'.
+    Others only try to reach them. Not those of bridges, on which containers and virtual machines live, unless the way out goes by them: elsewhere they
+    are other hosts'.
     """
     try:
         variables = hostvars.get(host, {})
         given = variables.get("qdrant_verify_addresses")
         if isinstance(given, (list, tuple)):
             return [str(address) for address in given]
-        facts = variables.get("ansible_facts") or {}
+        facts = (variables.get("__qdrant_verify_network") or {}).get("facts") or {}
         return _addresses(facts, address_of(host, hostvars)) if "interfaces" in facts else None
-    except Exception:  # as above
+    except Exception:  # as above, and whatever a host may say in the place of facts
         return None
 
 
@@ -96,4 +121,11 @@ def _addresses(facts: t.Mapping[str, t.Any], own: str) -> list[str]:
         if name in ways_out or own in addresses or interface.get("type") not in ("loopback", "bridge"):
             found.update(dict.fromkeys(addresses))
     found.pop(own, None)
-    return sorted(found)
+    return sorted(address for address in found if _is_address(address))[:MOST_ADDRESSES]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return not ipaddress.ip_address(text).is_loopback and "%" not in text
+    except ValueError:
+        return False

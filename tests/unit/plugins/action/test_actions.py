@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight, qdrant_verify
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
@@ -43,7 +44,7 @@ def action(kind, monkeypatch, answers=(), **arguments):
         return reply(call) if callable(reply) else reply
 
     plugin._execute_module = execute
-    monkeypatch.setattr(kind.__mro__[1], "run", lambda *_arguments, **_named: {})
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments, **_named: {})
     return plugin
 
 
@@ -161,13 +162,13 @@ FACTS = {
     [
         # Nobody knows, which is not the same as none.
         ({}, None),
-        ({"ansible_facts": {"interfaces": ["eth0"], "eth0": eth0("192.0.2.2", ("fe80::2", "link"))}}, []),
-        ({"ansible_facts": FACTS}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
-        ({"ansible_facts": FACTS, "qdrant_verify_addresses": ["2001:db8::99"]}, ["2001:db8::99"]),
-        ({"ansible_facts": FACTS, "qdrant_verify_addresses": []}, []),
-        ({"ansible_facts": FACTS, "qdrant_verify_addresses": "auto"}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
-        ({"ansible_facts": {"interfaces": "eth0"}}, []),
-        ({"ansible_facts": {"interfaces": 1}}, None),
+        ({"__qdrant_verify_network": {"facts": {"interfaces": ["eth0"], "eth0": eth0("192.0.2.2", ("fe80::2", "link"))}}}, []),
+        ({"__qdrant_verify_network": {"facts": FACTS}}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
+        ({"__qdrant_verify_network": {"facts": FACTS}, "qdrant_verify_addresses": ["2001:db8::99"]}, ["2001:db8::99"]),
+        ({"__qdrant_verify_network": {"facts": FACTS}, "qdrant_verify_addresses": []}, []),
+        ({"__qdrant_verify_network": {"facts": FACTS}, "qdrant_verify_addresses": "auto"}, ["10.8.0.2", "192.0.2.102", "198.51.100.2", "2001:db8::2"]),
+        ({"__qdrant_verify_network": {"facts": {"interfaces": "eth0"}}}, []),
+        ({"__qdrant_verify_network": {"facts": {"interfaces": 1}}}, None),
     ],
 )
 def test_nodes_are_tried_at_all_addresses_that_are_theirs(monkeypatch, variables, further):

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_network_policy
 
 FILES = ["network-policies.yaml", "values.yaml", "statefulset-patch.yaml"]
@@ -21,7 +22,7 @@ FILES = ["network-policies.yaml", "values.yaml", "statefulset-patch.yaml"]
 @pytest.fixture
 def call(monkeypatch, tmp_path):
     """Run the action; its result."""
-    monkeypatch.setattr(qdrant_network_policy.ActionModule.__mro__[1], "run", lambda *_arguments, **_named: {})
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments, **_named: {})
     run_warnings: list = []
     monkeypatch.setattr(qdrant_network_policy.display, "warning", run_warnings.append)
 

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_new_keys, qdrant_rotation
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight
@@ -28,7 +29,7 @@ class Templar:
 
 
 def action(kind, monkeypatch, check=False, vault=VAULT, **arguments):
-    monkeypatch.setattr(kind.__mro__[1], "run", lambda *_arguments, **_named: {})
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments, **_named: {})
     plugin = kind.__new__(kind)
     plugin._task, plugin._templar = SimpleNamespace(args=arguments, check_mode=check, async_val=0), Templar()
     plugin._loader = SimpleNamespace(_vault=vault)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_token
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
@@ -28,7 +29,7 @@ class Templar:
 @pytest.fixture
 def token(monkeypatch, tmp_path):
     """Run the action; its result. ``screen`` holds what it displayed."""
-    monkeypatch.setattr(qdrant_token.ActionModule.__mro__[1], "run", lambda *_arguments, **_named: {})
+    monkeypatch.setattr(ActionBase, "run", lambda *_arguments, **_named: {})
     screen: list = []
     monkeypatch.setattr(qdrant_token.display, "display", lambda text, **named: screen.append((text, named)))
     monkeypatch.setattr(qdrant_token.display, "warning", lambda text: screen.append((text, {})))

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all action plugins of this collection are made of: variables that no host can set, and answers of hosts that pass a border (_border)."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _ansible, _border, _shapes
+
+# The names of this collection's modules.
+OWN = "hardened.qdrant."
+
+Variables = t.Mapping[str, t.Any]
+
+
+class Action(ActionBase):
+    """An action plugin. Those of this collection define ``act``."""
+
+    TRANSFERS_FILES = False
+
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return the task's result, from the variables of its host. Facts are no variables here."""
+        raise NotImplementedError
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        host = str(variables.get("inventory_hostname", ""))
+        names = _ansible.shadowed(variables, host)
+        if names:
+            raise AnsibleActionFail(_border.shadow_accusation(host, names))
+        with _ansible.facts_kept_apart():
+            return self.act(variables)
+
+
+class ControllerAction(Action):
+    """An action that needs no host."""
+
+    _requires_connection = False
+
+
+class HostAction(Action):
+    """An action that asks a host. What the host answers has passed the border when ``_execute_module`` returns it.
+
+    ``deadline``: seconds for the whole task, whatever the host does.
+    """
+
+    deadline = 300.0
+    # Whether the answer to the module may hold facts, which come back below ``facts``.
+    _asks_for_facts = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        if constants.DEFAULT_KEEP_REMOTE_FILES:
+            raise AnsibleActionFail(
+                "ANSIBLE_KEEP_REMOTE_FILES is set, so what modules are sent would stay on the hosts, keys included. Unset it (keep_remote_files in ansible.cfg)."
+            )
+        seconds = self._seconds()
+        try:
+            with _ansible.deadline(seconds):
+                return super().run(tmp, task_vars)
+        except _ansible.DeadlineError:
+            raise AnsibleActionFail(
+                "%s did not end within %d s (%s). The host hangs, or it is slow on purpose: look at its load and its processes, then run again."
+                % (self._asked(), seconds, self._host(task_vars or {}))
+            ) from None
+
+    def _seconds(self) -> float:
+        """Return the task's deadline. What a module may wait for comes on top."""
+        try:
+            return self.deadline + float(self._task.args.get("wait") or 0)
+        except (TypeError, ValueError):
+            return self.deadline  # the module's argument specification says what is wrong
+
+    def _execute_module(self, *positional: t.Any, **named: t.Any) -> dict[str, t.Any]:
+        self._send_nothing_to_disk()
+        variables, module = named.get("task_vars") or {}, str(named.get("module_name") or self._task.action)
+        answer = self._admit(super()._execute_module(*positional, **named), variables)
+        if not module.startswith(OWN):
+            return answer
+        try:
+            return _shapes.check(module.removeprefix(OWN), answer)
+        except _shapes.Misshapen as error:
+            raise AnsibleActionFail(_border.misshapen(self._host(variables), module, error)) from None
+
+    def _low_level_execute_command(self, *positional: t.Any, **named: t.Any) -> dict[str, t.Any]:
+        return safe_to_show(super()._low_level_execute_command(*positional, **named))
+
+    def _admit(self, answer: t.Mapping[str, t.Any], variables: Variables) -> dict[str, t.Any]:
+        """Return an answer that passed the border.
+
+        :raises AnsibleActionFail: the host is not to be trusted. Neither failed_when nor ignore_errors let that pass: it is no result.
+        """
+        try:
+            return _border.admit(answer, facts=self._asks_for_facts)
+        except _border.Hostile as error:
+            raise AnsibleActionFail(_border.accusation(self._host(variables), self._asked(), error)) from None
+
+    def _send_nothing_to_disk(self) -> None:
+        """Have modules sent by their interpreter's standard input. Without, Ansible's default, what they are sent lies in a file of the host."""
+        if "pipelining" in getattr(self._connection, "option_definitions", {}):
+            self._connection.set_option("pipelining", True)
+
+    def _host(self, variables: Variables) -> str:
+        return str(self._task.delegate_to or variables.get("inventory_hostname", "the host"))
+
+    def _asked(self) -> str:
+        """Return what the host was asked, for messages."""
+        return str(self._task.action)
+
+
+class Question(HostAction):
+    """The module of the same name, across the border."""
+
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        return self._execute_module(module_args=dict(self._task.args), task_vars=variables)
+
+
+def safe_to_show(heard: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return the output of a command with what steers a terminal escaped.
+
+    Here and no later: Ansible itself shows warnings of a module's answer, and quotes an answer that it cannot parse.
+    """
+    return {**heard, **{stream: _border.escape_output(heard[stream]) for stream in ("stdout", "stderr") if heard.get(stream)}}
+
+
+def heard(execute: t.Callable[..., dict[str, t.Any]]) -> t.Callable[..., dict[str, t.Any]]:
+    """Return a way to execute commands whose output is safe to show, for an action of Ansible's own."""
+
+    @functools.wraps(execute)
+    def wrapped(*positional: t.Any, **named: t.Any) -> dict[str, t.Any]:
+        return safe_to_show(execute(*positional, **named))
+
+    return wrapped

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this collection takes of Ansible's own inside, which is no public interface: all of it is here. Tried with ansible-core 2.19 to 2.22."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import typing as t
+
+from ansible import constants
+from ansible.vars import manager
+
+
+def facts_are_variables() -> bool:
+    """Return whether facts are variables too (``inject_facts_as_vars``, on by default), which outrank the inventory's."""
+    return bool(getattr(manager, "_INJECT_FACTS", constants.INJECT_FACTS_AS_VARS))
+
+
+@contextlib.contextmanager
+def facts_kept_apart() -> t.Iterator[None]:
+    """No variable of any host is a fact meanwhile. For this process alone: an action runs in a process of its own."""
+    place, name = (manager, "_INJECT_FACTS") if hasattr(manager, "_INJECT_FACTS") else (constants, "INJECT_FACTS_AS_VARS")
+    before = getattr(place, name)
+    setattr(place, name, False)
+    try:
+        yield
+    finally:
+        setattr(place, name, before)
+
+
+def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:
+    """Return the names of variables of a host that its facts replace: this collection's own, and all that its inventory sets.
+
+    :param variables: a task's variables.
+    """
+    if not facts_are_variables():
+        return []
+    hostvars = variables.get("hostvars")
+    if hostvars is None or host not in hostvars or not hasattr(hostvars, "raw_get"):
+        facts, inventory = variables.get("ansible_facts") or {}, {}
+    else:
+        with facts_kept_apart():
+            inventory = hostvars.raw_get(host)
+        facts = inventory.get("ansible_facts") or {}
+    # Ansible's own facts lost their prefix on their way here. Its own variables it protects itself.
+    return sorted(name for name in facts if name in inventory and name != "ansible_facts" or str(name).startswith(("qdrant_", "__qdrant")))
+
+
+class _Over(BaseException):
+    """A deadline has passed. No Exception, so that no connection plugin takes it for a fault of its own and tries again."""
+
+
+class DeadlineError(Exception):
+    """A deadline has passed."""
+
+
+@contextlib.contextmanager
+def deadline(seconds: float) -> t.Iterator[None]:
+    """End what is within after that many seconds, with the programs that this process started for it.
+
+    :raises DeadlineError: it did not end by itself.
+    """
+
+    def ring(_signal: int, _frame: t.Any) -> t.NoReturn:
+        raise _Over
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    left = signal.setitimer(signal.ITIMER_REAL, seconds)[0]
+    try:
+        yield
+    except _Over:
+        _end_children()
+        raise DeadlineError from None
+    finally:
+        # The task's own timeout, if it has one, goes on.
+        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def _end_children() -> None:
+    """End the programs that this process started: a connection whose other end does not answer would stay."""
+    with contextlib.suppress(OSError):
+        with open("/proc/self/task/%d/children" % os.getpid(), encoding="ascii") as file:
+            children = [int(pid) for pid in file.read().split()]
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,117 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The border between controller and hosts: what a module's answer may be. Pure functions, over answers as Ansible hands them to an action plugin.
+
+A host may be hostile. Ansible makes variables of the ``ansible_facts`` that any module returns, and by default they outrank the inventory's: a host
+would choose which of the controller's files it is sent. So an answer is data under the name that it is registered by, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _text
+
+# What Ansible itself adds: the interpreter that it found on the host, and asks for no more. It only ever runs there.
+INTERPRETER = "discovered_interpreter_python"
+_PROGRAM = re.compile(r"/[A-Za-z0-9._/+-]{1,250}")
+
+# Keys of an answer that Ansible acts upon, or did in one of the releases that are supported. No module that this collection calls returns one.
+_ACTED_UPON = frozenset(("add_host", "add_group", "ansible_stats", "ansible_notify", "include", "include_variables"))
+
+LIMIT = 1 << 20  # characters of one text
+
+
+class Hostile(Exception):
+    """An answer that no module of this collection gives. The message says what it tried."""
+
+
+def admit(answer: t.Mapping[str, t.Any], *, facts: bool = False) -> dict[str, t.Any]:
+    """Return an answer as plain data whose texts are safe to show.
+
+    :param answer: what a module returned.
+    :param facts: the module was asked for facts; they come back below the key ``facts``, which makes no variables of them.
+    :raises Hostile: the answer would set variables, or have Ansible act.
+    """
+    admitted = {str(key): value for key, value in answer.items()}
+    given = admitted.pop("ansible_facts", None) or {}
+    if not isinstance(given, t.Mapping):
+        raise Hostile("facts that are no mapping")
+    interpreter = given.get(INTERPRETER)
+    if interpreter is not None and not (isinstance(interpreter, str) and _PROGRAM.fullmatch(interpreter)):
+        raise Hostile("an interpreter that is no path: %s" % _text.clean(str(interpreter), 100))
+    beyond = {key: value for key, value in given.items() if key != INTERPRETER}
+    if beyond and not facts:
+        raise Hostile("set the variables %s" % _names(beyond))
+    acting = _ACTED_UPON.intersection(admitted)
+    if acting:
+        raise Hostile("have Ansible act, by %s" % _names(acting))
+    admitted = _text.clean_all(admitted, limit=LIMIT, keep="\n\t")
+    if facts:
+        admitted["facts"] = _text.clean_all({str(key).removeprefix("ansible_"): value for key, value in beyond.items()}, limit=LIMIT)
+    if interpreter is not None:
+        admitted["ansible_facts"] = {INTERPRETER: str(interpreter)}
+    return admitted
+
+
+# In JSON, in this order: an escaped backslash, which begins no escape; a character by its number, in two halves beyond the first 65536; one by its letter.
+_JSON_ESCAPE = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[bfr]")
+
+
+def escape_output(output: str) -> str:
+    """Return what a module printed, without what steers a terminal: JSON stays JSON, and its texts have ``\\u001b``, six characters, for an escape."""
+    output = output.replace("\r\n", "\n")
+    if not (output.isascii() and output.replace("\n", "").replace("\t", "").isprintable()):
+        output = "".join(character if _shows(character) else _json_escape(character) for character in output)
+    return _JSON_ESCAPE.sub(_as_text, output)
+
+
+def _shows(character: str) -> bool:
+    return character in "\n\t" or _text.clean(character) == character
+
+
+def _json_escape(character: str) -> str:
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
+
+
+def _as_text(escape: re.Match[str]) -> str:
+    """Return an escape of JSON as it is if its character shows, and otherwise so that it stands for itself."""
+    written = escape.group()
+    if written == "\\\\" or _shows(json.loads('"%s"' % written)):
+        return written
+    return written.replace("\\", "\\\\")
+
+
+def _names(names: t.Iterable[t.Any]) -> str:
+    """The first of those names, safe to show."""
+    ordered = sorted(str(name) for name in names)
+    return ", ".join(_text.clean(name, 60) for name in ordered[:5]) + (" and %d more" % (len(ordered) - 5) if len(ordered) > 5 else "")
+
+
+def accusation(host: str, asked: str, error: Hostile) -> str:
+    """Return what a user is told of a host whose answer was refused."""
+    return (
+        "%s is not to be trusted: its answer to %s tried to %s. Nothing of it was believed, and this run ends here. No module answers like that; "
+        "somebody else does. Take the host off the network, find out how it was broken into, and rotate what it knows: hardened.qdrant.rotate_api_keys, "
+        "and the certificates of its cluster." % (host, asked, error)
+    )
+
+
+def misshapen(host: str, module: str, error: Exception) -> str:
+    """Return what a user is told of an answer that is not what the module documents."""
+    return (
+        "%s is not to be trusted: its answer to %s %s. Nothing of it was believed. The module does not answer like that: see which Python the host runs "
+        "(ansible_python_interpreter), and whether it is what its distribution installed." % (host, module, error)
+    )
+
+
+def shadow_accusation(host: str, names: t.Iterable[str]) -> str:
+    """Return what a user is told of facts that outrank the inventory's variables."""
+    return (
+        "Facts of %s replace variables: %s. They come from a module that ran on the host earlier in this run, or from a fact cache, and hosts are not "
+        "believed: variables come from the inventory, the vault and the command line. Find out which module returned them; clear the cache "
+        "(--flush-cache), and set inject_facts_as_vars = false below [defaults] in ansible.cfg, which keeps facts and variables apart." % (host, _names(names))
+    )
