@@ -16,19 +16,18 @@ from ansible.vars import manager
 
 def facts_are_variables() -> bool:
     """Return whether facts are variables too (``inject_facts_as_vars``, on by default), which outrank the inventory's."""
-    return bool(getattr(manager, "_INJECT_FACTS", constants.INJECT_FACTS_AS_VARS))
+    return bool(constants.config.get_config_value("INJECT_FACTS_AS_VARS"))
 
 
 @contextlib.contextmanager
 def facts_kept_apart() -> t.Iterator[None]:
     """No variable of any host is a fact meanwhile. For this process alone: an action runs in a process of its own."""
-    place, name = (manager, "_INJECT_FACTS") if hasattr(manager, "_INJECT_FACTS") else (constants, "INJECT_FACTS_AS_VARS")
-    before = getattr(place, name)
-    setattr(place, name, False)
+    # What the variable manager makes variables of, in every release, whatever the setting.
+    before, manager.clean_facts = manager.clean_facts, lambda _facts: {}
     try:
         yield
     finally:
-        setattr(place, name, before)
+        manager.clean_facts = before
 
 
 def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:

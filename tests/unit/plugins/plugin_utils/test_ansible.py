@@ -117,10 +117,3 @@ def test_a_deadline_ends_programs_and_leaves_another_timer_alone():
     assert program.wait(5) == -signal.SIGKILL and time.monotonic() - started < 10
     assert 0 < signal.setitimer(signal.ITIMER_REAL, 0)[0] <= 30 and not rang
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-
-
-def test_facts_are_kept_apart_for_a_while_alone():
-    before = _ansible.facts_are_variables()
-    with _ansible.facts_kept_apart():
-        assert not _ansible.facts_are_variables()
-    assert _ansible.facts_are_variables() == before
