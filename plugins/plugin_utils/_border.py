@@ -100,7 +100,7 @@ def accusation(host: str, asked: str, error: Hostile) -> str:
     )
 
 
-def misshapen(host: str, module: str, error: Exception) -> str:
+def misshapen(host: str, module: str, error: object) -> str:
     """Return what a user is told of an answer that is not what the module documents."""
     return (
         "%s is not to be trusted: its answer to %s %s. Nothing of it was believed. The module does not answer like that: see which Python the host runs "
