@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import typing as t
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network_policy, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _files, _network_policy
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -59,8 +58,10 @@ class ActionModule(ActionBase):
             for name, text in _network_policy.files(wanted).items() if folder else ():
                 diff = self._write(t.cast(Path, folder) / name, text)
                 diffs += [diff] if diff else []
-        except (OSError, UnicodeDecodeError) as error:
-            raise AnsibleActionFail("Cannot write the files to %s: %s" % (folder, getattr(error, "strerror", "one that is there is no text"))) from None
+        except UnicodeDecodeError:
+            raise AnsibleActionFail("A file in %s is no text, and so none of this module's. Name another folder." % folder) from None
+        except _files.FileError as error:
+            raise AnsibleActionFail(str(error)) from None
         return {
             **result,
             "changed": bool(diffs),
@@ -86,12 +87,11 @@ class ActionModule(ActionBase):
 
     def _write(self, path: Path, text: str) -> dict[str, str] | None:
         """The difference between what is there and what was written or, in check mode, would be; None for none."""
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else MODE
-        if before == text and mode == MODE:
+        found = _files.look(path)
+        before, mode = (found.data.decode("utf-8"), found.mode) if found else ("", MODE)
+        if before == text and mode == MODE and not (found and found.problem):
             return None
         if not self._task.check_mode:
-            _vault.write(path, text, MODE)
-            path.chmod(MODE)  # whatever the umask is
+            _files.write(path, text, MODE)
         header = "%s%s" % (path, "" if mode == MODE else " (mode %04o)" % mode)
         return {"before_header": header, "after_header": str(path), "before": before, "after": text}
