@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _clients, _variables, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _clients, _files, _variables
 
 DEFAULTS = {"validity_days": 90, "key_type": "ecdsa-p256", "force": False, "nodes_group": "qdrant"}
 
@@ -46,11 +46,11 @@ class ActionModule(_action.ControllerAction):
                 there["key"], there["crt"] = _clients.issue(authority, str(name), key_type, timedelta(days=days), now)
                 # The certificate last: while one of the two is old, they do not match, and the next run makes both anew.
                 for ending in ("key", "crt"):
-                    _vault.write(files[ending], str(there[ending]), 0o600, 0o700)
+                    _files.write(files[ending], str(there[ending]), 0o600, 0o700)
+        except _files.FileError as error:
+            raise AnsibleActionFail(str(error)) from None
         except (_clients.ClientError, _authority.AuthorityError, _certificate.CertificateError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail("No certificate was made: %s" % error) from None
-        except OSError as error:
-            raise AnsibleActionFail("Cannot write the certificate of %s to %s: %s" % (name, error.filename, error.strerror)) from None
         described = _certificate.describe(_certificate.load_certificates(there["crt"])[0], now) if there["crt"] and not self._waits(reasons) else {}
         return {
             **result,
@@ -80,9 +80,8 @@ class ActionModule(_action.ControllerAction):
     @staticmethod
     def _read(path: Path) -> str | None:
         """A file that is there; None for none, and for one that is open to others."""
-        if not path.is_file() or path.stat().st_mode & 0o077:
-            return None
-        return path.read_text(encoding="ascii", errors="replace")
+        found = _files.look(path)
+        return found.data.decode("ascii", "replace") if found and found.private else None
 
     def _trust(self, variables: dict[str, t.Any], group: str) -> list[str]:
         """The CAs of the nodes, as far as their inventory holds them as text."""

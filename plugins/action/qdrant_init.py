@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _init, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _files, _init, _vault
 
 INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
 
@@ -32,14 +32,19 @@ class ActionModule(_action.ControllerAction):
         created: list[str] = []
         kept: list[str] = []
 
+        def put(path: Path, text: str, mode: int) -> None:
+            """Write a file or, in check mode, see that it could be written."""
+            _files.look(path)
+            if not self._task.check_mode:
+                _files.write(path, text, mode)
+
         def place(path: Path, text: t.Callable[[], str], mode: int) -> None:
             """Make a file in one step, if there is none."""
-            if path.exists():
+            if os.path.lexists(path):
                 kept.append(str(path))
                 return
             created.append(str(path))
-            if not self._task.check_mode:
-                _vault.write(path, text(), mode)
+            put(path, text(), mode)
 
         def deployment() -> None:
             if any((folder / name).exists() for name in INVENTORIES):
@@ -49,14 +54,13 @@ class ActionModule(_action.ControllerAction):
             place(settings / "main.yml", lambda: _init.SETTINGS, 0o644)
             # Beside the vault, where an inventory folder does not take it for an inventory.
             vault_file, ca_file = settings / "vault.yml", settings / "ca.crt"
-            if vault_file.exists():
+            if os.path.lexists(vault_file):
                 kept.append(str(vault_file))
             else:
                 encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.init")
                 text, certificate = _init.vault(arguments.get("common_name") or "Qdrant cluster CA", now)
                 # The vault last: while it is missing, the next run makes both anew, and they match.
-                if not self._task.check_mode:
-                    _vault.write(ca_file, certificate, 0o644)
+                put(ca_file, certificate, 0o644)
                 created.append(str(ca_file))
                 place(vault_file, lambda: encrypt(text), 0o600)
 
@@ -65,7 +69,7 @@ class ActionModule(_action.ControllerAction):
             if not settings.is_dir():
                 raise AnsibleActionFail("%s is no folder of group variables. Set qdrant_init_dir to the folder of your inventory." % settings)
             vault_file = settings / "vault_next_ca.yml"
-            if vault_file.exists():
+            if os.path.lexists(vault_file):
                 kept.append(str(vault_file))
                 return
             encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.next_ca")
@@ -77,7 +81,7 @@ class ActionModule(_action.ControllerAction):
             if not (folder / "group_vars").is_dir():
                 raise AnsibleActionFail("%s holds no group variables. Set qdrant_init_dir to the folder of your inventory." % folder)
             vault_file = settings / "vault_client_ca.yml"
-            if vault_file.exists():
+            if os.path.lexists(vault_file):
                 kept.append(str(vault_file))
                 return
             encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.client_ca")
@@ -86,8 +90,6 @@ class ActionModule(_action.ControllerAction):
         now = datetime.now(timezone.utc)
         try:
             {"next_ca": next_ca, "client_ca": client_ca, "deployment": deployment}[arguments["what"]]()
-        except (_authority.AuthorityError, _vault.VaultError) as error:
+        except (_authority.AuthorityError, _files.FileError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
-        except OSError as error:
-            raise AnsibleActionFail("Cannot write %s: %s" % (error.filename or folder, error.strerror)) from None
         return {**result, "changed": bool(created), "created": created, "kept": kept}

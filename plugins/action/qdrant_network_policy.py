@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import os
-import stat
 import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _network_policy, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _files, _network_policy
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -56,8 +55,10 @@ class ActionModule(_action.ControllerAction):
             for name, text in _network_policy.files(wanted).items() if folder else ():
                 diff = self._write(t.cast(Path, folder) / name, text)
                 diffs += [diff] if diff else []
-        except (OSError, UnicodeDecodeError) as error:
-            raise AnsibleActionFail("Cannot write the files to %s: %s" % (folder, getattr(error, "strerror", "one that is there is no text"))) from None
+        except UnicodeDecodeError:
+            raise AnsibleActionFail("A file in %s is no text, and so none of this module's. Name another folder." % folder) from None
+        except _files.FileError as error:
+            raise AnsibleActionFail(str(error)) from None
         return {
             **result,
             "changed": bool(diffs),
@@ -83,12 +84,11 @@ class ActionModule(_action.ControllerAction):
 
     def _write(self, path: Path, text: str) -> dict[str, str] | None:
         """The difference between what is there and what was written or, in check mode, would be; None for none."""
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else MODE
-        if before == text and mode == MODE:
+        found = _files.look(path)
+        before, mode = (found.data.decode("utf-8"), found.mode) if found else ("", MODE)
+        if before == text and mode == MODE and not (found and found.problem):
             return None
         if not self._task.check_mode:
-            _vault.write(path, text, MODE)
-            path.chmod(MODE)  # whatever the umask is
+            _files.write(path, text, MODE)
         header = "%s%s" % (path, "" if mode == MODE else " (mode %04o)" % mode)
         return {"before_header": header, "after_header": str(path), "before": before, "after": text}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _init, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _files, _init, _vault
 
 NAMES = ("qdrant_api_key", "qdrant_alt_api_key", "qdrant_read_only_api_key")
 
@@ -29,14 +29,13 @@ class ActionModule(_action.ControllerAction):
         path = Path(os.path.abspath(os.path.expanduser(str(self._task.args.get("file") or ""))))
         if path.is_dir():
             raise AnsibleActionFail("%s is a folder. Name a file that is yet to be made." % path)
-        if path.exists():
+        if os.path.lexists(path):
             raise AnsibleActionFail("%s is there already, and keys are never overwritten. Name another file, or use the keys that it holds." % path)
         try:
             encrypt = _vault.encrypter(self._loader, str(self._task.args.get("vault_id") or ""), "hardened.qdrant.new_api_keys")
+            _files.look(path)
             if not self._task.check_mode:
-                _vault.write(path, encrypt(_init.keys(names)), 0o600, 0o700)
-        except _vault.VaultError as error:
+                _files.write(path, encrypt(_init.keys(names)), 0o600, 0o700)
+        except (_files.FileError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
-        except OSError as error:
-            raise AnsibleActionFail("Cannot write %s: %s" % (path, error.strerror)) from None
         return {**result, "changed": True, "file": str(path), "names": list(names)}

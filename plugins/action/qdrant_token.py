@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _access, _tokens, _variables, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _action, _files, _tokens, _variables, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -48,10 +48,8 @@ class ActionModule(_action.ControllerAction):
             raise AnsibleActionFail("No token was made:\n%s" % "\n".join("  - %s" % problem for problem in error.problems)) from None
         except _variables.VariableError as error:
             raise AnsibleActionFail("No token was made: %s" % error) from None
-        except _vault.VaultError as error:
+        except (_files.FileError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
-        except OSError as error:
-            raise AnsibleActionFail("Cannot write the token of %s to %s: %s" % (grant.application, error.filename, error.strerror)) from None
         shown = token if reasons else there
         if boolean(arguments["show"]) and not self._task.check_mode:
             # On the screen alone: a log keeps what it gets.
@@ -104,9 +102,10 @@ class ActionModule(_action.ControllerAction):
 
     def _read(self, path: Path | None) -> str | None:
         """The token that is there; None for none, and for a file that is no token's or is open to others."""
-        if path is None or not path.is_file() or path.stat().st_mode & 0o077:
+        found = _files.look(path) if path else None
+        if found is None or not found.private:
             return None
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = found.data.decode("utf-8", "replace")
         if not _vault.encrypted(text):
             return text.strip()
         content = _vault.decrypt(self._loader, text)
@@ -120,4 +119,4 @@ class ActionModule(_action.ControllerAction):
         text = token + "\n"
         if grant.vault:
             text = _vault.encrypter(self._loader, vault_id, "hardened.qdrant.tokens")('---\nqdrant_token: "%s"\n' % token)
-        _vault.write(path, text, 0o600, 0o700)
+        _files.write(path, text, 0o600, 0o700)

@@ -15,7 +15,18 @@ from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _access, _controls, _drift, _preflight, _report, _settings, _tokens, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
+    _access,
+    _action,
+    _controls,
+    _drift,
+    _files,
+    _preflight,
+    _report,
+    _settings,
+    _tokens,
+    _variables,
+)
 
 display = Display()
 
@@ -103,10 +114,15 @@ class ActionModule(_action.ControllerAction):
     def _saved(self, path: str) -> dict[str, t.Any]:
         """A report that was saved, with its evidence."""
         try:
-            saved = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+            content = _files.read(path)
+            if content is None:
+                raise ValueError("there is no such file")
+            saved = json.loads(content)
             if not all(isinstance(document, dict) for document in saved["evidence"].values()) or not saved["evidence"]:
                 raise ValueError("its evidence is not of hosts")
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _files.FileError as error:
+            raise AnsibleActionFail(str(error)) from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, error)) from None
         if saved.get("schema") != _report.SCHEMA:
             raise AnsibleActionFail("%s has schema %s, and this version reads %d. Observe again." % (path, saved.get("schema"), _report.SCHEMA))
@@ -116,12 +132,10 @@ class ActionModule(_action.ControllerAction):
         """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
         path = Path(os.path.abspath(os.path.expanduser(folder)))
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name, render in _report.FORMATS.items():
-                with open(os.open(path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                    file.write(render(report))
-        except OSError as error:
-            raise AnsibleActionFail("Cannot write the report to %s: %s. Set qdrant_verify_report_dir." % (path, error.strerror)) from None
+                _files.write(path / name, render(report), 0o600, 0o700)
+        except _files.FileError as error:
+            raise AnsibleActionFail("There is no report. %s The folder is that of qdrant_verify_report_dir." % error) from None
         return [str(path / name) for name in _report.FORMATS]
 
 

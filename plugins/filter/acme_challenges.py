@@ -9,6 +9,7 @@ short_description: What has to be answered to prove the names and addresses of a
 version_added: 0.1.0
 description:
   - Takes the C(challenge_data) of M(community.crypto.acme_certificate_order_create), and returns one challenge for each name and address.
+  - A challenge of another form than RFC 8555 gives it is refused, for its parts become paths and names where it is answered.
   - An address is proved by C(http-01), whatever is asked for names. RFC 8738 forbids C(dns-01) for addresses.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -41,9 +42,16 @@ _value:
   elements: dict
 """
 
+import re
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+
+# The server's words become paths and names where challenges are answered: RFC 8555, 8.3 and 8.4.
+NAME = r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*"
+IDENTIFIERS = {"dns": re.compile(NAME), "ip": re.compile(r"[0-9a-fA-F.:]+")}
+RESOURCES = {"http-01": re.compile(r"\.well-known/acme-challenge/[A-Za-z0-9_-]+"), "dns-01": re.compile(r"_acme-challenge\." + NAME)}
+VALUE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)?")
 
 
 def acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str = "http-01") -> list[dict[str, str]]:
@@ -54,14 +62,12 @@ def acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str =
         data = entry["challenges"].get(kind)
         if data is None:
             raise AnsibleFilterError("The ACME server offers no %s for %s, only %s." % (kind, entry["identifier"], ", ".join(sorted(entry["challenges"]))))
-        chosen.append(
-            {
-                "type": kind,
-                "identifier": entry["identifier"],
-                "resource": data["record"] if kind == "dns-01" else data["resource"],
-                "value": data["resource_value"],
-            }
-        )
+        resource, value = data["record"] if kind == "dns-01" else data["resource"], data["resource_value"]
+        forms = ((IDENTIFIERS[entry["identifier_type"]], entry["identifier"]), (RESOURCES[kind], resource), (VALUE, value))
+        if not all(form.fullmatch(text) for form, text in forms):
+            what = "The ACME server's challenge of %r has another form than %s has, so it is not answered. Look which server qdrant_tls_acme_directory names."
+            raise AnsibleFilterError(what % (entry["identifier"], kind))
+        chosen.append({"type": kind, "identifier": entry["identifier"], "resource": resource, "value": value})
     return chosen
 
 

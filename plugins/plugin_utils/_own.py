@@ -18,6 +18,7 @@ except ImportError:
 from ansible.errors import AnsibleError
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _files
 
 CERTIFICATE, KEY, TRUST = "qdrant_tls_provided_certificate", "qdrant_tls_provided_private_key", "qdrant_tls_ca_certificate"
 
@@ -123,34 +124,34 @@ class Folder:
     def __init__(self, path: str, host: str) -> None:
         if not path:
             raise OwnError("qdrant_tls_csr_dir is empty. Name a folder on the controller for the signing requests.")
-        self._path = os.path.abspath(os.path.expanduser(path))
-        self.request, self.certificate = (os.path.join(self._path, host + ending) for ending in (".csr", ".crt"))
+        try:
+            self.request, self.certificate = (_files.inside(os.path.abspath(os.path.expanduser(path)), host + ending) for ending in (".csr", ".crt"))
+        except _files.FileError as error:
+            raise OwnError(str(error)) from None
 
     def ask(self, request: str) -> bool:
         """Write the request, unless it is there; return whether it was written."""
         try:
-            os.makedirs(self._path, exist_ok=True)
-            if os.path.exists(self.request):
-                with open(self.request, encoding="ascii", errors="replace") as file:
-                    if file.read() == request:
-                        return False
-            with open(self.request + ".new", "w", encoding="ascii") as file:
-                file.write(request)
-            os.replace(self.request + ".new", self.request)
-        except OSError as error:
-            raise OwnError("The signing request cannot be written to %s: %s." % (self.request, error.strerror)) from None
+            found = _files.look(self.request)
+            if found and found.data == request.encode() and not found.problem:
+                return False
+            _files.write(self.request, request, 0o644)
+        except _files.FileError as error:
+            raise OwnError(str(error)) from None
         return True
 
     def signed(self, request: str) -> str | None:
         """The chain that was signed for this request; None where there is none, or one for an earlier request."""
         try:
-            with open(self.certificate, encoding="ascii") as file:
-                pem = file.read()
+            content = _files.read(self.certificate)
+            if content is None:
+                return None
+            pem = content.decode("ascii")
             key = x509.load_pem_x509_csr(request.encode()).public_key()
             leaf = _certificate.load_certificates(pem)[0]
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, _certificate.CertificateError) as error:
+        except _files.FileError as error:
+            raise OwnError(str(error)) from None
+        except (ValueError, _certificate.CertificateError) as error:
             what = "%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first."
             raise OwnError(what % (self.certificate, error)) from None
         return pem if _certificate.public_bytes(leaf.public_key()) == _certificate.public_bytes(key) else None

@@ -19,7 +19,9 @@ import yaml
 MODULES = Path(__file__).parent.parent / "modules"
 
 # What every module may answer beside what it documents.
-COMMON = frozenset(("changed", "failed", "skipped", "msg", "diff", "invocation", "warnings", "exception", "ansible_facts", "rc", "module_stdout", "module_stderr"))
+COMMON = frozenset(
+    ("changed", "failed", "skipped", "msg", "diff", "invocation", "warnings", "deprecations", "exception", "ansible_facts", "rc", "module_stdout", "module_stderr")
+)
 
 # The types of Ansible's documentation, by those of JSON.
 TYPES: dict[str, tuple[type, ...]] = {

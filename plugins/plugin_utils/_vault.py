@@ -1,13 +1,11 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files on the controller that hold secrets: encrypted with the run's own vault secret, or their owner's alone."""
+"""Texts that hold secrets, encrypted with the run's own vault secret."""
 
 from __future__ import annotations
 
-import os
 import typing as t
-from pathlib import Path
 
 from ansible.module_utils.common.text.converters import to_text
 from ansible.parsing.vault import AnsibleVaultError, VaultLib
@@ -49,15 +47,3 @@ def decrypt(loader: t.Any, text: str) -> str | None:
 def encrypted(text: str) -> bool:
     """Whether a text is a vault's."""
     return text.startswith("$ANSIBLE_VAULT;")
-
-
-def write(path: Path, text: str, mode: int, folder_mode: int = 0o777) -> None:
-    """A file that is there as a whole or not at all, never wider than its mode."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
-    temporary = path.with_name(".%s.new" % path.name)
-    temporary.unlink(missing_ok=True)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

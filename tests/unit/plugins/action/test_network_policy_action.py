@@ -75,7 +75,7 @@ def test_nothing_is_written_where_something_is_wrong(call, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(call, tmp_path):
     (tmp_path / "out/values.yaml").mkdir(parents=True)
-    with pytest.raises(AnsibleActionFail, match="Cannot write the files"):
+    with pytest.raises(AnsibleActionFail, match="values.yaml is not read: it is a folder"):
         call()
 
 

@@ -28,3 +28,23 @@ def test_names_are_proved_as_asked_and_addresses_by_http():
 def test_a_server_that_does_not_offer_it_is_told():
     with pytest.raises(AnsibleFilterError, match="offers no http-01 for 192.0.2.1, only tls-alpn-01"):
         acme_challenges([{"identifier_type": "ip", "identifier": "192.0.2.1", "challenges": {"tls-alpn-01": {}}}])
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("http-01", {"resource": ".well-known/acme-challenge/../../../etc/cron.d/x"}),
+        ("http-01", {"resource": "/etc/passwd"}),
+        ("http-01", {"resource_value": "* * * * * root x"}),
+        ("http-01", {"resource_value": "abc.def\n"}),
+        ("dns-01", {"record": "_acme-challenge.example.com. IN A"}),
+        ("dns-01", {"record": "example.com"}),
+        ("dns-01", {"identifier": "../example.com"}),
+        ("http-01", {"identifier": "$(id)"}),
+    ],
+)
+def test_words_of_a_server_that_would_lead_elsewhere_are_refused(kind, changes):
+    challenge = {**(HTTP if kind == "http-01" else DNS), **changes}
+    entry = {"identifier_type": "dns", "identifier": changes.get("identifier", "example.com"), "challenges": {kind: challenge}}
+    with pytest.raises(AnsibleFilterError, match="has another form than %s has" % kind):
+        acme_challenges([entry], kind)
