@@ -18,6 +18,7 @@ author:
 extends_documentation_fragment:
   - hardened.qdrant.attributes
   - hardened.qdrant.attributes.info
+  - hardened.qdrant.attributes.action
 options:
   path:
     description: The file of the node's keys, as M(hardened.qdrant.qdrant_secrets) writes it.

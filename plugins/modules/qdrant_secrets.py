@@ -20,6 +20,7 @@ author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
   - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.action
 options:
   path:
     description: The file. Its folder must exist, except in check mode.

@@ -126,6 +126,34 @@ def test_certificate_in_two_stages(call, tmp_path):
     assert "action plugin" in call(qdrant_certificate, **{**arguments, "issuer": ""})["msg"]
 
 
+def test_a_key_that_is_provided_is_asked_for_once(call, tmp_path):
+    now = datetime.now(timezone.utc)
+    ca, ca_key = _authority.create("test", now)
+    authority, other = _authority.load(ca, ca_key, now, timedelta(days=90)), _authority.create("other", now)[0]
+    store = _certificate.Store(str(tmp_path / "made"))
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", ca, ca)
+    pending, request = store.make_request(wanted)
+    store.install(pending, _authority.sign(authority, request, wanted, now, timedelta(days=30)), ca, wanted, now)
+    key, chain = store.read("tls.key"), store.read("tls.crt")
+    arguments = {"dir": str(tmp_path / "tls"), "common_name": "node1", "source": "provided", "certificate": chain, "trust": ca}
+
+    for check in (True, False):
+        asked = call(qdrant_certificate, check=check, **arguments)
+        assert (asked["key_wanted"], asked["changed"], asked["reasons"]) == (True, True, ["there is no certificate"]) and not (tmp_path / "tls").exists()
+    placed = call(qdrant_certificate, private_key=key, **arguments)
+    assert placed["changed"] and not placed["key_wanted"] and key.splitlines()[1] not in json.dumps(placed)
+    again = call(qdrant_certificate, **arguments)
+    assert (again["key_wanted"], again["changed"]) == (False, False)
+    trusting = call(qdrant_certificate, **{**arguments, "trust": ca + other})
+    assert (trusting["key_wanted"], trusting["reasons"]) == (False, ["the trusted CAs change"]) and trusting["generation"] != placed["generation"]
+    renewed = {**arguments, "certificate": _authority.sign(authority, request, wanted, now, timedelta(days=40)), "trust": ca + other}
+    assert call(qdrant_certificate, **renewed)["reasons"] == ["another certificate is provided"], "with the key that is there"
+    assert not call(qdrant_certificate, **renewed)["changed"]
+    elsewhere = _authority.sign(authority, _certificate.Store(str(tmp_path / "x")).make_request(wanted)[1], wanted, now, timedelta(days=30))
+    asked = call(qdrant_certificate, **{**renewed, "certificate": elsewhere})
+    assert (asked["key_wanted"], asked["reasons"]) == (True, ["another certificate is provided"])
+
+
 def test_cluster_info_without_a_node(call, tmp_path):
     path = tmp_path / "secrets.yaml"
     assert "Is the node deployed?" in call(qdrant_cluster_info, address="192.0.2.1", secrets_file=str(path))["msg"]
