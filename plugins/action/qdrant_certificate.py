@@ -71,8 +71,10 @@ class ActionModule(_action.HostAction):
             if source == "provided":
                 for option, name in (("certificate", _own.CERTIFICATE), ("private_key", _own.KEY)):
                     arguments[option] = _own.text(_variables.read(self._templar, variables, name, ""), self._loader, name)
+            if source == "provided":
+                return self._provided(arguments, variables)
             result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
-            if source == "provided" or result.get("failed") or "request" not in result:
+            if result.get("failed") or "request" not in result:
                 return result
             self._compare_clocks(result["time"])
             folder = _own.Folder(arguments.get("csr_dir") or "", variables["inventory_hostname"])
@@ -84,6 +86,14 @@ class ActionModule(_action.HostAction):
             return {**result, "changed": asked_anew, "waiting": folder.request}
         arguments["certificate"] = signed
         return self._install(arguments, result, variables)
+
+    def _provided(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """A key of the user's travels only to a node that does not have it, to be written there."""
+        key = arguments.pop("private_key")
+        result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+        if result.get("failed") or not result.get("key_wanted") or self._task.check_mode:
+            return result
+        return self._execute_module(module_name=MODULE, module_args={**arguments, "private_key": key}, task_vars=variables)
 
     def _authority(self, variables: dict[str, t.Any], phase: str, life: timedelta) -> tuple[_authority.Authority, str]:
         """The CA that signs in a phase, and those that are trusted then."""

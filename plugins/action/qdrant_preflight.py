@@ -29,6 +29,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _preflight,
     _rollover,
     _rotation,
+    _secret_settings,
     _settings,
     _sources,
     _tokens,
@@ -121,7 +122,7 @@ class ActionModule(_action.ControllerAction):
         others = {key: self._secret(key) for key in ("qdrant_api_key", "qdrant_read_only_api_key")}
         self._take(_rotation.check_alternate(self._secret("qdrant_alt_api_key"), others, version))
         self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
-        self._take(_plaintext.check({secret: self._vars.get(secret) for secret in _plaintext.SECRETS}, accepted, _variables.origin))
+        self._take(_plaintext.check(_plaintext.of_node(self._vars), accepted, _variables.origin))
         tls = self._check_tls(names, states)
         outbound = self._check_outbound(accepted)
         days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
@@ -332,7 +333,7 @@ class ActionModule(_action.ControllerAction):
         self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]
     ) -> _settings.Settings:
         config = self._read("qdrant_config")
-        self._take(_settings.check(config, version))
+        self._take(_settings.check(config, version) + _secret_settings.check(config))
         audit = bool(self._read("qdrant_audit", False))
         self._take(_settings.check_audit(audit, version))
         hardened = _settings.hardened(
@@ -346,7 +347,8 @@ class ActionModule(_action.ControllerAction):
             dashboard=bool(self._read("qdrant_dashboard")),
             audit=audit,
         )
-        settings = _settings.merge(hardened, config)
+        # What is secret goes the way of the API keys, by the action plugin of qdrant_secrets.
+        settings = _secret_settings.split(_settings.merge(hardened, config if isinstance(config, dict) else {}))[0]
         self._take(_preflight.check_risks(_settings.weakened(settings), address in ("0.0.0.0", "::"), accepted))
         return settings
 

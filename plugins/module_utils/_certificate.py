@@ -474,6 +474,15 @@ class Store:
             _write(os.path.join(folder, name), content)
         self._put_in_use(folder, certificates[0], now)
 
+    def key_for(self, chain: str) -> str:
+        """The node's own private key in PEM form, if it is the one of a chain's first certificate; empty if it is not, or cannot be read."""
+        try:
+            text = self.read(KEY)
+            own = public_bytes(serialization.load_pem_private_key(text.encode(), None))
+            return text if own == public_bytes(load_certificates(chain)[0].public_key()) else ""
+        except (OSError, ValueError, TypeError, CertificateError):
+            return ""
+
     def waiting(self) -> str | None:
         """The request whose certificate another party has yet to sign, in PEM form, if there is one."""
         try:

@@ -28,7 +28,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _cluster, _container, _firewall, _node, _unit_addresses, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import (
+    _certificate,
+    _cluster,
+    _container,
+    _firewall,
+    _node,
+    _secret_names,
+    _unit_addresses,
+    _wire,
+)
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 SCHEMA = 1
@@ -111,6 +120,12 @@ def api_keys(place: Place, settings: Json) -> dict[str, str]:
     if not isinstance(service, dict):
         service = {name: settings.get("service." + name) for name in KEYS}
     return {name: value for name, value in service.items() if isinstance(value, str)}
+
+
+def known_secrets(place: Place, settings: Json) -> list[str]:
+    """All secrets that the node has on disk and that can be looked for: those of its file of secrets, and what is secret among the settings."""
+    among = {str(value) for name, value in settings.items() if _secret_names.is_secret(name.split("."), value)}
+    return _secret_names.sought(_secret_names.texts(_node.load_json(place.secrets)) | among)
 
 
 def strength(keys: dict[str, str]) -> Json:
@@ -380,7 +395,7 @@ def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Js
     return {"files": there, "differ": differences + (ways if ways != ["hosts: files"] else [])}
 
 
-def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
+def process(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
     """The server's process as the kernel has it."""
     pid = main_pid(place, run)
     status = dict(line.split(":\t", 1) for line in read("/proc/%d/status" % pid).splitlines() if ":\t" in line)
@@ -412,7 +427,7 @@ def process(place: Place, run: Run, keys: t.Iterable[str]) -> Json:
         "proc_beyond_its_own": beyond_its_own(root + "/proc"),
         "listeners": sockets,
         "listeners_elsewhere": [socket for socket in sockets if not socket.startswith((place.bind_address or place.address) + ":")],
-        "secrets_in_words": any(key in words for key in keys if key),
+        "secrets_in_words": any(secret in words for secret in secrets if secret),
         "core_limit": limits.get("Max core file size"),
         "start_ticks": int(read("/proc/%d/stat" % pid).rpartition(")")[2].split()[19]),
     }
@@ -514,15 +529,13 @@ def settings_of(text: str) -> Json:
 
 
 def config(place: Place, run: Run) -> Json:
-    """The settings on disk, without those that are secret, and whether a key is among them."""
+    """The settings on disk, without those that are secret, and whether a secret is among them: by its name, or by what the file of secrets holds."""
     path = config_file(place, run)
     text = read(path)
-    values = {name: value for name, value in settings_of(text).items() if not SECRET_NAME.search(name)}
-    return {"path": path, "values": values, "holds_keys": bool(re.search(r"^\s*['\"]?(%s)['\"]?\s*:" % "|".join(KEYS), text, re.MULTILINE))}
-
-
-# What is secret by its name: API keys, and those of object stores.
-SECRET_NAME = re.compile(r"(api_key|access_key|secret_key|secret|token|password)$", re.IGNORECASE)
+    settings = settings_of(text)
+    values = {name: value for name, value in settings.items() if not _secret_names.is_secret(name.split("."), value)}
+    holds = _secret_names.in_text(text) or len(values) < len(settings) or any(secret in text for secret in known_secrets(place, {}))
+    return {"path": path, "values": values, "holds_keys": holds}
 
 
 def without_secrets(value: t.Any, secrets: t.Collection[str]) -> t.Any:
@@ -533,12 +546,8 @@ def without_secrets(value: t.Any, secrets: t.Collection[str]) -> t.Any:
         return [without_secrets(entry, secrets) for entry in value]
     if not isinstance(value, str):
         return value
-    for secret in secrets:
-        value = value.replace(secret, HIDDEN)
-    return re.sub(r"(\w*(?:key|secret|token|password)=)[^\s\"']+", r"\1" + HIDDEN, value, flags=re.IGNORECASE)
-
-
-HIDDEN = "(hidden)"
+    hidden = r"\1" + _secret_names.HIDDEN
+    return re.sub(r"(\w*(?:key|secret|token|password)=)[^\s\"']+", hidden, _secret_names.struck(value, secrets), flags=re.IGNORECASE)
 
 
 # --- the wire ----------------------------------------------------------------------------------------------------------
@@ -924,9 +933,11 @@ def observe_node(
     key = keys.get("api_key")
     with ThreadPoolExecutor(max_workers=2) as pool:
         rest, grpc = pool.map(lambda name: way_to(place.ports()[name], place.trust), ("rest", "grpc"))
+    secrets = known_secrets(place, settings)
+    sought = {*secrets, *keys.values()}
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: unit(place, run),
-        ("process",): lambda: process(place, run, keys.values()),
+        ("process",): lambda: process(place, run, sought),
         ("trust",): lambda: trust(place, run, wanted.get("authorities", ()), wanted.get("outbound_authorities", ())),
         ("names",): lambda: names(place, run, wanted.get("names", {})),
         ("files",): lambda: files(place),
@@ -941,12 +952,10 @@ def observe_node(
         ("effective",): lambda: effective(rest, key),
     }
     if place.in_container:
-        questions["container",] = lambda: _container.container(_container.inspect(run), run, place.layout.seccomp, keys.values())
+        questions["container",] = lambda: _container.container(_container.inspect(run), run, place.layout.seccomp, sought)
         questions["engine",] = lambda: _container.engine(run, listeners)
     questions.update(tls_questions(place))
     questions.update({("auth", *where): probe for where, probe in auth_probes(rest, grpc, keys).items()})
     questions.update({("web", *where): probe for where, probe in web_probes(rest).items()})
     questions.update(elsewhere(targets))
-    secrets = {str(value) for name, value in settings.items() if SECRET_NAME.search(name)} | set(keys.values())
-    # A shorter one stands in words that are not secret, too.
-    return without_secrets(ask(questions), {secret for secret in secrets if len(secret) >= 8})
+    return without_secrets(ask(questions), secrets)

@@ -15,6 +15,8 @@ import signal
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _secret_names
+
 SERVER, GATE, SYSTEMD = "server", "gate", "systemd"
 # The beginning of what the gate says of a server that it did not stop (gate.py).
 ENDED = "gate: the server has ended by itself"
@@ -71,20 +73,21 @@ class Line:
     text: str
 
 
-def readable(message: t.Any) -> str:
-    """A message as text: the journal gives one that is no UTF-8 as a list of bytes, and programs colour theirs."""
+def readable(message: t.Any, secrets: t.Collection[str] = ()) -> str:
+    """A message as text without these secrets: the journal gives one that is no UTF-8 as a list of bytes, and programs colour theirs."""
     text = bytes(message).decode("utf-8", "replace") if isinstance(message, list) else str(message)
+    text = _secret_names.struck(text, secrets)
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
     return "".join(character if character.isprintable() else " " for character in text).strip()[:LONGEST]
 
 
-def lines(output: str) -> list[Line]:
-    """The lines of ``journalctl --output=json`` that say something."""
+def lines(output: str, secrets: t.Collection[str] = ()) -> list[Line]:
+    """The lines of ``journalctl --output=json`` that say something, these secrets struck out."""
     found = []
     for entry in output.splitlines():
         try:
             fields = json.loads(entry)
-            text = readable(fields.get("MESSAGE") or "")
+            text = readable(fields.get("MESSAGE") or "", secrets)
         except (ValueError, AttributeError, TypeError):
             continue
         program = str(fields.get("SYSLOG_IDENTIFIER", ""))

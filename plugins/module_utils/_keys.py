@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import os
 import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
 
 NAMES = ("api_key", "alt_api_key", "read_only_api_key")
 OTHER = "other"
@@ -30,14 +31,17 @@ def load(path: str) -> dict[str, t.Any] | None:
     return service if isinstance(service, dict) else None
 
 
-def identify(service: dict[str, t.Any] | None, wanted: dict[str, str]) -> dict[str, str | None] | None:
-    """For each key of a node the name that it has among the wanted ones, ``other`` for a key that is not wanted, None for no key."""
+def identify(service: dict[str, t.Any] | None, salt: str, wanted: dict[str, str]) -> dict[str, str | None] | None:
+    """For each key of a node the name that it has among the wanted ones, ``other`` for a key that is not wanted, None for no key.
+
+    ``wanted`` are salted digests (_digests) by name; of a key that is not wanted there is none.
+    """
     if service is None:
         return None
     found: dict[str, str | None] = {}
     for name in NAMES:
         value = service.get(name)
-        same = [other for other in NAMES if value and wanted.get(other) and hmac.compare_digest(str(value).encode(), wanted[other].encode())]
+        same = [other for other in NAMES if value and wanted.get(other) and _digests.same(str(value).encode(), salt, wanted[other])]
         found[name] = same[0] if same else OTHER if value else None
     return found
 

@@ -13,21 +13,36 @@ import json
 import os
 import stat
 import tempfile
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
 
 MODE = 0o600
 
 
-def render(keys: dict[str, str]) -> str:
-    """The file's text for settings of Qdrant's section ``service``; those that are empty are left out, never written empty.
+def render(keys: dict[str, str], further: dict[str, t.Any] | None = None) -> str:
+    """The file's text: keys of Qdrant's section ``service``, and further settings that are secret, nested as in Qdrant's own file.
 
-    An empty key opens Qdrant.
+    Keys that are empty are left out, never written empty: an empty key opens Qdrant.
     """
-    service = {name: value for name, value in sorted(keys.items()) if value}
-    return json.dumps({"service": service}, indent=2) + "\n"
+    settings = dict(further or {})
+    service = {**settings.get("service", {}), **keys}
+    settings["service"] = {name: value for name, value in service.items() if value}
+    return json.dumps(_sorted(settings), indent=2, default=str) + "\n"
 
 
-def differs(path: str, text: str) -> list[str]:
-    """What is not as it should be of the file at path: ``content``, ``owner``, ``mode``; ``missing`` alone if there is none."""
+def _sorted(value: t.Any) -> t.Any:
+    """The same in one order, whatever order it was written in: a file that says the same is the same."""
+    if isinstance(value, dict):
+        return {str(name): _sorted(entry) for name, entry in sorted(value.items(), key=lambda item: str(item[0]))}
+    return [_sorted(entry) for entry in value] if isinstance(value, (list, tuple)) else value
+
+
+def differs(path: str, salt: str, digest: str) -> list[str]:
+    """What is not as it should be of the file at path: ``content``, ``owner``, ``mode``; ``missing`` alone if there is none.
+
+    The content that it should have is known by a salted digest (_digests).
+    """
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -35,8 +50,8 @@ def differs(path: str, text: str) -> list[str]:
     if not stat.S_ISREG(status.st_mode):
         return ["content"]
     wrong = []
-    with open(path, encoding="utf-8", errors="replace") as file:
-        if file.read() != text:
+    with open(path, "rb") as file:
+        if not _digests.same(file.read(), salt, digest):
             wrong.append("content")
     if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
         wrong.append("owner")

@@ -98,7 +98,8 @@ options:
     choices: [server, client]
     default: [server, client]
   private_key:
-    description: For O(source=provided), the private key, in PEM form. Set by the action plugin.
+    description:
+      - For O(source=provided), the private key, in PEM form. Set by the action plugin, in a second call, of a node that does not have it.
     type: str
   phase:
     description:
@@ -161,6 +162,10 @@ pending:
   description: Name of the folder of a key that waits for its certificate.
   returned: when a request is to be signed
   type: str
+key_wanted:
+  description: With O(source=provided), whether the node lacks the private key, which is sent only then.
+  returned: with O(source=provided)
+  type: bool
 request:
   description: The certificate signing request, in PEM form.
   returned: when a request is to be signed
@@ -219,11 +224,17 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
     )
     before = summary(store, now, wanted.renew_fraction)
     if params["source"] == "provided":
-        reasons, request = store.provided(params["certificate"], params["private_key"], wanted.trust), {}
+        # The key that is there serves for as long as it is the certificate's.
+        key = params["private_key"] or store.key_for(params["certificate"])
+        request = {"key_wanted": not key}
+        if key:
+            reasons = store.provided(params["certificate"], key, wanted.trust)
+        else:
+            reasons = ["another certificate is provided" if store.generation() else "there is no certificate"]
         permissions = store.wrong_permissions() if not reasons else []
-        if not module.check_mode:
+        if not module.check_mode and key:
             if reasons:
-                store.place(params["certificate"], params["private_key"], wanted.trust, wanted.needed, now, wanted.purposes)
+                store.place(params["certificate"], key, wanted.trust, wanted.needed, now, wanted.purposes)
                 store.prune(params["keep"])
             elif permissions:
                 store.mend_permissions()
@@ -274,7 +285,7 @@ def main() -> None:
             "pending": {"type": "str"},
             "certificate": {"type": "str"},
         },
-        required_if=[("source", "provided", ("certificate", "private_key", "trust")), *(("source", name, ("trust",)) for name in _certificate.AWAITED)],
+        required_if=[("source", "provided", ("certificate", "trust")), *(("source", name, ("trust",)) for name in _certificate.AWAITED)],
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)

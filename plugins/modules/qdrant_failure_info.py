@@ -20,6 +20,10 @@ options:
     description: The systemd unit of the node.
     type: str
     default: qdrant.service
+  secrets_file:
+    description: The file on the node that holds its secrets, as M(hardened.qdrant.qdrant_secrets) writes it. None of them is part of what is returned.
+    type: path
+    default: /etc/qdrant/secrets.yaml
 """
 
 EXAMPLES = r"""
@@ -53,18 +57,27 @@ text:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _failure, _run
+from ansible_collections.hardened.qdrant.plugins.module_utils import _failure, _node, _run, _secret_names
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec={"unit": {"type": "str", "default": "qdrant.service"}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            "unit": {"type": "str", "default": "qdrant.service"},
+            # The file's path is no secret.
+            "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
+        },
+        supports_check_mode=True,
+    )
+    # A server that does not take a value may say which.
+    secrets = _secret_names.sought(_secret_names.texts(_node.load_json(module.params["secrets_file"])))
     unit, run = module.params["unit"], _run.questions(module)
     try:
         _code, journal, _error = run(["journalctl", "--no-pager", "--output=json", "--lines=400", "--unit", unit])
         _code, shown, _error = run(["systemctl", "show", "--property=ExecMainCode,ExecMainStatus", "--", unit])
     except OSError as error:
         module.fail_json(msg="Cannot read the journal: %s. The host must run systemd." % error)
-    found = _failure.of_last_start(_failure.lines(journal))
+    found = _failure.of_last_start(_failure.lines(journal, secrets))
     properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     text = "\n".join(line.text for line in found[-_failure.LINES :])
     module.exit_json(changed=False, text=text, **_failure.cause(found, properties))

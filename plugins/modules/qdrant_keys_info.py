@@ -11,11 +11,14 @@ version_added: 0.1.0
 description:
   - Compares the keys on the node's disk, and those that its process was started with, with the wanted ones. Returns names, never keys.
   - So a rotation is planned from what the nodes have and run, and one that was interrupted goes on where it stopped.
+  - The wanted keys are read from the variables C(qdrant_api_key), C(qdrant_alt_api_key) and C(qdrant_read_only_api_key), on the controller. The
+    node is handed salted digests of them, and never a key.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
   - hardened.qdrant.attributes
   - hardened.qdrant.attributes.info
+  - hardened.qdrant.attributes.action
 options:
   path:
     description: The file of the node's keys, as M(hardened.qdrant.qdrant_secrets) writes it.
@@ -25,25 +28,17 @@ options:
     description: The systemd unit of the node.
     type: str
     default: qdrant.service
-  api_key:
-    description: The wanted key with full rights.
+  salt:
+    description: What the digests are salted with, in hex. Set by the action plugin.
     type: str
-    required: true
-  alt_api_key:
-    description: The wanted alternate key. Empty for none.
-    type: str
-    default: ""
-  read_only_api_key:
-    description: The wanted key that may only read. Empty for none.
-    type: str
-    default: ""
+  digests:
+    description: Salted digests of the wanted keys, by C(api_key), C(alt_api_key) and C(read_only_api_key). Set by the action plugin.
+    type: dict
 """
 
 EXAMPLES = r"""
 - name: See which keys the node runs
   hardened.qdrant.qdrant_keys_info:
-    api_key: "{{ qdrant_api_key }}"
-    read_only_api_key: "{{ qdrant_read_only_api_key }}"
   register: keys
 """
 
@@ -74,14 +69,15 @@ def main() -> None:
         argument_spec={
             "path": {"type": "path", "default": "/etc/qdrant/secrets.yaml"},
             "unit": {"type": "str", "default": "qdrant.service"},
-            "api_key": {"type": "str", "required": True, "no_log": True},
-            "alt_api_key": {"type": "str", "default": "", "no_log": True},
-            "read_only_api_key": {"type": "str", "default": "", "no_log": True},
+            "salt": {"type": "str"},
+            "digests": {"type": "dict"},
         },
         supports_check_mode=True,
     )
     params = module.params
-    wanted = {name: params[name] for name in _keys.NAMES}
+    salt, wanted = params["salt"], params["digests"]
+    if not salt or wanted is None:
+        module.fail_json(msg="The digests are missing. Call this module as hardened.qdrant.qdrant_keys_info: its action plugin sets them.")
     run = _run.questions(module)
     try:
         active = _node.unit_state(params["unit"], run).get("ActiveState") == "active"
@@ -92,8 +88,8 @@ def main() -> None:
     times = dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
     module.exit_json(
         changed=False,
-        disk=_keys.identify(_keys.load(params["path"]), wanted),
-        running=_keys.identify(_keys.load(_keys.running_file(params["unit"])), wanted) if active else None,
+        disk=_keys.identify(_keys.load(params["path"]), salt, wanted),
+        running=_keys.identify(_keys.load(_keys.running_file(params["unit"])), salt, wanted) if active else None,
         outage=_keys.outage(times),
     )
 

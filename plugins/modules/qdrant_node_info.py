@@ -180,6 +180,10 @@ files:
     - The filter P(hardened.qdrant.due#filter) compares them with what is wanted, so that later tasks run only where they have work.
   returned: always
   type: dict
+settings_hold_secret:
+  description: Whether something in C(config.yaml) is secret by its name, so that no difference of the file may be shown.
+  returned: always
+  type: bool
 units:
   description: Of each of O(units) whether it is C(active) and C(enabled), and whether systemd must C(reload) its file.
   returned: always
@@ -272,6 +276,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),
         "tls": _node.certificates(layout),
         "files": {path: _node.path_state(path) for path in params["paths"]},
+        "settings_hold_secret": _node.settings_hold_secret(layout),
         "units": {unit: unit_summary(_node.unit_state(unit, run)) for unit in params["units"]},
         "account": _node.account(params["user"]),
         "libraries": {path: _node.libraries(path, run) if os.path.exists(path) else None for path in params["programs"]},

@@ -6,40 +6,41 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_secrets
-short_description: Write the file that holds a Qdrant node's API keys
+short_description: Write the file that holds a Qdrant node's secrets
 version_added: 0.1.0
 description:
-  - Writes the API keys into a file that root alone can read, in one step, quoted so that no key is read as a number.
+  - Writes the API keys, and what is secret among other settings of Qdrant's, into a file that root alone can read, in one step, quoted so that nothing
+    is read as a number.
   - The unit hands the file to Qdrant as a credential of systemd.
+  - The API keys are read from the variables C(qdrant_api_key), C(qdrant_alt_api_key) and C(qdrant_read_only_api_key), the other secrets from
+    C(qdrant_config), all of them on the controller.
+  - The node is first asked with a salted digest whether it has that file, and is sent the secrets only if it has not. In check mode it never is.
   - Never shows the content, in no mode. In diff mode it says which part of the file differed.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
   - hardened.qdrant.attributes
+  - hardened.qdrant.attributes.action
 options:
   path:
     description: The file. Its folder must exist, except in check mode.
     type: path
     default: /etc/qdrant/secrets.yaml
-  api_key:
-    description: The key with full rights.
+  salt:
+    description: What O(digest) is salted with, in hex. Set by the action plugin.
     type: str
-    required: true
-  alt_api_key:
-    description: A second key with full rights, for the time of a rotation. Empty for none. Qdrant has it from 1.17.0 on.
+  digest:
+    description: The salted digest of the file that is wanted. Set by the action plugin.
     type: str
-    default: ""
-  read_only_api_key:
-    description: The key that may only read. Empty for none.
+  content:
+    description: The file that is wanted. Set by the action plugin.
     type: str
-    default: ""
 """
 
 EXAMPLES = r"""
-- name: Write the API keys
+- name: Write the secrets
   hardened.qdrant.qdrant_secrets:
-    api_key: "{{ qdrant_api_key }}"
-    read_only_api_key: "{{ qdrant_read_only_api_key }}"
+    path: /etc/qdrant/secrets.yaml
 """
 
 RETURN = r"""
@@ -59,23 +60,26 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "default": "/etc/qdrant/secrets.yaml"},
-            "api_key": {"type": "str", "required": True, "no_log": True},
-            "alt_api_key": {"type": "str", "default": "", "no_log": True},
-            "read_only_api_key": {"type": "str", "default": "", "no_log": True},
+            "salt": {"type": "str"},
+            "digest": {"type": "str"},
+            "content": {"type": "str", "no_log": True},
         },
+        required_together=[("salt", "digest")],
+        mutually_exclusive=[("digest", "content")],
         supports_check_mode=True,
     )
-    path = module.params["path"]
-    keys = {name: module.params[name] for name in ("api_key", "alt_api_key", "read_only_api_key")}
-    if not keys["api_key"]:
-        module.fail_json(msg="api_key is empty, and Qdrant would run open. Set qdrant_api_key in the vault.")
+    path, digest, content = (module.params[name] for name in ("path", "digest", "content"))
+    if digest is None and content is None:
+        module.fail_json(msg="What is wanted is missing. Call this module as hardened.qdrant.qdrant_secrets: its action plugin sets it.")
     try:
-        text = _secrets.render(keys)
-        differed = _secrets.differs(path, text)
-        if differed and not module.check_mode:
-            _secrets.replace(path, text)
+        if content is not None:
+            differed = ["content"]
+            if not module.check_mode:
+                _secrets.replace(path, content)
+        else:
+            differed = _secrets.differs(path, module.params["salt"], digest)
     except OSError as error:
-        module.fail_json(msg="Cannot write the secrets to %s: %s" % (path, error.strerror))
+        module.fail_json(msg="Cannot read or write the secrets in %s: %s" % (path, error.strerror))
     diff = {"before": "secrets: %s\n" % (", ".join(differed) + " differ" if differed else "as wanted"), "after": "secrets: as wanted\n"}
     module.exit_json(changed=bool(differed), differed=differed, diff=diff)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _secret_settings, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, Problem
 
 # Private keys that may also be the path of a file, which is no secret.
@@ -25,6 +25,11 @@ SECRETS = (
     *NODES_KEYS_OR_PATHS,
 )
 RISK = "plaintext-secrets"
+
+
+def of_node(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The values of a node that are secret, as they were written: by variable, and those within ``qdrant_config`` by their path in it."""
+    return {**{name: variables.get(name) for name in SECRETS}, **_secret_settings.by_name(variables.get("qdrant_config"))}
 
 
 def place(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
@@ -54,5 +59,7 @@ def check(values: t.Mapping[str, t.Any], accepted: t.Collection[str], origin: t.
         if where:
             what = "it stands in plain text in %s, and %s" % (where, OTHER_RISKS[RISK])
             remedy = "Encrypt that file with ansible-vault encrypt, or take it from a lookup (docs/secrets.md)"
+            if name.startswith("qdrant_config."):
+                remedy = "Keep it in a vault, as a variable of your own, and write {{ that variable's name }} in its place (docs/secrets.md)"
             problems.append(Problem(name, what, "%s; or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % (remedy, RISK)))
     return problems

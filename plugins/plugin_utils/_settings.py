@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -190,7 +191,13 @@ def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
 
 def check(config: Settings, version: Version) -> list[Problem]:
     """What a user's ``qdrant_config`` must not say: settings that are managed, unknown, of another version or of a wrong type."""
-    problems = []
+    if not isinstance(config, dict):
+        what = "it is not a mapping but %s" % type(config).__name__.lstrip("_")
+        return [Problem("qdrant_config", what, "Write settings by section, as in Qdrant's own file")]
+    # The server reads a name with a dot or an index, where it stands first, as a path: the setting would be there, and not be seen here.
+    problems = [
+        Problem("qdrant_config.%s" % name, "it is a path, not a section", "Write one name below the other") for name in config if re.search(r"[.\[]", str(name))
+    ]
     for path in paths(config):
         section, _dot, key = path.rpartition(".")
         where = "qdrant_config.%s" % path

@@ -292,13 +292,24 @@ def test_the_preflight_plans_a_rollover(monkeypatch):
 # --- certificates that another party signs --------------------------------------------------------------------------------
 
 
-def test_what_is_provided_goes_to_the_node_in_one_call(monkeypatch):
+@pytest.mark.parametrize(
+    ("answer", "check", "keys"),
+    [
+        ({"changed": True, "key_wanted": True, "reasons": ["x"]}, False, ["", NEXT_KEY]),
+        ({"changed": True, "key_wanted": True, "reasons": ["x"]}, True, [""]),
+        ({"changed": True, "key_wanted": False, "reasons": ["the trusted CAs change"]}, False, [""]),
+        ({"failed": True, "key_wanted": True}, False, [""]),
+    ],
+)
+def test_a_key_that_is_provided_goes_to_a_node_that_lacks_it(monkeypatch, answer, check, keys):
     given = {"qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": NEXT_KEY}
-    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"]}], node(**given), source="provided")
-    assert run()["changed"] and len(plugin.calls) == 1
-    sent = plugin.calls[0]["module_args"]
-    assert (sent["certificate"].strip(), sent["private_key"].strip(), sent["trust"].strip()) == (NEXT.strip(), NEXT_KEY.strip(), CA.strip())
-    assert CA_KEY.splitlines()[1] not in str(sent)
+    plugin, run = certificate(monkeypatch, [answer, {"changed": True, "key_wanted": False, "reasons": ["x"]}], node(**given), source="provided")
+    plugin._task.check_mode = check
+    result = run()
+    calls = [call["module_args"] for call in plugin.calls]
+    assert [call.get("private_key", "").strip() for call in calls] == [key.strip() for key in keys] and result.get("changed") == answer.get("changed")
+    for call in calls:
+        assert (call["certificate"].strip(), call["trust"].strip()) == (NEXT.strip(), CA.strip()) and CA_KEY.splitlines()[1] not in str(call)
 
 
 def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):

@@ -112,6 +112,33 @@ def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
     assert _evidence.config(place, run)["holds_keys"]
 
 
+@pytest.mark.parametrize(
+    ("line", "held"),
+    [
+        ("inference:\n  token: x", True),
+        ("storage: {snapshots_config: {s3_config: {secret_key: x}}}", True),
+        ("inference:\n  address: https://u:p@example.com", True),
+        ("log_level: the-token-of-inference", True),
+        ("inference:\n  address: https://example.com", False),
+    ],
+)
+def test_secrets_of_other_services_are_held_by_the_settings_as_keys_are(tmp_path, line, held):
+    (tmp_path / "secrets.yaml").write_text('{"service": {"api_key": "%s"}, "inference": {"token": "the-token-of-inference"}}' % ("k" * 40))
+    (tmp_path / "config.yaml").write_text(line + "\n")
+    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    assert _evidence.config(place, run)["holds_keys"] == held
+
+
+def test_every_secret_of_the_node_is_looked_for(tmp_path):
+    """In arguments and environment, in what the engine tells, and in the document itself."""
+    content = {"service": {"api_key": "k" * 40}, "inference": {"token": "the-token"}, "debugger": {"pyroscope": {"password": "short", "url": 7}}}
+    (tmp_path / "secrets.yaml").write_text(json.dumps(content))
+    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    settings = {"storage.s3_config.secret_key": "of-the-settings", "log_level": "INFO"}
+    assert _evidence.known_secrets(place, settings) == ["k" * 40, "of-the-settings", "the-token"]
+    assert _evidence.without_secrets({"a": ["x the-token y"]}, _evidence.known_secrets(place, {})) == {"a": ["x (hidden) y"]}
+
+
 def test_settings_of_others_are_found_by_their_process(tmp_path, monkeypatch):
     place = _evidence.Place("u", "q", "/o", str(tmp_path / "missing"), "/d", "/s", "192.0.2.1", 1, 2, 3)
     words = {"line": "./qdrant\0--config-path\0my.yaml\0"}

@@ -9,7 +9,13 @@ import stat
 
 import pytest
 import yaml
-from ansible_collections.hardened.qdrant.plugins.module_utils import _secrets
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _secrets
+
+SALT = _digests.salt()
+
+
+def differs(path, text: str) -> list[str]:
+    return _secrets.differs(str(path), SALT, _digests.digest(text.encode(), SALT))
 
 
 @pytest.mark.parametrize("key", ["00123", "1e5", "true", "null", "~", "a: b", "#x", "'\"\\", "{}", "plain"])
@@ -22,23 +28,39 @@ def test_empty_keys_are_left_out():
     assert "read_only" not in _secrets.render({"api_key": "a", "read_only_api_key": ""})
 
 
+def test_further_secrets_are_nested_as_in_the_settings():
+    further = {"storage": {"s3": {"secret_key": "00123", "a": [1, {"b": "é"}]}}, "inference": {"token": "1e5"}}
+    text = _secrets.render({"api_key": "a", "alt_api_key": ""}, further)
+    assert yaml.safe_load(text) == json.loads(text) == {"service": {"api_key": "a"}, **further} and text.isascii()
+    assert further.keys() == {"storage", "inference"}, "what was given is not changed"
+
+
+def test_keys_of_the_service_outrank_what_else_was_given_for_it():
+    text = _secrets.render({"api_key": "a", "read_only_api_key": ""}, {"service": {"api_key": "b", "read_only_api_key": "c", "later_key": "d"}})
+    assert json.loads(text) == {"service": {"api_key": "a", "later_key": "d"}}
+
+
+def test_the_same_secrets_in_another_order_are_the_same_file():
+    assert _secrets.render({"api_key": "a"}, {"b": {"x": 1, "y": 2}, "a": 1}) == _secrets.render({"api_key": "a"}, {"a": 1, "b": {"y": 2, "x": 1}})
+
+
 def test_replace_writes_a_private_file_and_removes_what_a_killed_run_left(tmp_path):
     path = tmp_path / "secrets.yaml"
     (tmp_path / ".secrets.yaml.left").write_text("old")
     (tmp_path / "config.yaml").write_text("settings")
-    assert _secrets.differs(str(path), "text") == ["missing"]
+    assert differs(path, "text") == ["missing"]
     _secrets.replace(str(path), "text")
     assert path.read_text() == "text"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert sorted(os.listdir(tmp_path)) == ["config.yaml", "secrets.yaml"]
-    assert _secrets.differs(str(path), "text") == []
+    assert differs(path, "text") == []
 
 
 def test_differences_are_named(tmp_path):
     path = tmp_path / "secrets.yaml"
     path.write_text("other")
     path.chmod(0o644)
-    assert _secrets.differs(str(path), "text") == ["content", "mode"]
+    assert differs(path, "text") == ["content", "mode"]
 
 
 def test_a_symlink_is_replaced_not_followed(tmp_path):
@@ -46,6 +68,6 @@ def test_a_symlink_is_replaced_not_followed(tmp_path):
     target.write_text("text")
     path = tmp_path / "secrets.yaml"
     path.symlink_to(target)
-    assert _secrets.differs(str(path), "text") == ["content"]
+    assert differs(path, "text") == ["content"]
     _secrets.replace(str(path), "new")
     assert target.read_text() == "text" and not path.is_symlink()

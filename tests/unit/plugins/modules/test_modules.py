@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _firewall
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _digests, _firewall
 from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_certificate,
     qdrant_cluster_info,
@@ -46,16 +46,19 @@ def call(capsys):
     return run
 
 
-def test_secrets(call, tmp_path):
-    path = tmp_path / "secrets.yaml"
-    assert call(qdrant_secrets, check=True, path=str(path), api_key=KEY)["changed"] and not path.exists()
-    result = call(qdrant_secrets, path=str(path), api_key=KEY)
-    assert result["changed"] and result["differed"] == ["missing"] and KEY not in str(result["diff"])
-    assert json.loads(path.read_text()) == {"service": {"api_key": KEY}}
-    assert not call(qdrant_secrets, path=str(path), api_key=KEY)["changed"]
+def test_secrets_are_compared_by_a_digest_and_written_by_a_second_call(call, tmp_path):
+    path, salt = tmp_path / "secrets.yaml", _digests.salt()
+    question = {"path": str(path), "salt": salt, "digest": _digests.digest(KEY.encode(), salt)}
+    for check in (True, False):
+        asked = call(qdrant_secrets, check=check, **question)
+        assert asked["changed"] and asked["differed"] == ["missing"] and not path.exists()
+    assert call(qdrant_secrets, check=True, path=str(path), content=KEY)["changed"] and not path.exists()
+    written = call(qdrant_secrets, path=str(path), content=KEY)
+    assert written["changed"] and KEY not in json.dumps(written) and path.read_text() == KEY
+    assert not call(qdrant_secrets, **question)["changed"]
     path.chmod(0o644)
-    assert call(qdrant_secrets, path=str(path), api_key=KEY)["differed"] == ["mode"]
-    assert "Qdrant would run open" in call(qdrant_secrets, path=str(path), api_key="")["msg"]
+    assert call(qdrant_secrets, **question)["differed"] == ["mode"]
+    assert "action plugin" in call(qdrant_secrets, path=str(path))["msg"]
 
 
 def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypatch):
@@ -70,6 +73,23 @@ def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypa
     result = call(qdrant_failure_info, unit="q.service")
     assert [words[-1] for words in asked] == ["q.service", "q.service"]
     assert result["who"] == "server" and "a panic" in result["cause"] and "ss -ltnp" in result["remedy"] and result["text"] == "Starting q.\nERROR os error 98"
+
+
+def test_failure_info_tells_no_secret(call, monkeypatch, tmp_path):
+    (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}, "inference": {"token": "the-token"}}))
+    entry = {"SYSLOG_IDENTIFIER": "qdrant", "MESSAGE": "ERROR invalid value: %s, and the-token%s" % (KEY, " " * 590 + "the-token")}
+    monkeypatch.setattr(qdrant_failure_info._run, "questions", lambda _module: lambda _words: (0, json.dumps(entry), ""))
+    result = call(qdrant_failure_info, secrets_file=str(tmp_path / "secrets.yaml"))
+    assert "invalid value: (hidden), and (hidden)" in result["text"] and "the-token"[:3] not in result["text"].split("and", 1)[1]
+    assert KEY not in json.dumps(result) and "the-token" not in json.dumps(result)
+
+
+@pytest.mark.parametrize(("text", "holds"), [("log_level: INFO\ntls:\n  key: /k\n", False), ("inference:\n  token: x\n", True)])
+def test_node_info_says_whether_the_settings_may_be_shown(call, tmp_path, text, holds):
+    (tmp_path / "config.yaml").write_text(text)
+    arguments = {"unit": "hardened-qdrant-none.service", "install_dir": str(tmp_path / "o"), "data_dir": str(tmp_path / "d")}
+    assert call(qdrant_node_info, config_dir=str(tmp_path), **arguments)["settings_hold_secret"] == holds
+    assert call(qdrant_node_info, config_dir=str(tmp_path / "none"), **arguments)["settings_hold_secret"] is False
 
 
 def test_node_info_of_a_clean_host(call, tmp_path):
@@ -104,6 +124,34 @@ def test_certificate_in_two_stages(call, tmp_path):
     gone = call(qdrant_certificate, pending=".pending-gone", certificate=signed, **arguments)
     assert gone["failed"] and "run again" in gone["msg"]
     assert "action plugin" in call(qdrant_certificate, **{**arguments, "issuer": ""})["msg"]
+
+
+def test_a_key_that_is_provided_is_asked_for_once(call, tmp_path):
+    now = datetime.now(timezone.utc)
+    ca, ca_key = _authority.create("test", now)
+    authority, other = _authority.load(ca, ca_key, now, timedelta(days=90)), _authority.create("other", now)[0]
+    store = _certificate.Store(str(tmp_path / "made"))
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", ca, ca)
+    pending, request = store.make_request(wanted)
+    store.install(pending, _authority.sign(authority, request, wanted, now, timedelta(days=30)), ca, wanted, now)
+    key, chain = store.read("tls.key"), store.read("tls.crt")
+    arguments = {"dir": str(tmp_path / "tls"), "common_name": "node1", "source": "provided", "certificate": chain, "trust": ca}
+
+    for check in (True, False):
+        asked = call(qdrant_certificate, check=check, **arguments)
+        assert (asked["key_wanted"], asked["changed"], asked["reasons"]) == (True, True, ["there is no certificate"]) and not (tmp_path / "tls").exists()
+    placed = call(qdrant_certificate, private_key=key, **arguments)
+    assert placed["changed"] and not placed["key_wanted"] and key.splitlines()[1] not in json.dumps(placed)
+    again = call(qdrant_certificate, **arguments)
+    assert (again["key_wanted"], again["changed"]) == (False, False)
+    trusting = call(qdrant_certificate, **{**arguments, "trust": ca + other})
+    assert (trusting["key_wanted"], trusting["reasons"]) == (False, ["the trusted CAs change"]) and trusting["generation"] != placed["generation"]
+    renewed = {**arguments, "certificate": _authority.sign(authority, request, wanted, now, timedelta(days=40)), "trust": ca + other}
+    assert call(qdrant_certificate, **renewed)["reasons"] == ["another certificate is provided"], "with the key that is there"
+    assert not call(qdrant_certificate, **renewed)["changed"]
+    elsewhere = _authority.sign(authority, _certificate.Store(str(tmp_path / "x")).make_request(wanted)[1], wanted, now, timedelta(days=30))
+    asked = call(qdrant_certificate, **{**renewed, "certificate": elsewhere})
+    assert (asked["key_wanted"], asked["reasons"]) == (True, ["another certificate is provided"])
 
 
 def test_cluster_info_without_a_node(call, tmp_path):
@@ -172,9 +220,12 @@ def test_a_revoked_certificate_is_due(call, tmp_path):
 def test_keys_info_names_keys_and_shows_none(call, tmp_path):
     path, other = tmp_path / "secrets.yaml", KEY[::-1]
     path.write_text(json.dumps({"service": {"api_key": KEY, "read_only_api_key": other}}))
-    result = call(qdrant_keys_info, path=str(path), unit="hardened-qdrant-none.service", api_key=KEY)
+    salt = _digests.salt()
+    asked = {"path": str(path), "unit": "hardened-qdrant-none.service"}
+    result = call(qdrant_keys_info, salt=salt, digests={"api_key": _digests.digest(KEY.encode(), salt)}, **asked)
     assert result["disk"] == {"api_key": "api_key", "alt_api_key": None, "read_only_api_key": "other"}
-    assert result["running"] is None and KEY not in str(result["disk"]) and other not in str(result)
+    assert result["running"] is None and KEY not in str(result) and other not in str(result)
+    assert "action plugin" in call(qdrant_keys_info, **asked)["msg"]
 
 
 def test_what_was_rolled_back_is_not_confirmed(call, monkeypatch):

@@ -36,7 +36,7 @@ def variables(tmp_path):
 
 
 def texts(found: dict, accepted=()) -> str:
-    return "\n".join(map(str, _plaintext.check({name: found.get(name) for name in _plaintext.SECRETS}, accepted, _variables.origin)))
+    return "\n".join(map(str, _plaintext.check(_plaintext.of_node(found), accepted, _variables.origin)))
 
 
 def test_a_key_in_plain_text_is_found_with_file_and_line(variables, tmp_path):
@@ -75,3 +75,30 @@ def test_a_private_key_is_found_and_the_path_of_one_is_no_secret(variables):
     )
     text = texts(found)
     assert "qdrant_tls_provided_private_key: it stands" in text and "qdrant_tls_vault_token: it stands" in text and "account" not in text
+
+
+@pytest.mark.parametrize(
+    "path", ["storage.snapshots_config.s3_config.secret_key", "inference.token", "debugger.pyroscope.password", "storage.later.some_token"]
+)
+def test_a_secret_within_the_settings_is_found_with_file_and_line(variables, tmp_path, path):
+    config: object = KEY
+    for key in reversed(path.split(".")):
+        config = {key: config}
+    lines = yaml.safe_dump({"qdrant_config": config})
+    text = texts(variables(main="---\n" + lines))
+    place = "%s/group_vars/qdrant/main.yml:%d" % (tmp_path, lines.count("\n") + 1)
+    assert "qdrant_config.%s: it stands in plain text in %s" % (path, place) in text and "{{ that variable's name }}" in text and KEY not in text
+    assert texts(variables(main="---\n" + lines), ("plaintext-secrets",)) == ""
+
+
+def test_secrets_within_the_settings_that_come_from_a_vault_are_fine(variables):
+    vault = VaultLib(SECRETS)
+    inline = "\n".join("        " + line for line in vault.encrypt(KEY).decode().splitlines())
+    found = variables(
+        vault=vault.encrypt("s3_secret: %s\n" % KEY).decode(),
+        main="qdrant_config:\n  inference:\n    address: https://192.0.2.80\n    token: '{{ s3_secret }}'\n"
+        "  debugger:\n    pyroscope:\n      password: !vault |\n%s\n" % inline,
+    )
+    assert texts(found) == ""
+    assert texts(variables(main=vault.encrypt("qdrant_config: {inference: {token: %s}}\n" % KEY).decode())) == ""
+    assert "qdrant_config.inference.address" in texts(variables(main="qdrant_config: {inference: {address: 'https://u:%s@192.0.2.80'}}\n" % KEY))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _secrets
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _keys, _secrets
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _rotation
 
 OLD_VERSION, NEW_VERSION = (1, 16, 3), (1, 18, 0)
 KEYS = {"A": "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa", "B": "Zk3vQ9rT1xW7yB5nM2cD8fH4jL6pS0aE", "R": "Mk3vQ9rT1xW7yB5nM2cD8fH4jL6pS0aE", "": ""}
+
+SALT = _digests.salt()
 
 
 def keys(main: str, alternate: str = "", read_only: str = "R") -> dict:
@@ -22,7 +24,8 @@ def keys(main: str, alternate: str = "", read_only: str = "R") -> dict:
 def plan(running: list, wanted: dict, version=NEW_VERSION, **options) -> _rotation.Plan:
     """A plan for nodes that run these keys (None: that do not run), made as the playbook makes it: from the file that is written to the node."""
     files = [service and json.loads(_secrets.render(service))["service"] for service in running]
-    nodes = [_rotation.Node("node%d" % number, _keys.identify(service, wanted)) for number, service in enumerate(files, 1)]
+    digests = {name: _digests.digest(key.encode(), SALT) for name, key in wanted.items() if key}
+    nodes = [_rotation.Node("node%d" % number, _keys.identify(service, SALT, digests)) for number, service in enumerate(files, 1)]
     alternate, read_only = bool(wanted["alt_api_key"]), bool(wanted["read_only_api_key"])
     return _rotation.plan(nodes, version=version, alternate=alternate, read_only=read_only, **{"strategy": "rolling", **options})
 

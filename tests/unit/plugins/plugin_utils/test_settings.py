@@ -67,6 +67,11 @@ def test_each_managed_setting_is_refused_with_what_to_use(path):
         ({"cluster": {"p2p": {"enable_tsl": True}}}, "qdrant_config.cluster.p2p.enable_tsl", "cluster.p2p.enable_tls"),
         ({"zzz": 1}, "qdrant_config.zzz", "Remove it"),
         ({"service": "on"}, "qdrant_config.service", "below it"),
+        # The server reads these as paths.
+        ({"service.enable_tls": False}, "qdrant_config.service.enable_tls", "one name below the other"),
+        ({"storage.wal.wal_capacity_mb": 1}, "qdrant_config.storage.wal.wal_capacity_mb", "one name below the other"),
+        ({"cluster[0]": 1}, "qdrant_config.cluster[0]", "one name below the other"),
+        ("a=b", "qdrant_config", "by section"),
         ({"service": {"enable_cors": "no"}}, "qdrant_config.service.enable_cors", "without quotes"),
     ],
 )
