@@ -22,6 +22,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _authority,
     _container,
     _elsewhere,
+    _foreign,
     _network,
     _outbound,
     _own,
@@ -140,6 +141,7 @@ class ActionModule(_action.ControllerAction):
         places = self._places(addresses.get(name, ""))
         container = self._check_container(addresses.get(name, ""), cluster, states.get(name, {}), accepted) if deployment == "docker" else {}
         self._check_release(states.get(name, {}), accepted, deployment)
+        take_over = self._check_foreign(states.get(name, {}), deployment, places.bridge, accepted)
         settings = self._check_settings(places.bind, ports, cluster, version, accepted)
 
         uris = {host: self._uri(address, ports["qdrant_p2p_port"]) for host, address in addresses.items()}
@@ -154,6 +156,7 @@ class ActionModule(_action.ControllerAction):
             "uri": uris.get(name, ""),
             "bootstrap": _preflight.bootstrap(name, names, states, uris, cluster) if name in names else "",
             "tls": {"phase": tls.phase, "steps": tls.steps, "bundles": tls.bundles},
+            "take_over": take_over,
             "accepted": [{"risk": risk, "reason": reason} for risk, reason in accepted.items()],
         }
 
@@ -304,6 +307,25 @@ class ActionModule(_action.ControllerAction):
         )
         self._take(found)
         return wanted
+
+    def _check_foreign(self, state: dict[str, t.Any], deployment: str, bridge: str, accepted: dict[str, str]) -> dict[str, t.Any]:
+        """What somebody else made, and stands in the way. Return what of it is to be taken over."""
+        wanted, found = _foreign.accepted(self._read(_foreign.VARIABLE, []))
+        self._take(found)
+        judged = _foreign.node(
+            state,
+            user=str(self._read("qdrant_user", "qdrant")),
+            unit=self._read("__qdrant_unit", "qdrant.service"),
+            deployment=deployment,
+            bridged=bool(bridge),
+            firewall="no-firewall" not in accepted,
+            timer=boolean(self._read("qdrant_tls_timer", False), strict=False),
+            firewall_file=str(self._read("qdrant_firewall_file", "") or "%s/firewall.nft" % self._read("qdrant_config_dir")),
+            wanted=wanted,
+        )
+        self._take(judged.problems)
+        self._warnings += _foreign.unneeded(wanted, judged.taken)
+        return judged.taken
 
     def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str], deployment: str) -> None:
         version, file = self._read("qdrant_version"), self._read("qdrant_binary_file")

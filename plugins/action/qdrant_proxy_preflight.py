@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _elsewhere, _network, _own, _plaintext, _preflight, _proxy, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _elsewhere, _foreign, _network, _own, _plaintext, _preflight, _proxy, _settings, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
@@ -89,6 +89,8 @@ class ActionModule(_action.ControllerAction):
         self._take(_proxy.check_values(numbers, self._read("qdrant_proxy_open", []), self._read("qdrant_proxy_error_log"), dashboard))
         host = self._read("__qdrant_proxy_host", {})
         self._take(Findings(_preflight.check_clock(host.get("time"), time.time(), name)))
+        unit, nginx = self._read("__qdrant_proxy_unit", "qdrant-proxy.service"), self._read("__qdrant_proxy_binary", "/usr/sbin/nginx")
+        self._take(Findings(_foreign.proxy(host, user=str(self._read("qdrant_proxy_user", "qdrant-proxy")), unit=unit, nginx=nginx).problems))
         plan = first.get("tls", {})
         bundles = plan.get("bundles", {})
         client_ca, revoked = self._client_ca(list(bundles.values()), now)

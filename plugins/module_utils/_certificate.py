@@ -41,6 +41,7 @@ except ImportError:
 KEY, CERTIFICATE, TRUST = "tls.key", "tls.crt", "ca.crt"
 FILES = (KEY, CERTIFICATE, TRUST)
 PENDING = ".pending-"
+GENERATION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\+*")  # its time, and the first digits of its serial number
 # A key and its request that wait for another party's signature, and survive runs.
 WAITING, REQUEST = ".waiting", "request.pem"
 # Where certificates come from if not from the node's own run: requests are kept until the certificate is there.
@@ -517,8 +518,8 @@ class Store:
         self._put_in_use(folder, load_certificates(chain)[0], now)
 
     def prune(self, keep: int) -> None:
-        """Remove all but the newest ``keep`` generations, and never the one in use."""
-        names = sorted(name for name in os.listdir(self.generations) if not name.startswith("."))
+        """Remove all but the newest ``keep`` generations, and never the one in use, nor what bears no generation's name."""
+        names = sorted(filter(GENERATION.fullmatch, os.listdir(self.generations)))
         for name in names[: max(0, len(names) - keep)]:
             if name != self.generation():
                 shutil.rmtree(os.path.join(self.generations, name))

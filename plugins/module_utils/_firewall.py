@@ -22,6 +22,10 @@ class FirewallError(Exception):
     """nft refused something; the message is its own, and says where."""
 
 
+class ForeignError(Exception):
+    """A table or a file of the same name is somebody else's; the message says which, and what to do."""
+
+
 def listing(table: str, run: Run) -> str:
     """The table in the kernel, without counters' values; empty if there is none. ``table`` is "FAMILY NAME"."""
     code, output, _error = patient(run)(["nft", "--stateless", "list", "table", *table.split()])
@@ -77,6 +81,49 @@ def read(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+# --- whose they are ----------------------------------------------------------------------------------------------------
+
+UNIT_FILE = "/etc/systemd/system/qdrant-firewall.service"
+# The chain that every release of the role has had.
+CHAIN = "guard"
+
+
+def chains(text: str) -> set[str]:
+    """The names of the chains that a table's text defines."""
+    return set(re.findall(r"^\s*chain (\S+) \{", text, re.MULTILINE))
+
+
+def is_own_table(live: str, *texts: str) -> bool:
+    """Whether a table in the kernel is the role's: empty, or with a chain of the role's or of one of the texts that it is made from.
+
+    A run that was killed leaves a table before its file. So the table is known by itself.
+    """
+    found = chains(live)
+    return not found or bool(found & chains("\n".join((*texts, "chain %s {" % CHAIN))))
+
+
+def is_own_file(table: str, path: str, text: str, unit_file: str = UNIT_FILE) -> bool:
+    """Whether a file is the table's: empty, or it speaks of the table, or the guard's unit loads it."""
+    if not text.strip() and os.path.isfile(path):
+        return True
+    named = r"table\s+%s\b" % re.escape(table).replace(r"\ ", r"\s+")
+    loaded = re.search(r"--file %s$" % re.escape(path), read(unit_file), re.MULTILINE)
+    return re.search(named, text) is not None or loaded is not None
+
+
+def refuse_foreign(table: str, path: str, live: str, *texts: str) -> None:
+    """Make sure that neither table nor file is somebody else's.
+
+    :raises ForeignError: one is.
+    """
+    before = read(path)
+    if live and not is_own_table(live, before, *texts):
+        what = "the table %s was not made by this collection, and stays as it is. See it with nft list table %s; if nobody needs it, nft delete table %s"
+        raise ForeignError(what % (table, table, table))
+    if os.path.lexists(path) and not is_own_file(table, path, before):
+        raise ForeignError("%s was not made by this collection, and stays as it is. Name another file, or move it away" % path)
 
 
 def draft(path: str, text: str) -> str:

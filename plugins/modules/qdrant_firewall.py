@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Writes a table's file and loads it, in one transaction of nft, after loading it for trial into a network namespace of its own.
   - Compares the kernel's table with the wanted one rule by rule, so rules that somebody flushed or changed are put back.
-  - Touches no other table.
+  - Touches no other table. A table or a file of the same name that somebody else made is refused, and stays as it is. A table is this collection's if
+    it has a chain of the rules, of its file or of the role qdrant_firewall; a file, if it speaks of the table, or the guard's unit loads it.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -86,6 +87,7 @@ def present(module: AnsibleModule, run: _run.Run) -> dict:
     try:
         wanted = _firewall.rehearse(table, draft, run)
         live = _firewall.listing(table, run)
+        _firewall.refuse_foreign(table, path, live, rules)
         differed = [name for name, differs in (("file", before != rules), ("kernel", live != wanted)) if differs]
         if not module.check_mode:
             if "kernel" in differed:
@@ -106,6 +108,7 @@ def absent(module: AnsibleModule, run: _run.Run) -> dict:
     """Remove the table from the kernel, and the file."""
     table, path = module.params["table"], module.params["path"]
     live = _firewall.listing(table, run) if module.get_bin_path("nft") else ""
+    _firewall.refuse_foreign(table, path, live)
     before = _firewall.read(path)
     differed = [name for name, there in (("file", before), ("kernel", live)) if there]
     if not module.check_mode:
@@ -142,6 +145,8 @@ def main() -> None:
     )
     try:
         result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.commands(module))
+    except _firewall.ForeignError as error:
+        module.fail_json(msg="Nothing was changed: %s." % error)
     except _firewall.FirewallError as error:
         module.fail_json(msg="nft refused the rules, and the ones in force stay: %s" % error)
     except OSError as error:

@@ -13,6 +13,7 @@ description:
     restart it.
   - Says why a running process is out of date, by comparing the files on disk with the record that the unit makes at each
     start. So a restart that an interrupted run owed is done by the next run.
+  - Says which things the collection made itself, by the marks that it leaves, so that nothing of others is changed unasked.
   - Returns nothing that is secret.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -70,9 +71,17 @@ options:
     elements: str
     default: []
   engine:
-    description: Whether to ask the Docker engine what it is.
+    description: Whether to ask the Docker engine what it is, and for what has the names of the node's container and network.
     type: bool
     default: false
+  folders:
+    description:
+      - Folders of which to say whether the collection made them, by their kind, C(install), C(config), C(data), C(snapshots) or C(expiry).
+    type: dict
+    default: {}
+  firewall_file:
+    description: The file of the guard's table. If there is one, that file and the table in the kernel are looked at.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -185,7 +194,24 @@ settings_hold_secret:
   returned: always
   type: bool
 units:
-  description: Of each of O(units) whether it is C(active) and C(enabled), and whether systemd must C(reload) its file.
+  description:
+    - Of each of O(units) whether it is C(active) and C(enabled), and whether systemd must C(reload) its file.
+    - The C(path) of its file, or null; whether the collection wrote that (C(own)), and whether the unit is C(masked).
+  returned: always
+  type: dict
+folders:
+  description:
+    - Of each of O(folders) its C(path), whether it is a C(folder) at all, whether it is the collection's C(own), and the first names of what lies in it and
+      is not from the collection as C(others). Null where there is nothing.
+    - A folder is the collection's own if a unit of the collection's names it, or something in it bears a mark.
+  returned: always
+  type: dict
+account_own:
+  description: Whether the unit is the collection's and runs its server as O(user).
+  returned: always
+  type: bool
+guard:
+  description: Whether C(table) and C(file) of the firewall are the collection's own; null for what is not there. Empty without O(firewall_file).
   returned: always
   type: dict
 libraries:
@@ -208,6 +234,8 @@ docker:
   description:
     - Whether the command C(docker) is there as C(cli); the engine's C(version), or null where it does not answer; whether it maps users (C(userns)); and
       which C(limits) it can set, C(memory), C(cpus) and C(pids).
+    - Where it answers, the C(container) and the C(network) that are named as the node's are, or null. Of both, whether they are the collection's C(own); of
+      the container also its C(id), its C(image), and whether it is removed once it stops (C(removes_itself)).
     - Empty unless O(engine).
   returned: always
   type: dict
@@ -238,16 +266,25 @@ import time
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _node, _run, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _marks, _node, _run, _unit_addresses
+
+TABLE = "inet hardened_qdrant"
 
 
-def unit_summary(state: dict) -> dict:
-    """What of a unit's properties decides whether there is work to do."""
+def unit_summary(name: str, state: dict) -> dict:
+    """What of a unit's properties decides whether there is work to do, and whose it is."""
     return {
+        **_marks.unit(name, state.get("FragmentPath", "")),
         "active": state.get("ActiveState") == "active",
         "enabled": state.get("UnitFileState") == "enabled",
         "reload": state.get("NeedDaemonReload") == "yes",
     }
+
+
+def docker(run: _run.Run) -> dict:
+    """The engine, and what in it has the node's names."""
+    engine = _node.engine(run)
+    return {**engine, **_marks.containers(run)} if engine["version"] else engine
 
 
 def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
@@ -258,6 +295,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
     record = _node.load_json(_node.RECORD)
     arguments = _node.start_arguments(layout.unit_file)
     installed = os.path.exists(layout.unit_file)
+    own_unit, file = _marks.own_text(layout.unit), params["firewall_file"]
     return {
         "architecture": platform.machine(),
         "releases": [asdict(release) for release in releases],
@@ -277,12 +315,15 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "tls": _node.certificates(layout),
         "files": {path: _node.path_state(path) for path in params["paths"]},
         "settings_hold_secret": _node.settings_hold_secret(layout),
-        "units": {unit: unit_summary(_node.unit_state(unit, run)) for unit in params["units"]},
+        "units": {unit: unit_summary(unit, _node.unit_state(unit, run)) for unit in params["units"]},
         "account": _node.account(params["user"]),
         "libraries": {path: _node.libraries(path, run) if os.path.exists(path) else None for path in params["programs"]},
         "user_ids": _node.user_ids(params["user"]),
         "machine": _node.machine(),
-        "docker": _node.engine(run) if params["engine"] else {},
+        "docker": docker(run) if params["engine"] else {},
+        "folders": {kind: _marks.folder(kind, path, own_unit, file or "") for kind, path in params["folders"].items()},
+        "account_own": _marks.names_user(own_unit, params["user"]),
+        "guard": _marks.guard(TABLE, file, run) if file else {},
         "requests": importlib.util.find_spec("requests") is not None,
         "python": sys.executable,
         "has_addresses": {address: _node.has_address(address) for address in params["addresses"]},
@@ -305,12 +346,17 @@ def main() -> None:
             "guarded_ports": {"type": "list", "elements": "int", "default": []},
             "addresses": {"type": "list", "elements": "str", "default": []},
             "engine": {"type": "bool", "default": False},
+            "folders": {"type": "dict", "default": {}},
+            "firewall_file": {"type": "path"},
         },
         supports_check_mode=True,
     )
 
     run = _run.questions(module)
     try:
+        unknown = sorted(set(module.params["folders"]) - set(_marks.BEFORE))
+        if unknown:
+            module.fail_json(msg="There are no folders of the kind %s, but of %s." % (", ".join(unknown), ", ".join(_marks.BEFORE)))
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, module.params, run)
         ports = module.params["guarded_ports"]

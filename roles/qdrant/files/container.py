@@ -1,11 +1,14 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a container's start needs of the host, and what must not stay after it: two steps of the node's systemd unit.
+"""What a container's start needs of the host, and what must not stay after it: three steps of the node's systemd unit.
 
 prepare  ExecStartPre=+  root: nothing left of an earlier container; copies of the secrets that the server's user can read, in memory; its folders, mounted
                          so that nothing in them can be executed; its network
+stop     ExecStop=       the server is told to end, and given time
 clear    ExecStopPost=+  root: container, network, copies and mounts are gone, so there is nothing that could be started around the unit
+
+None of them touches a container or a network of the same name that somebody else made: a start that finds one fails and names it.
 
 Needs nothing but Python 3.9's standard library. Messages go to the journal and never hold a secret.
 """
@@ -13,6 +16,7 @@ Needs nothing but Python 3.9's standard library. Messages go to the journal and 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import pwd
 import shutil
@@ -23,6 +27,11 @@ CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
 OPTIONAL = ("outbound-ca.crt",)
 NAME = "qdrant"  # of the container, and of its network
 FOLDERS = ("storage", "snapshots")
+# By what the unit's own are known: a label, or, of those from before there was one, what is mounted, and the interface on the host. In the collection's
+# _marks.py as well.
+LABEL = "hardened.qdrant"
+FILES = "/run/hardened-qdrant/container/"
+BRIDGE = "qdrant0"
 # systemd gives a unit that has credentials mounts of its own, and the engine sees the host's.
 ON_HOST = ("nsenter", "--target=1", "--mount")
 
@@ -32,6 +41,32 @@ def run(*command: str, check: bool = True) -> str:
     if check and result.returncode != 0:
         raise OSError("%s: %s" % (" ".join(command[:3]), result.stderr.strip()))
     return result.stdout.strip()
+
+
+def named(kind: str) -> list:
+    """The containers, or networks, of this name, as the engine has them."""
+    listing = ["ps", "--all"] if kind == "container" else ["network", "ls"]
+    ids = run("docker", *listing, "--no-trunc", "--quiet", "--filter", "name=^/?%s$" % NAME).split()
+    # A container that is on its way out may be gone by now; then the list is shorter.
+    return json.loads(run("docker", kind, "inspect", *ids, check=False) or "[]") if ids else []
+
+
+def own_container(found: dict) -> bool:
+    labels = found["Config"].get("Labels") or {}
+    return LABEL in labels or any(str(mount.get("Source", "")).startswith(FILES) for mount in found.get("Mounts") or [])
+
+
+def own_network(found: dict) -> bool:
+    return LABEL in (found.get("Labels") or {}) or (found.get("Options") or {}).get("com.docker.network.bridge.name") == BRIDGE
+
+
+def refuse_foreign(network: bool) -> None:
+    """Make sure that nobody else has taken the names."""
+    for found in named("container"):
+        what = "a container named %s (of the image %s) is there that this unit did not make. Rename it: docker rename %s NAME; or remove it"
+        raise OSError(what % (NAME, found["Config"].get("Image"), NAME))
+    for _found in named("network") if network else []:
+        raise OSError("a network named %s is there that this unit did not make. Remove it if nothing needs it: docker network rm %s" % (NAME, NAME))
 
 
 def hand_over(folder: str, user: str) -> None:
@@ -69,6 +104,7 @@ def mounted(folder: str) -> list:
 
 def prepare(arguments: argparse.Namespace) -> None:
     clear(arguments)
+    refuse_foreign(network=bool(arguments.subnet))
     os.makedirs(os.path.dirname(arguments.folder), mode=0o700, exist_ok=True)
     os.mkdir(arguments.folder, 0o700)
     hand_over(arguments.folder, arguments.user)
@@ -76,18 +112,23 @@ def prepare(arguments: argparse.Namespace) -> None:
     if arguments.subnet:
         # Named, for the firewall's rules name it; and containers in it, should anybody add one, do not reach each other.
         options = ["com.docker.network.bridge.name=" + arguments.bridge, "com.docker.network.bridge.enable_icc=false"]
-        words = [word for option in options for word in ("--opt", option)] + (["--internal"] if arguments.internal else [])
+        words = ["--label=" + LABEL] + [word for option in options for word in ("--opt", option)] + (["--internal"] if arguments.internal else [])
         run("docker", "network", "create", "--driver=bridge", "--subnet=" + arguments.subnet, "--gateway=" + arguments.gateway, *words, NAME)
 
 
+def stop(arguments: argparse.Namespace) -> None:
+    for found in filter(own_container, named("container")):
+        run("docker", "stop", "--time=%d" % arguments.time, found["Id"])
+
+
 def clear(arguments: argparse.Namespace) -> None:
-    if run("docker", "ps", "--all", "--quiet", "--filter", "name=^/?%s$" % NAME):
-        run("docker", "rm", "--force", "--volumes", NAME)
-    if run("docker", "network", "ls", "--quiet", "--filter", "name=^%s$" % NAME):
+    for found in filter(own_container, named("container")):
+        run("docker", "rm", "--force", "--volumes", found["Id"])
+    for found in filter(own_network, named("network")):
         # Whatever somebody else put into it is none of ours, and must not keep the node from starting.
-        for other in run("docker", "network", "inspect", "--format", "{{range .Containers}}{{.Name}} {{end}}", NAME).split():
-            run("docker", "network", "disconnect", "--force", NAME, other)
-        run("docker", "network", "rm", NAME)
+        for other in run("docker", "network", "inspect", "--format", "{{range .Containers}}{{.Name}} {{end}}", found["Id"]).split():
+            run("docker", "network", "disconnect", "--force", found["Id"], other)
+        run("docker", "network", "rm", found["Id"])
     for target in mounted(arguments.folder):
         run(*ON_HOST, "umount", target)
     if os.path.isdir(arguments.folder):
@@ -110,6 +151,9 @@ def main() -> int:
     step.add_argument("--internal", action="store_true")
     step.add_argument("--folder", required=True)
     step.add_argument("sources", nargs=2, metavar="FOLDER", help="data, snapshots")
+    step = steps.add_parser("stop")
+    step.set_defaults(run=stop)
+    step.add_argument("--time", type=int, required=True, help="seconds")
     step = steps.add_parser("clear")
     step.set_defaults(run=clear)
     step.add_argument("--folder", required=True)

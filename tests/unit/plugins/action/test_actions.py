@@ -112,6 +112,38 @@ def test_all_problems_come_in_one_message(monkeypatch):
     assert "nothing was changed" in text
 
 
+def seen(monkeypatch, look, **changes):
+    """The preflight of a node that was looked at with these results beside the usual ones."""
+    variables = node(**changes)
+    variables["hostvars"]["node1"]["__qdrant_node"].update(look)
+    return action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+
+
+HAND_MADE = {
+    "account": {"home": "/home/qdrant", "shell": "/bin/bash"},
+    "units": {"qdrant.service": {"path": "/etc/systemd/system/qdrant.service", "own": False, "masked": False}},
+    "folders": {"data": {"path": "/var/lib/qdrant/storage", "folder": True, "own": False, "others": ["collections"]}},
+    "docker": {"cli": True, "version": "26.1.5", "container": {"id": "ab" * 32, "own": False, "image": "x", "removes_itself": False}},
+}
+
+
+def test_what_others_made_is_refused_before_anything_is_changed(monkeypatch):
+    with pytest.raises(AnsibleActionFail) as error:
+        seen(monkeypatch, HAND_MADE)
+    text = str(error.value)
+    assert all(part in text for part in ("user qdrant", "unit qdrant.service", "qdrant_data_dir", "qdrant_take_over: [unit]", "nothing was changed"))
+    assert "container qdrant" not in text, "a node that is no container leaves it alone"
+
+
+def test_what_is_to_be_taken_over_is_handed_on_by_name(monkeypatch):
+    result = seen(monkeypatch, HAND_MADE, qdrant_take_over=["user", "unit", "data_dir", "container"])
+    assert result["take_over"] == {"user": True, "unit": "file", "data_dir": True}
+    assert any("qdrant_take_over names container" in warning for warning in result["warnings_found"])
+    assert preflight(monkeypatch)["take_over"] == {}
+    with pytest.raises(AnsibleActionFail, match="qdrant_take_over: 'all' cannot be taken over"):
+        seen(monkeypatch, {}, qdrant_take_over=["all"])
+
+
 def test_an_ipv6_address_is_bracketed_in_the_uri(monkeypatch):
     hostvars = {name: {"qdrant_address": "2001:db8::%d" % number} for number, name in enumerate(("node1", "node2", "node3"), 1)}
     assert preflight(monkeypatch, qdrant_address="2001:db8::1", hostvars=hostvars, qdrant_checksum="0" * 64)["uri"] == "https://[2001:db8::1]:6335"

@@ -71,6 +71,13 @@ def test_all_problems_of_a_proxy_come_in_one_message(monkeypatch):
     assert all(part in text for part in ("nobody could use the proxy", "qdrant_proxy_rate", "everything", "node1 do not let the proxy proxy1"))
 
 
+def test_what_others_made_is_refused_of_a_proxy(monkeypatch):
+    units = {"qdrant-proxy.service": {"path": "/etc/systemd/system/qdrant-proxy.service", "own": False, "masked": False}}
+    variables = proxy(monkeypatch, __qdrant_proxy_host={"time": time.time(), "units": units})
+    with pytest.raises(AnsibleActionFail, match="unit qdrant-proxy.service: it was not made by this collection"):
+        action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+
+
 def test_a_node_in_a_container_is_asked_where_its_host_reaches_it(monkeypatch):
     engine = {"docker": {"cli": True, "version": "26.1.5", "userns": False, "limits": {}}, "machine": {"memory": 1 << 33, "processors": 2}}
     nodes = {

@@ -100,6 +100,22 @@ def test_node_info_of_a_clean_host(call, tmp_path):
     assert result["files"][str(tmp_path)]["kind"] == "folder" and result["files"]["/nonexistent"] is None
 
 
+def test_node_info_says_whose_things_are(call, tmp_path):
+    folders = {kind: str(tmp_path / kind) for kind in ("install", "config", "data", "snapshots", "expiry")}
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("service: {api_key: %s}" % KEY)
+    (tmp_path / "firewall.nft").write_text("flush ruleset")
+    arguments = {"unit": "hardened-qdrant-none.service", "units": ["hardened-qdrant-none.service"], "user": "root", "releases": False}
+    result = call(qdrant_node_info, folders=folders, firewall_file=str(tmp_path / "firewall.nft"), **arguments)
+    assert result["folders"]["config"] == {"path": folders["config"], "folder": True, "own": False, "others": ["config.yaml"]}
+    assert result["folders"]["data"] is None and result["account_own"] is False and result["guard"] == {"table": None, "file": False}
+    unit = result["units"]["hardened-qdrant-none.service"]
+    assert (unit["path"], unit["own"], unit["masked"]) == (None, False, False)
+    assert KEY not in str(result)
+    assert call(qdrant_node_info, **arguments)["guard"] == {} and call(qdrant_node_info, **arguments)["folders"] == {}
+    assert "no folders of the kind cellar" in call(qdrant_node_info, folders={"cellar": "/x"}, **arguments)["msg"]
+
+
 def test_a_unit_that_is_not_there_is_told_nothing(call):
     result = call(qdrant_unit_addresses, unit="hardened-qdrant-none.service")
     assert (result["changed"], result["addresses"]) == (False, [])
@@ -185,6 +201,28 @@ def test_firewall_on_a_clean_host_in_check_mode(call, tmp_path):
     result = call(qdrant_firewall, check=True, path=str(tmp_path / "none/firewall.nft"), rules="table inet x {}")
     assert result["changed"] and result["differed"] == ["file", "kernel"] and result["diff"]["after"] == "table inet x {}"
     assert call(qdrant_firewall, path=str(tmp_path / "x"))["failed"], "rules are required"
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_table_or_a_file_of_others_is_neither_replaced_nor_removed(call, monkeypatch, tmp_path, state):
+    path, rules = tmp_path / "firewall.nft", "table inet hardened_qdrant { chain guard { } }"
+    asked = []
+    live = "table inet hardened_qdrant {\n\tchain input {\n\t}\n}\n"
+
+    def run(words):
+        asked.append(words)
+        return 0, live if "list" in words else rules, ""
+
+    monkeypatch.setattr(qdrant_firewall._run, "commands", lambda _module: run)
+    monkeypatch.setattr(qdrant_firewall.AnsibleModule, "get_bin_path", lambda *_words, **_more: "/usr/sbin/nft")
+    result = call(qdrant_firewall, state=state, path=str(path), rules=rules)
+    assert result["failed"] and "the table inet hardened_qdrant was not made by this collection" in result["msg"]
+    path.write_text("flush ruleset\n")
+    live = ""
+    result = call(qdrant_firewall, state=state, path=str(path), rules=rules)
+    assert result["failed"] and "%s was not made by this collection" % path in result["msg"] and path.read_text() == "flush ruleset\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["firewall.nft"], "no draft is left"
+    assert all(words[0] == "unshare" or "list" in words for words in asked), asked
 
 
 def test_tls_info(call, tmp_path):

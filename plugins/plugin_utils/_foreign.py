@@ -1,0 +1,201 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is in the way of a deployment, and was not made by this collection. Pure functions: what qdrant_node_info saw in, problems out.
+
+Nothing of others is changed unasked. Each thing is refused by its name, with the way around it, and, for what can be taken over without a loss, with the
+word for ``qdrant_take_over``. What a host says of itself decides about that host alone.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
+
+VARIABLE = "qdrant_take_over"
+# What can be taken over.
+THINGS = ("user", "unit", "container", "data_dir")
+# As the roles make their users.
+ACCOUNT = {"home": "/nonexistent", "shell": "/usr/sbin/nologin"}
+# Where the file of a unit that is taken over is kept, beside it; systemd reads no file of such a name.
+KEPT = ".before-hardened-qdrant"
+NOT_OURS = "it was not made by this collection"
+# What lies in a folder of Qdrant's data, whatever its version.
+DATA = ("collections", "raft_state.json", "aliases", "aliases.json")
+ID = re.compile(r"[0-9a-f]{12,64}")
+
+State = t.Mapping[str, t.Any]
+
+
+def shown(text: t.Any) -> str:
+    """A host's word for a message: in quotes, short, and without a character that does something to a terminal."""
+    return ascii(str(text)[:80])
+
+
+def accepted(entries: t.Any) -> tuple[set[str], Findings]:
+    """The things that the user wants taken over."""
+    found = Findings()
+    if not isinstance(entries, list):
+        found.refuse(VARIABLE, "it is not a list", "Write a list of %s" % ", ".join(THINGS))
+        return set(), found
+    for entry in entries:
+        if entry not in THINGS:
+            found.refuse(VARIABLE, "%r cannot be taken over" % (entry,), "Write a list of %s" % ", ".join(THINGS))
+    return {entry for entry in entries if entry in THINGS}, found
+
+
+class Judgement:
+    """What was found in the way of one host, and what of it is taken over."""
+
+    def __init__(self, wanted: t.Collection[str] = ()) -> None:
+        self.problems: list[Problem] = []
+        self.taken: dict[str, t.Any] = {}
+        self._wanted = wanted
+
+    def refuse(self, where: str, what: str, around: str, thing: str = "", how: str = "", value: t.Any = True) -> None:
+        """One thing that is in the way. ``around`` says what else to do, ``how`` what becomes of the thing where it is taken over."""
+        if thing and thing in self._wanted:
+            self.taken[thing] = value
+            return
+        over = ", or take it over: %s: [%s]. %s" % (VARIABLE, thing, how) if thing else ""
+        self.problems.append(Problem(where, what, around + over))
+
+
+def node(
+    state: State,
+    *,
+    user: str,
+    unit: str,
+    deployment: str,
+    bridged: bool,
+    firewall: bool,
+    timer: bool,
+    firewall_file: str,
+    wanted: t.Collection[str],
+) -> Judgement:
+    """What is in the way of a node. ``bridged``: whether its container has a network of its own. ``wanted``: what the user wants taken over."""
+    found = Judgement(wanted)
+    _user(found, state, user, "qdrant_user", over=True)
+    _unit(found, state, unit, over=True)
+    _folders(found, state, "qdrant_", user)
+    if deployment == "docker":
+        _container(found, state.get("docker") or {}, bridged)
+    if firewall:
+        _guard(found, state.get("guard") or {}, firewall_file)
+        _unit(found, state, "qdrant-firewall.service")
+    if timer:
+        for name in ("qdrant-expiry.service", "qdrant-expiry.timer"):
+            _unit(found, state, name)
+        _folder(found, (state.get("folders") or {}).get("expiry"), "its folder expiry", "Move it away")
+    return found
+
+
+def proxy(state: State, *, user: str, unit: str, nginx: str) -> Judgement:
+    """What is in the way of a proxy. ``nginx`` is the program's path; nothing of a proxy's is taken over."""
+    found = Judgement()
+    _user(found, state, user, "qdrant_proxy_user")
+    _unit(found, state, unit)
+    _folders(found, state, "qdrant_proxy_", user)
+    programs, service = state.get("libraries") or {}, (state.get("units") or {}).get("nginx.service") or {}
+    # None: the distribution's nginx is not there. The role masks the name before it installs it.
+    if programs.get(nginx, []) is None and service.get("path") and not service.get("masked"):
+        what = "%s runs an nginx of its own, and the distribution's would take its name" % shown(service["path"])
+        found.refuse("unit nginx.service", what, "Give that unit another name, or the proxy another host")
+    return found
+
+
+def unneeded(wanted: t.Iterable[str], taken: t.Iterable[str]) -> list[str]:
+    """Warnings: what the user wants taken over, and there is nothing of it. Left in an inventory, it would take over what comes later."""
+    return ["%s names %s, and there is nothing to take over. Remove it." % (VARIABLE, thing) for thing in sorted(set(wanted) - set(taken))]
+
+
+# --- one thing each ----------------------------------------------------------------------------------------------------
+
+
+def _user(found: Judgement, state: State, user: str, variable: str, over: bool = False) -> None:
+    """A user who is as the collection makes them is not changed, whoever made them; and drift of the own unit's user is mended."""
+    there = state.get("account")
+    if not there or dict(there) == ACCOUNT or state.get("account_own"):
+        return
+    what = "%s: it has the home %s and the shell %s, which would be changed" % (NOT_OURS, shown(there.get("home")), shown(there.get("shell")))
+    root = (state.get("user_ids") or {}).get("uid") == 0
+    how = "It keeps its number, its groups and its home folder, and loses its login; its processes must have ended, so take its unit over as well"
+    found.refuse("user %s" % user, what, "Name another in %s" % variable, "user" if over and not root else "", how)
+
+
+def _unit(found: Judgement, state: State, unit: str, over: bool = False) -> None:
+    seen = (state.get("units") or {}).get(unit) or {}
+    path = seen.get("path")
+    if not path or seen.get("own"):
+        return
+    if seen.get("masked"):
+        found.refuse("unit %s" % unit, "somebody has masked it", "If it may run, systemctl unmask %s" % unit)
+        return
+    written = "/etc/systemd/system/" + unit
+    files = state.get("files") or {}
+    kept, now = files.get(written + KEPT), files.get(written)
+    if path == written and kept and kept.get("sha256") != (now or {}).get("sha256"):
+        found.refuse("file %s" % (written + KEPT), "it is there from an earlier time, and another unit is to be kept under that name", "Move it away")
+        return
+    what = "%s: %s %s" % (NOT_OURS, shown(path), "would be replaced" if path == written else "would be overridden")
+    how = "It is stopped%s" % (", and its file is kept as %s" % (written + KEPT) if path == written else "; its package stays")
+    around = "Stop it, disable it and %s" % ("move its file away" if path == written else "remove what it came with")
+    found.refuse("unit %s" % unit, what, around, "unit" if over else "", how, "file" if path == written else "elsewhere")
+
+
+def _folders(found: Judgement, state: State, prefix: str, user: str) -> None:
+    folders = state.get("folders") or {}
+    for kind in ("install", "config"):
+        away = "Name another in %s%s_dir, or move it away" % (prefix, kind)
+        _folder(found, folders.get(kind), "%s%s_dir" % (prefix, kind), away)
+    data = folders.get("data") or {}
+    away = "Name an empty one in qdrant_data_dir"
+    # Only what looks like Qdrant's: its owner changes through and through.
+    thing = "data_dir" if any(name in DATA for name in data.get("others") or []) else ""
+    how = (
+        "All of it belongs to %s then. Choose as qdrant_version the version that wrote it, or the next minor one; a node that was a peer of a cluster stays one"
+    ) % user
+    _folder(found, data, "qdrant_data_dir", away, thing, how)
+    snapshots = folders.get("snapshots") or {}
+    kept = (state.get("files") or {}).get(snapshots.get("path")) or {}
+    if (kept.get("kind"), kept.get("owner"), kept.get("mode")) != ("folder", user, "0700"):
+        path = snapshots.get("path")
+        away = "Name an empty one in qdrant_snapshots_dir, or hand it over yourself: chown -R %s %s; chmod 0700 %s" % (user, path, path)
+        _folder(found, snapshots, "qdrant_snapshots_dir", away)
+
+
+def _folder(found: Judgement, seen: t.Any, where: str, away: str, thing: str = "", how: str = "") -> None:
+    if not seen or seen.get("own"):
+        return
+    if not seen.get("folder"):
+        found.refuse("%s (%s)" % (where, shown(seen.get("path"))), "it is no folder", away)
+        return
+    if seen.get("others"):
+        what = "%s, and holds %s" % (NOT_OURS, ", ".join(map(shown, seen["others"])))
+        found.refuse("%s (%s)" % (where, shown(seen.get("path"))), what, away, thing, how)
+
+
+def _container(found: Judgement, docker: State, bridged: bool) -> None:
+    there, network = docker.get("container"), docker.get("network")
+    if there and not there.get("own"):
+        what = "%s, and the node's has the same name. Its image is %s" % (NOT_OURS, shown(there.get("image")))
+        number = str(there.get("id"))
+        # One that removes itself would be gone with its volumes.
+        thing = "container" if ID.fullmatch(number) and not there.get("removes_itself") else ""
+        around = "Rename it (docker rename qdrant NAME) and have it publish other ports, or stop it"
+        how = "It is stopped, not started by the engine any more, and renamed; it keeps its volumes"
+        found.refuse("container qdrant", what, around, thing, how, number)
+    if bridged and network and not network.get("own"):
+        around = "Remove it once no container is in it (docker network rm qdrant), or write qdrant_docker_network: host"
+        found.refuse("network qdrant of Docker", "%s, and the node's has the same name" % NOT_OURS, around)
+
+
+def _guard(found: Judgement, guard: State, path: str) -> None:
+    if guard.get("table") is False:
+        around = "See it with nft list table inet hardened_qdrant; if nobody needs it, nft delete table inet hardened_qdrant"
+        found.refuse("table inet hardened_qdrant", "%s, and would be replaced" % NOT_OURS, around)
+    if guard.get("file") is False:
+        found.refuse("file %s" % path, "%s, and would be replaced" % NOT_OURS, "Name another in qdrant_firewall_file, or move it away")
