@@ -9,13 +9,6 @@ import re
 import typing as t
 from datetime import datetime, timedelta
 
-try:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.x509.oid import NameOID
-except ImportError:
-    pass  # _authority says so, to whoever needs it
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
@@ -55,8 +48,8 @@ def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, ke
         return ["there is none"]
     try:
         leaf = _certificate.load_certificates(certificate_pem)[0]
-        key = serialization.load_pem_private_key(key_pem.encode(), None)
-    except (_certificate.CertificateError, ValueError, TypeError):
+        key = _certificate.load_key(key_pem)
+    except _certificate.CertificateError:
         return ["what is there cannot be read"]
     reasons = []
     if _certificate.public_bytes(leaf.public_key()) != _certificate.public_bytes(key):
@@ -73,9 +66,5 @@ def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, ke
 def issue(authority: _authority.Authority, name: str, key_type: str, life: timedelta, now: datetime) -> tuple[str, str]:
     """A new key and certificate of a client, in PEM form."""
     key = _certificate.KEY_TYPES[key_type]()
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     wanted = _certificate.Wanted(name, [name], [], key_type, authority.pem(), authority.pem(), purposes=PURPOSES)
-    certificate = _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, now, life)
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private.decode(), certificate
+    return _certificate.key_pem(key), _authority.sign(authority, _certificate.request_for(key, wanted), wanted, now, life)

@@ -28,17 +28,22 @@ def name(text):
 
 
 def certificate(subject, key, issuer, issuer_key, ca=False, start=-1, days=90, address="192.0.2.1", usages=BOTH):
+    public_key = key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(name(subject))
         .issuer_name(name(issuer))
-        .public_key(key.public_key())
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW + timedelta(days=start))
         .not_valid_after(NOW + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
-    if not ca:
+    if ca:
+        builder = builder.add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
+    else:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False) if usages else builder
     return builder.sign(issuer_key, hashes.SHA256())
@@ -111,7 +116,7 @@ def test_keys_that_cannot_be_used_are_named_without_their_value():
     encrypted = KEYS["leaf"].private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"word")
     ).decode()
-    cases = ((encrypted, "openssl pkey"), ("nothing", "not a private key"), ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read"))
+    cases = ((encrypted, "openssl pkey"), ("nothing", "there is no private key"), ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read"))
     for value, expected in cases:
         with pytest.raises(_own.OwnError, match=expected) as error:
             _own.private_key(value)
@@ -154,7 +159,7 @@ def test_the_folder_keeps_requests_and_takes_what_was_signed_for_them(tmp_path):
     assert _certificate.subject_alternative_names(asked) == ["DNS:node1", "IP:192.0.2.1"] and asked.is_signature_valid
     signed = pem(certificate("node", asked, "root", KEYS["root"]))
     (tmp_path / "csr/node1.crt").write_text(signed)
-    assert folder.signed(request) == signed
+    assert _certificate.pem_of(folder.signed(request)) == signed
     store.install(pending, signed, pem(ROOT), wanted, NOW)
     assert store.waiting() is None and store.report(wanted, NOW).reasons() == []
     (tmp_path / "csr/node1.crt").write_text("nothing")

@@ -13,7 +13,6 @@ import pytest
 import yaml
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _proxy_evidence
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy
-from cryptography.hazmat.primitives import serialization
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 NODES, CLIENTS = _authority.create("nodes", NOW), _authority.create("clients", NOW)
@@ -29,10 +28,8 @@ def leaf(ca, name="node1", purposes=_certificate.BOTH):
     """A certificate of a CA, and its key, in PEM form."""
     authority = _authority.load(*ca, NOW, timedelta(days=90))
     key = _certificate.KEY_TYPES["ecdsa-p256"]()
-    subject = _clients.x509.Name([_clients.x509.NameAttribute(_clients.NameOID.COMMON_NAME, name)])
-    request = _clients.x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, _clients.hashes.SHA256())
     wanted = _certificate.Wanted(name, [name], ["192.0.2.11"], "ecdsa-p256", ca[0], ca[0], purposes=purposes)
-    return _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, NOW, timedelta(days=90)), key, wanted
+    return _authority.sign(authority, _certificate.request_for(key, wanted), wanted, NOW, timedelta(days=90)), key, wanted
 
 
 def test_a_servers_certificate_is_no_clients():
