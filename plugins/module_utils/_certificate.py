@@ -448,7 +448,7 @@ def unusable(
         problems.append("lacks the extended key usage %s%s" % (", ".join(lacking), why))
     problems += _chain_problems(chain, trusted, now)
     found = path(chain, trusted, now)
-    return problems + (_path_problems(found, trusted, wanted_purposes) if found else [])
+    return problems + (_path_problems(found, wanted_purposes) if found else [])
 
 
 def _wildcard(name: str) -> str:
@@ -499,12 +499,20 @@ def _way(
     return None
 
 
+def of_authorities(cas: t.Sequence[x509.Certificate], others: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Those CAs whose key is one of the others', or that come from one of the others by way of each other."""
+    keys = {public_bytes(ca.public_key()) for ca in others}
+    return [ca for ca in cas if public_bytes(ca.public_key()) in keys or path([ca, *cas], others)]
+
+
 def presented(chain: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
     """What of a chain is shown in handshakes: the leaf, then each CA's that signed the one before, without those that sign themselves."""
     found = [chain[0]]
     for last in found:
         # Two of one CA, of two others: both are shown, for clients that trust one of them.
-        found += [ca for ca in chain[1:LONGEST_CHAIN] if ca not in found and ca.subject != ca.issuer and is_signed_by(last, ca)]
+        for ca in chain[1:LONGEST_CHAIN]:
+            if ca not in found and ca.subject != ca.issuer and is_signed_by(last, ca):
+                found.append(ca)
     return found
 
 
@@ -513,7 +521,7 @@ def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x50
     found = path(chain, trusted, now)
     if found is None:
         # The last one that anything is known of: where the user has to look.
-        end = (path(chain, chain[1:]) or [chain[0]])[-1]
+        end = presented([chain[0], *filter(may_issue, chain[1:])])[-1]
         issuer = next((ca for ca in (*trusted, *chain[1:]) if ca.subject == end.issuer), None)
         why = "" if issuer is None or issuer == end else ", but %s" % (_unsigned(end, issuer) or "that is no CA's certificate")
         return ["leads to no trusted CA: %s is signed by %s%s" % (end.subject.rfc4514_string(), end.issuer.rfc4514_string(), why)]
@@ -527,15 +535,8 @@ def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x50
     return problems
 
 
-def _path_problems(found: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], wanted_purposes: t.Iterable[str]) -> list[str]:
+def _path_problems(found: t.Sequence[x509.Certificate], wanted_purposes: t.Iterable[str]) -> list[str]:
     """What clients or peers refuse on the way from a leaf to a trusted CA, whatever the dates; texts that follow a name."""
-    found = list(found)
-    # OpenSSL goes on from a CA that is trusted to one above it that is trusted too.
-    while found[-1].subject != found[-1].issuer:
-        above = next((ca for ca in trusted if ca not in found and is_signed_by(found[-1], ca)), None)
-        if above is None:
-            break
-        found.append(above)
     strict = _strict_leaf(found[0])
     problems = ["%s, %s" % (" and ".join(strict), STRICT)] if strict else []
     for position, ca in enumerate(found[1:], 1):

@@ -10,7 +10,7 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own
 
 NAME = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 PURPOSES = ("clientAuth",)
@@ -31,13 +31,34 @@ def check(name: t.Any, days: t.Any, key_type: t.Any) -> None:
         raise ClientError("There is no key type %r. Write one of %s." % (key_type, ", ".join(_certificate.KEY_TYPES)))
 
 
-def check_apart(authority_pem: str, nodes_trust: t.Iterable[str]) -> None:
-    """Refuse to sign for clients with a CA that nodes trust: the cluster port takes whoever shows a certificate for a client from there."""
-    mine = {_certificate.public_bytes(ca.public_key()) for ca in _certificate.load_certificates(authority_pem)}
-    theirs = {_certificate.public_bytes(ca.public_key()) for pem in nodes_trust if pem for ca in _certificate.load_certificates(pem)}
-    if mine & theirs:
+def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loader: t.Any) -> list[str]:
+    """The CAs that nodes trust by their inventory, whatever provider their certificates come from, as PEM texts.
+
+    ``read`` gives a variable of a host, None where it is not set. A variable may be a PEM text or name a file on the controller.
+
+    :raises ClientError: what a node trusts cannot be read, so that nothing can be compared with it.
+    """
+    found: dict[str, str] = {}
+    for host in hosts:
+        for name in (_authority.IN_USE.certificate, _authority.NEXT.certificate):
+            try:
+                value = read(host, name)
+                if value and value not in found:
+                    found[value] = _own.authorities(value, loader, name)[1]
+            except Exception as error:  # also whatever keeps it from being templated
+                why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else "%s cannot be read" % name
+                raise ClientError(
+                    "What the node %s trusts is not known, and a CA that nodes trust must not sign for clients: %s. Give what it needs, such as the vault's "
+                    "password." % (host, why)
+                ) from None
+    return list(found.values())
+
+
+def check_apart(authority_pem: str, nodes: t.Iterable[str]) -> None:
+    """Refuse to sign for clients with a CA that nodes trust, or one below it: the cluster port takes whoever shows a certificate for a client from there."""
+    if _certificate.of_authorities(_certificate.load_certificates(authority_pem), [ca for pem in nodes for ca in _certificate.load_certificates(pem)]):
         raise ClientError(
-            "%s is the nodes' CA, and whoever has a client's certificate from there opens the cluster port. Make another: %s"
+            "%s is the nodes' CA or comes from it, and whoever has a client's certificate from there opens the cluster port. Make another: %s"
             % (_authority.CLIENTS.certificate, _authority.CLIENTS.maker)
         )
 
