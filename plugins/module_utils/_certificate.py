@@ -486,8 +486,9 @@ def _way(
     good: t.Callable[[x509.Certificate], bool],
 ) -> list[x509.Certificate] | None:
     """The shortest way from a chain's leaf to a trusted CA; each certificate is tried once."""
-    ways = {0: [chain[0]]}
-    for position in (queue := [0]):
+    ways, queue = {0: [chain[0]]}, [0]
+    while queue:
+        position = queue.pop(0)
         last = chain[position]
         anchor = next((ca for ca in trusted if good(ca) and signed(last, ca)), None)
         if anchor is not None:
@@ -507,12 +508,14 @@ def of_authorities(cas: t.Sequence[x509.Certificate], others: t.Sequence[x509.Ce
 
 def presented(chain: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
     """What of a chain is shown in handshakes: the leaf, then each CA's that signed the one before, without those that sign themselves."""
-    found = [chain[0]]
-    for last in found:
+    found, queue = [chain[0]], [chain[0]]
+    while queue:
+        last = queue.pop(0)
         # Two of one CA, of two others: both are shown, for clients that trust one of them.
         for ca in chain[1:LONGEST_CHAIN]:
             if ca not in found and ca.subject != ca.issuer and is_signed_by(last, ca):
                 found.append(ca)
+                queue.append(ca)
     return found
 
 

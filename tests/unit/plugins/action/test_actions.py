@@ -300,6 +300,19 @@ def test_what_is_provided_goes_to_the_node_in_one_call(monkeypatch):
     assert CA_KEY.splitlines()[1] not in str(sent)
 
 
+def test_what_is_provided_is_written_anew(monkeypatch):
+    """Text around PEM blocks, as programs and people write it, reaches no host; nor do certificates that do not belong there."""
+    given = {
+        "qdrant_tls_provided_certificate": "\ufeff# für Köln\r\n" + NEXT.replace("\n", "\r\n") + CA,
+        "qdrant_tls_provided_private_key": "Bag Attributes\n    friendlyName: Köln\n" + NEXT_KEY,
+        "qdrant_tls_ca_certificate": "# été\n" + CA,
+    }
+    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"]}], node(**given), source="provided")
+    run()
+    sent = plugin.calls[0]["module_args"]
+    assert (sent["certificate"], sent["private_key"], sent["trust"]) == (NEXT, NEXT_KEY, CA)
+
+
 def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
     store = _certificate.Store(str(tmp_path / "tls"))
     wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", CA)

@@ -183,7 +183,9 @@ PARAMETERS = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAM
 
 @pytest.mark.parametrize("key", [KEYS["leaf"], RSA])
 @pytest.mark.parametrize("form", ["PKCS8", "TraditionalOpenSSL"])
-@pytest.mark.parametrize("around", ["%s", PARAMETERS + "%s", "\ufeffclé privée\n%s", "Bag Attributes\n    localKeyID: 01\nKey Attributes: ENCRYPTED\n%s" + TEXT])
+@pytest.mark.parametrize(
+    "around", ["%s", PARAMETERS + "%s", "\ufeffclé privée\n%s", "Bag Attributes\n    localKeyID: 01\nKey Attributes: ENCRYPTED\n%s" + TEXT]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_keys_of_every_form_are_taken_and_written_in_one(key, form, around, end):
     text = (around % written(key, form)).replace("\n", end)

@@ -22,11 +22,14 @@ from hypothesis import strategies as st
 NOW = datetime.now(timezone.utc)
 CA, CA_KEY = _authority.create("office", NOW)
 AUTHORITY = _authority.load(CA, CA_KEY, NOW, timedelta(days=90))
+NAMESAKE = _authority.load(*_authority.create("office", NOW), NOW, timedelta(days=90))
+UNKNOWN = x509.ObjectIdentifier("1.2.3.4")
 KEY = ec.generate_private_key(ec.SECP256R1())
 WANTED = _certificate.Wanted("node1", ["node1", "db.example"], ["192.0.2.1", "2001:db8::1"], "ecdsa-p256", "", CA, needed=("IP:192.0.2.1",))
 NAMES = _certificate.general_names(WANTED)
 BOTH = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-USAGE = {name: False for name in "content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only".split()}
+FORBIDDEN = "content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only"
+USAGE = {name: False for name in FORBIDDEN.split()}
 
 
 def named(*attributes):
@@ -108,7 +111,7 @@ def test_every_type_of_key_that_the_module_makes_is_taken(key_type):
         (request(names=[*NAMES, x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))]), "it names RegisteredID:"),
         (request(names=NAMES[1:]), "it does not name DNS:node1"),
         (request(names=None), "it does not name DNS:db.example, DNS:node1, IP:192.0.2.1, IP:2001:db8::1"),
-        (request(purposes=[*BOTH, ExtendedKeyUsageOID.CODE_SIGNING]), "its purposes are 1.3.6.1.5.5.7.3.3, clientAuth, serverAuth, wanted are clientAuth, serverAuth"),
+        (request(purposes=[*BOTH, ExtendedKeyUsageOID.CODE_SIGNING]), "its purposes are 1.3.6.1.5.5.7.3.3, clientAuth, serverAuth, wanted are"),
         (request(purposes=[*BOTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]), "its purposes are 2.5.29.37.0"),
         (request(purposes=BOTH[:1]), "its purposes are serverAuth, wanted are"),
         (request(purposes=None), "its purposes are none, wanted are"),
@@ -116,7 +119,7 @@ def test_every_type_of_key_that_the_module_makes_is_taken(key_type):
         (request(extensions=[(x509.BasicConstraints(False, None), True)]), "it asks for the extension BasicConstraints (2.5.29.19)"),
         (request(extensions=[(x509.KeyUsage(digital_signature=True, **{**USAGE, "key_cert_sign": True}), True)]), "it asks for the extension KeyUsage"),
         (request(extensions=[(x509.NameConstraints([x509.DNSName("example")], None), True)]), "it asks for the extension NameConstraints"),
-        (request(extensions=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), False)]), "it asks for the extension unknown (1.2.3.4)"),
+        (request(extensions=[(x509.UnrecognizedExtension(UNKNOWN, b"\x05\x00"), False)]), "it asks for the extension unknown (1.2.3.4)"),
         (request(names=None, extensions=[(x509.SubjectAlternativeName(NAMES), True)]), "it asks for the extension SubjectAlternativeName to be critical"),
         (request(attributes=[(AttributeOID.CHALLENGE_PASSWORD, b"word")]), "it has the attribute 1.2.840.113549.1.9.7 (a challenge password)"),
         (request(attributes=[(x509.ObjectIdentifier("1.3.6.1.4.1.311.2.1.14"), b"\x0c\x01x")]), "it "),
@@ -239,7 +242,7 @@ def test_what_cas_add_or_leave_out_by_habit_is_taken(changes):
         ({"key": ec.generate_private_key(ec.SECP256R1())}, "it and its private key do not match"),
         ({"days": 4000}, "it is valid for 4000 days; 1187 are the most"),
         ({"days": 0}, "it expired"),
-        ({"issuer": _authority.load(*_authority.create("office", NOW), NOW, timedelta(days=1))}, "it leads to no trusted CA: CN=node1 is signed by CN=office, but another key"),
+        ({"issuer": NAMESAKE}, "it leads to no trusted CA: CN=node1 is signed by CN=office, but another key signed it"),
     ],
 )
 def test_surplus_and_lack_of_what_was_signed_are_named(changes, expected):
