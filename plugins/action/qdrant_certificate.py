@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _own, _rollover, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _own, _requests, _rollover, _variables
 
 MODULE = "hardened.qdrant.qdrant_certificate"
 SET_HERE = ("issuer", "trust", "pending", "certificate", "private_key")
@@ -38,17 +38,10 @@ class ActionModule(_action.HostAction):
             if result.get("failed") or "request" not in result:
                 return result
             self._compare_clocks(result["time"])
-            wanted = _certificate.Wanted(
-                common_name=arguments["common_name"],
-                dns_names=list(arguments.get("dns_names") or []),
-                ip_addresses=list(arguments.get("ip_addresses") or []),
-                key_type=arguments.get("key_type") or "ecdsa-p256",
-                issuer=arguments["issuer"],
-                trust=arguments["trust"],
-                purposes=tuple(purpose + "Auth" for purpose in arguments.get("purposes") or ("server", "client")),
-            )
-            arguments["certificate"] = _authority.sign(authority, result["request"], wanted, datetime.now(timezone.utc), life)
-        except (_authority.AuthorityError, _variables.VariableError, ValueError) as error:
+            wanted = self._wanted(arguments)
+            request = self._checked(result["request"], wanted, variables)
+            arguments["certificate"] = _authority.sign(authority, request, wanted, datetime.now(timezone.utc), life)
+        except (_authority.AuthorityError, _requests.RequestError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
         return self._install(arguments, result, variables)
 
@@ -61,30 +54,60 @@ class ActionModule(_action.HostAction):
             installed["diff"]["before"] = result["diff"]["before"]
         return installed
 
+    @staticmethod
+    def _wanted(arguments: dict[str, t.Any]) -> _certificate.Wanted:
+        """What the task's arguments ask for, as the module reads them too."""
+        return _certificate.Wanted(
+            common_name=arguments["common_name"],
+            dns_names=list(arguments.get("dns_names") or []),
+            ip_addresses=list(arguments.get("ip_addresses") or []),
+            key_type=arguments.get("key_type") or "ecdsa-p256",
+            issuer=arguments.get("issuer") or "",
+            trust=arguments["trust"],
+            needed=tuple(arguments.get("needed") or ()),
+            purposes=tuple(purpose + "Auth" for purpose in arguments.get("purposes") or ("server", "client")),
+        )
+
+    @staticmethod
+    def _checked(request: t.Any, wanted: _certificate.Wanted, variables: dict[str, t.Any]) -> str:
+        """A host's request, if it asks for what is wanted with a key of its own. Raises RequestError."""
+        name = variables["inventory_hostname"]
+        seen = {}
+        for host in set(variables["hostvars"]) - {name}:
+            for register in ("__qdrant_node", "__qdrant_proxy_host"):
+                try:
+                    seen[host] = variables["hostvars"][host][register]["tls"]["certificate"]
+                except Exception:  # whatever keeps it from being templated, or from being there: it is not known here
+                    continue
+        return _requests.check(name, request, wanted, _requests.owners(wanted.trust, seen))
+
     def _of_another(self, source: str, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Certificates that another party signs. The preflight has checked what was provided; the node checks it again.
 
         Who signs a request that waits is not this plugin's business: the user, or tasks of the role that ask a server.
         """
         try:
-            arguments["trust"] = _own.authorities(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)[1]
+            trusted, arguments["trust"] = _own.authorities(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)
             if source == "provided":
-                for option, name in (("certificate", _own.CERTIFICATE), ("private_key", _own.KEY)):
-                    arguments[option] = _own.text(_variables.read(self._templar, variables, name, ""), self._loader, name)
-            if source == "provided":
+                chain, key = (_own.text(_variables.read(self._templar, variables, name, ""), self._loader, name) for name in (_own.CERTIFICATE, _own.KEY))
+                arguments["certificate"] = _certificate.pem_of(_certificate.presented(_own.certificates(chain, _own.CERTIFICATE)))
+                arguments["private_key"] = _certificate.key_pem(_own.private_key(key))
                 return self._provided(arguments, variables)
             result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
             if result.get("failed") or "request" not in result:
                 return result
             self._compare_clocks(result["time"])
+            wanted = self._wanted(arguments)
+            request = self._checked(result["request"], wanted, variables)
             folder = _own.Folder(arguments.get("csr_dir") or "", variables["inventory_hostname"])
-            asked_anew = folder.ask(result["request"])
-            signed = folder.signed(result["request"])
-        except (_own.OwnError, _variables.VariableError) as error:
+            asked_anew = folder.ask(request)
+            chain = folder.signed(request)
+            if chain is None:
+                return {**result, "request": request, "changed": asked_anew, "waiting": folder.request}
+            now = datetime.now(timezone.utc)
+            arguments["certificate"] = _requests.check_signed(folder.certificate, chain, request, wanted, trusted, source, now)
+        except (_own.OwnError, _requests.RequestError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
-        if signed is None:
-            return {**result, "changed": asked_anew, "waiting": folder.request}
-        arguments["certificate"] = signed
         return self._install(arguments, result, variables)
 
     def _provided(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -84,14 +84,5 @@ class ActionModule(_action.ControllerAction):
         return found.data.decode("ascii", "replace") if found and found.private else None
 
     def _trust(self, variables: dict[str, t.Any], group: str) -> list[str]:
-        """The CAs of the nodes, as far as their inventory holds them as text."""
-        found = []
-        for host in variables["groups"].get(group, []):
-            for name in (_authority.IN_USE.certificate, _authority.NEXT.certificate):
-                try:
-                    value = variables["hostvars"][host].get(name)
-                except Exception:  # whatever keeps it from being templated, it is not known here
-                    continue
-                if isinstance(value, str) and "BEGIN CERTIFICATE" in value:
-                    found.append(value)
-        return found
+        """The CAs that the nodes trust."""
+        return _clients.nodes_trust(lambda host, name: variables["hostvars"][host].get(name), variables["groups"].get(group, []), self._loader)

@@ -93,8 +93,10 @@ class ActionModule(_action.ControllerAction):
         self._take(Findings(_foreign.proxy(host, user=str(self._read("qdrant_proxy_user", "qdrant-proxy")), unit=unit, nginx=nginx).problems))
         plan = first.get("tls", {})
         bundles = plan.get("bundles", {})
-        client_ca, revoked = self._client_ca(list(bundles.values()), now)
-        tls = self._tls(names, bundles, address, now)
+        # What any node trusts, in any phase and by any provider: no client's certificate may come from there.
+        trusts = [bundle for other in plans.values() for bundle in other.get("tls", {}).get("bundles", {}).values()]
+        client_ca, revoked = self._client_ca(trusts, now)
+        tls = self._tls(names, bundles, trusts, address, now)
         responders = self._responders()
         return {
             "nodes": [node.as_dict() for node in nodes],
@@ -152,7 +154,7 @@ class ActionModule(_action.ControllerAction):
             addresses += [str(entry) for entry in entries] if isinstance(entries, list) else []
         return addresses
 
-    def _tls(self, names: list[str], bundles: dict[str, str], address: str, now: datetime) -> dict[str, t.Any]:
+    def _tls(self, names: list[str], bundles: dict[str, str], trusts: list[str], address: str, now: datetime) -> dict[str, t.Any]:
         """Where the proxy's certificate comes from. The CA that signs by itself was checked with the nodes."""
         theirs = self._of_node(names[0], "qdrant_tls_provider", "internal") if names else "internal"
         provider = self._read("qdrant_proxy_tls_provider", "") or theirs
@@ -169,12 +171,12 @@ class ActionModule(_action.ControllerAction):
         elif provider == "csr" and not self._read("qdrant_proxy_tls_csr_dir", ""):
             self._found.refuse("qdrant_proxy_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
         elif provider == "provided":
-            self._provided(trust or next(iter(bundles.values()), ""), bundles, needed, now)
+            self._provided(trust or next(iter(bundles.values()), ""), trusts, needed, now)
         elif provider == "acme":
-            self._acme(trust, bundles)
+            self._acme(trust, trusts)
         return {"provider": provider, "addresses": [name[3:] for name in needed if name.startswith("IP:")]}
 
-    def _acme(self, trust: t.Any, bundles: dict[str, str]) -> None:
+    def _acme(self, trust: t.Any, trusts: list[str]) -> None:
         """What an ACME server is asked with, and whom its certificate leads to. The account's key is looked at, and not kept."""
         settings = {name: self._read(ACME + name, default) for name, default in (("directory", ""), ("challenge", "http-01"), ("hook", ""), ("ca_file", ""))}
         folder, command = str(self._read("qdrant_proxy_tls_csr_dir", "")), self._read(ACME + "command", [])
@@ -182,9 +184,9 @@ class ActionModule(_action.ControllerAction):
         self._take(_elsewhere.acme(folder, command=command, peers=False, variables="qdrant_proxy_tls", **words))
         _own.private_key(_own.text(self._read(ACME + "account_key", ""), self._loader, ACME + "account_key"), ACME + "account_key")
         where = "qdrant_proxy_tls_ca_certificate"
-        self._take(_proxy.check_ordered(_own.authorities(trust, self._loader, where)[0], bundles.values()))
+        self._take(_proxy.check_ordered(_own.authorities(trust, self._loader, where)[0], trusts))
 
-    def _provided(self, trust: t.Any, bundles: dict[str, str], needed: list[str], now: datetime) -> None:
+    def _provided(self, trust: t.Any, trusts: list[str], needed: list[str], now: datetime) -> None:
         texts = {}
         for variable, value in (
             ("qdrant_proxy_tls_provided_certificate", self._read("qdrant_proxy_tls_provided_certificate", "")),
@@ -195,9 +197,9 @@ class ActionModule(_action.ControllerAction):
         self._take(
             _proxy.check_provided(
                 _own.certificates(chain, "qdrant_proxy_tls_provided_certificate"),
-                _own.private_key(key),
+                _own.private_key(key, "qdrant_proxy_tls_provided_private_key"),
                 _own.authorities(trust, self._loader, "qdrant_proxy_tls_ca_certificate")[0],
-                bundles.values(),
+                trusts,
                 needed,
                 now,
             )

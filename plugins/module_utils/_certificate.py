@@ -15,12 +15,13 @@ The private key is made here and never leaves. Needs the library cryptography, v
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
-import re
 import shutil
 import stat
 import tempfile
+import textwrap
 import traceback
 import typing as t
 import warnings
@@ -31,12 +32,17 @@ from datetime import datetime, timedelta, timezone
 CRYPTOGRAPHY_ERROR: str | None = None
 try:
     from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
     from cryptography.x509.oid import NameOID
 except ImportError:
     CRYPTOGRAPHY_ERROR = traceback.format_exc()
+
+# What the library raises for input that it cannot read.
+UNREADABLE: tuple[type[Exception], ...] = (ValueError, TypeError, OverflowError)
+if CRYPTOGRAPHY_ERROR is None:
+    UNREADABLE += (UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType)
 
 KEY, CERTIFICATE, TRUST = "tls.key", "tls.crt", "ca.crt"
 FILES = (KEY, CERTIFICATE, TRUST)
@@ -52,6 +58,27 @@ KEY_TYPES = {
     "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
     "rsa-4096": lambda: rsa.generate_private_key(65537, 4096),
 }
+# Public CAs' certificates for web servers have these, and a proxy may.
+PUBLIC_KEY_TYPES = (*KEY_TYPES, "rsa-2048")
+# Signature algorithms that Qdrant's TLS library and its clients verify, by object identifier: kind of key, and hash function.
+SIGNATURES = {
+    "1.2.840.113549.1.1.11": ("rsa", "SHA256"),
+    "1.2.840.113549.1.1.12": ("rsa", "SHA384"),
+    "1.2.840.113549.1.1.13": ("rsa", "SHA512"),
+    "1.2.840.10045.4.3.2": ("ecdsa", "SHA256"),
+    "1.2.840.10045.4.3.3": ("ecdsa", "SHA384"),
+    "1.2.840.10045.4.3.4": ("ecdsa", "SHA512"),
+    "1.3.101.112": ("ed25519", ""),
+}
+PSS = "1.2.840.113549.1.1.10"
+# RSASSA-PSS in DER (RFC 4055, 3.1) with one hash function throughout and a salt of its length, which is all that TLS libraries take. What to
+# put in: the last octet of the hash's identifier, twice, and its length. The library tells these parameters from version 41 on.
+PSS_PARAMETERS = "304106092a864886f70d01010a3034a00f300d06096086480165030402%02x0500a11c301a06092a864886f70d010108300d06096086480165030402%02x0500a2030201%02x"
+PSS_HASHES = {"SHA256": (1, 32), "SHA384": (2, 48), "SHA512": (3, 64)}
+# Certificates of a chain that are looked at; what a host hands out may be endless.
+LONGEST_CHAIN = 20
+# What Python's ssl.create_default_context() insists on since 3.13 (VERIFY_X509_STRICT), and so a client does, and the gate of a node.
+STRICT = "which Python 3.13 and later refuse, and clients in it"
 # Extended key usages that a node's certificate needs, by object identifier (RFC 5280, 4.2.1.12).
 PURPOSES = {"1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "clientAuth"}
 BOTH = ("serverAuth", "clientAuth")
@@ -103,18 +130,87 @@ class Report:
 # --- certificates ------------------------------------------------------------------------------------------------------
 
 
+def blocks(pem: str, ending: str) -> list[tuple[str, bytes]]:
+    """Label and content of all blocks of a PEM text whose label ends so, in their order. What stands around them may be anything.
+
+    :raises CertificateError: one of them is broken.
+    """
+    found = []
+    for piece in pem.split("-----BEGIN ")[1:]:
+        label, _dashes, rest = piece.partition("-----")
+        if not label.endswith(ending):
+            continue
+        body, end, _after = rest.partition("-----END %s-----" % label)
+        if not end:
+            raise CertificateError("a block that begins with -----BEGIN %s----- has no end" % ending)
+        if label.startswith("ENCRYPTED") or "Proc-Type:" in body:  # of keys: in PKCS #8, and before it (RFC 1421)
+            raise CertificateError("it is encrypted with a passphrase")
+        try:
+            found.append((label, base64.b64decode("".join(body.split()), validate=True)))
+        except ValueError:
+            raise CertificateError("a block that begins with -----BEGIN %s----- is damaged" % ending) from None
+    return found
+
+
 def load_certificates(pem: str) -> list[x509.Certificate]:
     """All certificates of a PEM text, in their order."""
-    blocks = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", pem, re.DOTALL)
-    if not blocks:
+    found = [content for label, content in blocks(pem, "CERTIFICATE") if label in ("CERTIFICATE", "X509 CERTIFICATE")]
+    if not found:
+        for label, remedy in (("PKCS7", "openssl pkcs7 -print_certs"), ("TRUSTED CERTIFICATE", "openssl x509")):
+            if "-----BEGIN %s-----" % label in pem:
+                raise CertificateError("there is no certificate in PEM form but a %s, of which %s makes one" % (label, remedy))
         raise CertificateError("there is no certificate in PEM form")
+    return [_load_certificate(content) for content in found]
+
+
+def _load_certificate(content: bytes) -> x509.Certificate:
+    """A certificate in DER form, of which everything can be read that this module reads."""
     try:
         # Public CAs have serial numbers that the library warns of: what is wrong with a certificate is said by who looks for it.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
-    except ValueError as error:
+            certificate = x509.load_der_x509_certificate(content)
+            # The library reads these when they are asked for, and newer versions of it refuse other ones than older do.
+            certificate.public_key()
+            for _part in (certificate.subject, certificate.issuer, certificate.extensions, not_before(certificate), not_after(certificate)):
+                pass
+            return certificate
+    except UNREADABLE as error:
         raise CertificateError("a certificate cannot be read: %s" % error) from None
+
+
+def load_key(pem: str) -> t.Any:
+    """The private key of a PEM text that holds one, in PKCS #1, PKCS #8 or SEC 1 form, whatever stands around it.
+
+    :raises CertificateError: there is none, or more than one, or it is encrypted. The message holds nothing of it.
+    """
+    found = blocks(pem, "PRIVATE KEY")
+    if len(found) != 1:
+        raise CertificateError("there are %d private keys in it" % len(found) if found else "there is no private key in PEM form")
+    label, content = found[0]
+    lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64))
+    try:
+        return serialization.load_pem_private_key(("-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label, lines, label)).encode(), None)
+    except UNREADABLE:
+        raise CertificateError("the private key cannot be read") from None
+
+
+def pem_of(certificates: t.Iterable[x509.Certificate]) -> str:
+    """Certificates as a PEM text, and nothing beside them."""
+    return "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in certificates)
+
+
+def key_pem(key: t.Any) -> str:
+    """A private key as a PEM text (PKCS #8)."""
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+
+def extension(thing: t.Any, kind: t.Any) -> t.Any:
+    """An extension of a certificate or request, with ``value`` and ``critical``; None where it has none of the kind."""
+    try:
+        return thing.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
 
 
 def not_before(certificate: x509.Certificate) -> datetime:
@@ -161,20 +257,57 @@ def public_bytes(key: t.Any) -> bytes:
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Whether issuer's key signed the certificate, which says so too."""
-    if certificate.issuer != issuer.subject or certificate.signature_hash_algorithm is None:
-        return False
+    return not _unsigned(certificate, issuer)
+
+
+def _unsigned(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
+    """Why a certificate is not signed by another one's key; empty if it is. By the same code with all versions of the library."""
+    if certificate.issuer != issuer.subject:
+        return "it names another issuer"
+    identifier = certificate.signature_algorithm_oid.dotted_string
+    kind, name = _pss_parameters(certificate) if identifier == PSS else SIGNATURES.get(identifier, ("", ""))
     key = issuer.public_key()
-    signed, signature, algorithm = certificate.tbs_certificate_bytes, certificate.signature, certificate.signature_hash_algorithm
+    if not kind:
+        return "its signature is of a kind that Qdrant or its clients do not take (object identifier %s)" % identifier
+    # The key's own form counts as well: TLS libraries take RSA keys as such alone, also for RSASSA-PSS, and curves by their names.
+    if public_bytes(key) not in issuer.public_bytes(serialization.Encoding.DER):
+        return "the key of that CA is in a form that Qdrant or its clients do not take"
     try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            key.verify(signature, signed, ec.ECDSA(algorithm))
-        elif isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, signed, padding.PKCS1v15(), algorithm)
+        if kind == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(getattr(hashes, name)()))
+        elif kind == "ed25519" and isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(certificate.signature, certificate.tbs_certificate_bytes)
+        elif kind in ("rsa", "pss") and isinstance(key, rsa.RSAPublicKey):
+            algorithm = getattr(hashes, name)()
+            pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+            key.verify(certificate.signature, certificate.tbs_certificate_bytes, pss if kind == "pss" else padding.PKCS1v15(), algorithm)
         else:
-            return False
-    except InvalidSignature:
-        return False
-    return True
+            return "another key signed it"
+    except (InvalidSignature, ValueError):
+        return "another key signed it"
+    return ""
+
+
+def _pss_parameters(certificate: x509.Certificate) -> tuple[str, str]:
+    """Kind and hash function of a signature by RSASSA-PSS, as SIGNATURES has them; empty for other parameters than TLS libraries take."""
+    content, signed = certificate.public_bytes(serialization.Encoding.DER), certificate.tbs_certificate_bytes
+    algorithm = content[content.index(signed) + len(signed) :]
+    for name, (octet, length) in PSS_HASHES.items():
+        if algorithm.startswith(bytes.fromhex(PSS_PARAMETERS % (octet, octet, length))):
+            return "pss", name
+    return "", ""
+
+
+def identifies(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether the key identifiers of a certificate and its issuer, if both have one, are the same: OpenSSL takes others for other CAs'."""
+    theirs, own = extension(certificate, x509.AuthorityKeyIdentifier), extension(issuer, x509.SubjectKeyIdentifier)
+    return theirs is None or own is None or theirs.value.key_identifier in (None, own.value.digest)
+
+
+def may_issue(certificate: x509.Certificate) -> bool:
+    """Whether a certificate is a CA's, which may sign certificates."""
+    constraints, usage = extension(certificate, x509.BasicConstraints), extension(certificate, x509.KeyUsage)
+    return constraints is not None and constraints.value.ca and (usage is None or usage.value.key_cert_sign)
 
 
 def subject_alternative_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
@@ -239,8 +372,7 @@ def self_signed(common_name: str) -> bytes:
         .add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private + certificate.public_bytes(serialization.Encoding.PEM)
+    return (key_pem(key) + pem_of([certificate])).encode()
 
 
 # --- what is due -------------------------------------------------------------------------------------------------------
@@ -262,8 +394,11 @@ def due_for_reissue(chain: t.Sequence[x509.Certificate], key: t.Any, wanted: Wan
         reasons.append("it lacks the extended key usage %s" % ", ".join(sorted(missing)))
     if surplus:
         reasons.append("it has the extended key usage %s" % ", ".join(sorted(surplus)))
-    if not is_signed_by(leaf, load_certificates(wanted.issuer)[0]):
+    issuer = load_certificates(wanted.issuer)[0]
+    if not is_signed_by(leaf, issuer):
         reasons.append("it is not signed by the CA that signs now")
+    elif not identifies(leaf, issuer):
+        reasons.append("it gives another key identifier for its CA than the CA itself")
     if key_type(key) != wanted.key_type:
         reasons.append("its key is %s, wanted is %s" % (key_type(key), wanted.key_type))
     return reasons + _due_for_any(leaf, wanted, now)
@@ -293,23 +428,33 @@ def unusable(
 ) -> list[str]:
     """What keeps a certificate that another party signed from being a node's; texts that follow a name. The leaf comes first in a chain.
 
-    ``key`` is the private or public key that it should belong to.
+    ``key`` is the private or public key that it should belong to. What is no client is no node but a proxy, whose certificate may be what
+    public CAs sell: with a key of 2048 bits, and for all names of a domain.
     """
-    leaf, problems = chain[0], []
+    leaf, problems, wanted_purposes = chain[0], [], tuple(wanted_purposes)
+    of_proxy = "clientAuth" not in wanted_purposes
+    key_types = PUBLIC_KEY_TYPES if of_proxy else tuple(KEY_TYPES)
     if public_bytes(leaf.public_key()) != public_bytes(key):
         problems.append("and its private key do not match")
-    if key_type(leaf.public_key()) not in KEY_TYPES:
-        problems.append("has a key of type %s; use one of %s" % (key_type(leaf.public_key()), ", ".join(KEY_TYPES)))
-    absent = sorted(set(needed) - set(subject_alternative_names(leaf)))
+    if key_type(leaf.public_key()) not in key_types:
+        problems.append("has a key of type %s; use one of %s" % (key_type(leaf.public_key()), ", ".join(key_types)))
+    named = subject_alternative_names(leaf)
+    absent = sorted(name for name in set(needed) if name not in named and not (of_proxy and _wildcard(name) in named))
     if absent:
-        names = ", ".join(subject_alternative_names(leaf)) or "nothing"
+        names = ", ".join(named) or "nothing"
         problems.append("does not name %s (it names %s), so peers or clients would refuse it" % (", ".join(absent), names))
     lacking = sorted(set(wanted_purposes) - purposes(leaf))
     if lacking:
         why = "; a node is server to its clients and client of its peers" if set(wanted_purposes) == set(BOTH) else ""
         problems.append("lacks the extended key usage %s%s" % (", ".join(lacking), why))
     problems += _chain_problems(chain, trusted, now)
-    return problems
+    found = path(chain, trusted, now)
+    return problems + (_path_problems(found, wanted_purposes) if found else [])
+
+
+def _wildcard(name: str) -> str:
+    """The name for all hosts of a domain that covers a name, both as in ``sans``: the first label, and no more, is any (RFC 9525, 6.3)."""
+    return "DNS:*." + name.partition(".")[2]
 
 
 def leads(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime) -> bool:
@@ -317,27 +462,73 @@ def leads(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certific
     return not _chain_problems(chain, trusted, now)
 
 
-def path(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate]) -> list[x509.Certificate] | None:
-    """The certificates from the leaf, the first of its chain, to a trusted CA, whatever their dates; None if there is no way."""
-    found, left = [chain[0]], list(chain[1:])
-    while True:
-        anchor = next((ca for ca in trusted if is_signed_by(found[-1], ca)), None)
+def path(
+    chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime | None = None
+) -> list[x509.Certificate] | None:
+    """The certificates from the leaf, the first of its chain, to a trusted CA, whatever their dates; None if there is no way.
+
+    Of several ways it is one that is valid ``now``, if there is one, and whose key identifiers fit.
+    """
+
+    def fits(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        return is_signed_by(certificate, issuer) and identifies(certificate, issuer)
+
+    def valid(certificate: x509.Certificate) -> bool:
+        return now is None or not_before(certificate) <= now <= not_after(certificate)
+
+    ways = ((fits, valid), (fits, lambda _any: True), (is_signed_by, lambda _any: True))
+    return next((found for found in (_way(chain[:LONGEST_CHAIN], trusted, *way) for way in ways) if found), None)
+
+
+def _way(
+    chain: t.Sequence[x509.Certificate],
+    trusted: t.Sequence[x509.Certificate],
+    signed: t.Callable[[x509.Certificate, x509.Certificate], bool],
+    good: t.Callable[[x509.Certificate], bool],
+) -> list[x509.Certificate] | None:
+    """The shortest way from a chain's leaf to a trusted CA; each certificate is tried once."""
+    ways, queue = {0: [chain[0]]}, [0]
+    while queue:
+        position = queue.pop(0)
+        last = chain[position]
+        anchor = next((ca for ca in trusted if good(ca) and signed(last, ca)), None)
         if anchor is not None:
-            return [*found, anchor]
-        following = next((certificate for certificate in left if is_signed_by(found[-1], certificate)), None)
-        if following is None:
-            return None
-        left.remove(following)
-        found.append(following)
+            return [*ways[position], anchor]
+        for following, certificate in enumerate(chain):
+            if following not in ways and may_issue(certificate) and good(certificate) and signed(last, certificate):
+                ways[following] = [*ways[position], certificate]
+                queue.append(following)
+    return None
+
+
+def of_authorities(cas: t.Sequence[x509.Certificate], others: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """Those CAs whose key is one of the others', or that come from one of the others by way of each other."""
+    keys = {public_bytes(ca.public_key()) for ca in others}
+    return [ca for ca in cas if public_bytes(ca.public_key()) in keys or path([ca, *cas], others)]
+
+
+def presented(chain: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """What of a chain is shown in handshakes: the leaf, then each CA's that signed the one before, without those that sign themselves."""
+    found, queue = [chain[0]], [chain[0]]
+    while queue:
+        last = queue.pop(0)
+        # Two of one CA, of two others: both are shown, for clients that trust one of them.
+        for ca in chain[1:LONGEST_CHAIN]:
+            if ca not in found and ca.subject != ca.issuer and is_signed_by(last, ca):
+                found.append(ca)
+                queue.append(ca)
+    return found
 
 
 def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime) -> list[str]:
     """Whether a chain leads from its leaf to a trusted CA, all of it valid now."""
-    found = path(chain, trusted)
+    found = path(chain, trusted, now)
     if found is None:
         # The last one that anything is known of: where the user has to look.
-        end = (path(chain, chain[1:]) or [chain[0]])[-1]
-        return ["leads to no trusted CA: %s is signed by %s" % (end.subject.rfc4514_string(), end.issuer.rfc4514_string())]
+        end = presented([chain[0], *filter(may_issue, chain[1:])])[-1]
+        issuer = next((ca for ca in (*trusted, *chain[1:]) if ca.subject == end.issuer), None)
+        why = "" if issuer is None or issuer == end else ", but %s" % (_unsigned(end, issuer) or "that is no CA's certificate")
+        return ["leads to no trusted CA: %s is signed by %s%s" % (end.subject.rfc4514_string(), end.issuer.rfc4514_string(), why)]
     problems = []
     for certificate in found:
         name = "expired" if now > not_after(certificate) else "is not valid yet" if now < not_before(certificate) else ""
@@ -346,6 +537,66 @@ def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x50
         elif name:
             problems.append("comes from %s, which %s" % (certificate.subject.rfc4514_string(), name))
     return problems
+
+
+def _path_problems(found: t.Sequence[x509.Certificate], wanted_purposes: t.Iterable[str]) -> list[str]:
+    """What clients or peers refuse on the way from a leaf to a trusted CA, whatever the dates; texts that follow a name."""
+    strict = _strict_leaf(found[0])
+    problems = ["%s, %s" % (" and ".join(strict), STRICT)] if strict else []
+    for position, ca in enumerate(found[1:], 1):
+        name, constraints, usage = ca.subject.rfc4514_string(), extension(ca, x509.BasicConstraints), extension(ca, x509.ExtendedKeyUsage)
+        strict = strict_authority(ca)
+        if position < len(found) - 1 and not _names_issuers_key(ca):
+            strict.append("has no authority key identifier")
+        if strict:
+            problems.append("comes from %s, which %s, %s" % (name, " and ".join(strict), STRICT))
+        if not identifies(found[position - 1], ca):
+            what = "%s gives another key identifier for it than it has itself" % ("it" if position == 1 else found[position - 1].subject.rfc4514_string())
+            problems.append("comes from %s, but %s, so OpenSSL takes it for another CA's" % (name, what))
+        if constraints is not None and constraints.value.path_length is not None and constraints.value.path_length < position - 1:
+            problems.append("comes from %s, which may not sign for %d CAs below it (path length)" % (name, position - 1))
+        lacking = sorted(set(wanted_purposes) - purposes(ca)) if usage is not None else []
+        if lacking:
+            problems.append("comes from %s, which may not sign for %s" % (name, ", ".join(lacking)))
+    return problems
+
+
+def strict_authority(ca: x509.Certificate) -> list[str]:
+    """What of a CA's certificate Python refuses since 3.13 (RFC 5280, 4.2.1); texts that follow ``which``."""
+    constraints, usage = extension(ca, x509.BasicConstraints), extension(ca, x509.KeyUsage)
+    problems = []
+    if constraints is None or not constraints.value.ca:
+        problems.append("does not say that it is a CA (basic constraints)")
+    elif not constraints.critical:
+        problems.append("has basic constraints that are not critical")
+    if usage is None:
+        problems.append("has no key usage")
+    if extension(ca, x509.SubjectKeyIdentifier) is None:
+        problems.append("has no subject key identifier")
+    if not list(ca.subject):
+        problems.append("has no subject")
+    return problems + _critical_identifiers(ca)
+
+
+def _strict_leaf(leaf: x509.Certificate) -> list[str]:
+    """The same of a server's or client's certificate."""
+    names, usage = extension(leaf, x509.SubjectAlternativeName), extension(leaf, x509.KeyUsage)
+    problems = [] if _names_issuers_key(leaf) else ["has no authority key identifier"]
+    if not list(leaf.subject) and not (names is not None and names.critical):
+        problems.append("has no subject, and names that are not critical")
+    if usage is not None and usage.value.key_cert_sign:
+        problems.append("is no CA's, and may sign certificates (key usage)")
+    return problems + _critical_identifiers(leaf)
+
+
+def _names_issuers_key(certificate: x509.Certificate) -> bool:
+    identifier = extension(certificate, x509.AuthorityKeyIdentifier)
+    return identifier is not None and identifier.value.key_identifier is not None
+
+
+def _critical_identifiers(certificate: x509.Certificate) -> list[str]:
+    found = [extension(certificate, kind) for kind in (x509.AuthorityKeyIdentifier, x509.SubjectKeyIdentifier)]
+    return ["has a key identifier that is critical"] if any(entry is not None and entry.critical for entry in found) else []
 
 
 def same_certificates(left: str, right: str) -> bool:
@@ -393,9 +644,9 @@ class Store:
             return Report(reissue=["there is no certificate"])
         try:
             chain = load_certificates(self.read(CERTIFICATE))
-            key = serialization.load_pem_private_key(self.read(KEY).encode(), None)
+            key = load_key(self.read(KEY))
             trust = self.read(TRUST)
-        except (OSError, ValueError, TypeError, CertificateError) as error:
+        except (OSError, ValueError, CertificateError) as error:
             return Report(reissue=["what is there cannot be read: %s" % error])
         report = Report(reissue=due_for_reissue(chain, key, wanted, now), permissions=self.wrong_permissions())
         if not same_certificates(trust, wanted.trust):
@@ -428,25 +679,22 @@ class Store:
         """Make a key; return the name of the folder that it waits in, and its certificate signing request."""
         pending = self._make_pending()
         key = KEY_TYPES[wanted.key_type]()
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        _write(os.path.join(pending, KEY), pem.decode())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)])
-        request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
-        return os.path.basename(pending), request.public_bytes(serialization.Encoding.PEM).decode()
+        _write(os.path.join(pending, KEY), key_pem(key))
+        return os.path.basename(pending), request_for(key, wanted)
 
     def install(self, pending: str, chain: str, trust: str, wanted: Wanted, now: datetime) -> None:
         """Complete a pending folder with its certificate and put it in use, if certificate, key and names go together."""
         folder = os.path.join(self.generations, os.path.basename(pending))
         try:
-            with open(os.path.join(folder, KEY), "rb") as file:
-                key = serialization.load_pem_private_key(file.read(), None)
+            with open(os.path.join(folder, KEY), encoding="ascii") as file:
+                key = load_key(file.read())
         except OSError:
             raise CertificateError("the key that waited for this certificate is gone; run again") from None
         certificates = load_certificates(chain)
         reasons = due_for_reissue(certificates, key, _without_force(wanted), now)
         if reasons:
             raise CertificateError("the new certificate is not what was asked for: " + "; ".join(reasons))
-        for name, content in ((CERTIFICATE, chain), (TRUST, trust)):
+        for name, content in ((CERTIFICATE, pem_of(certificates)), (TRUST, pem_of(load_certificates(trust)))):
             _remove(os.path.join(folder, name))  # of a run that was killed here, in a folder that waited since before
             _write(os.path.join(folder, name), content)
         _remove(os.path.join(folder, REQUEST))
@@ -457,21 +705,21 @@ class Store:
         if self.generation() is None:
             return ["there is no certificate"]
         try:
-            mine = public_bytes(serialization.load_pem_private_key(self.read(KEY).encode(), None))
+            mine = public_bytes(load_key(self.read(KEY)))
             same = same_certificates(self.read(CERTIFICATE), chain)
-            reasons = [] if same and mine == public_bytes(serialization.load_pem_private_key(key.encode(), None)) else ["another certificate is provided"]
+            reasons = [] if same and mine == public_bytes(load_key(key)) else ["another certificate is provided"]
             return reasons if same_certificates(self.read(TRUST), trust) else reasons + ["the trusted CAs change"]
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, CertificateError) as error:
             return ["what is there cannot be read: %s" % error]
 
     def place(self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime, wanted_purposes: t.Iterable[str] = BOTH) -> None:
         """Put a key and a certificate of the user's in use, if they go together."""
         certificates = load_certificates(chain)
-        problems = unusable(certificates, serialization.load_pem_private_key(key.encode(), None), load_certificates(trust), needed, now, wanted_purposes)
+        problems = unusable(certificates, load_key(key), load_certificates(trust), needed, now, wanted_purposes)
         if problems:
             raise CertificateError("the certificate that is provided " + "; it ".join(problems))
         folder = self._make_pending()
-        for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, trust)):
+        for name, content in ((KEY, key_pem(load_key(key))), (CERTIFICATE, pem_of(certificates)), (TRUST, pem_of(load_certificates(trust)))):
             _write(os.path.join(folder, name), content)
         self._put_in_use(folder, certificates[0], now)
 
@@ -499,9 +747,8 @@ class Store:
             return WAITING, text
         pending = self._make_pending()
         key = KEY_TYPES[wanted.key_type]()
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        _write(os.path.join(pending, KEY), pem.decode())
-        text = _full_request(key, wanted)
+        _write(os.path.join(pending, KEY), key_pem(key))
+        text = request_for(key, wanted)
         _write(os.path.join(pending, REQUEST), text)
         _sync(pending)
         folder = os.path.join(self.generations, WAITING)
@@ -513,7 +760,7 @@ class Store:
         """A new generation with the same key and certificate, and other trusted CAs."""
         chain, key = self.read(CERTIFICATE), self.read(KEY)
         folder = self._make_pending()
-        for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, trust)):
+        for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, pem_of(load_certificates(trust)))):
             _write(os.path.join(folder, name), content)
         self._put_in_use(folder, load_certificates(chain)[0], now)
 
@@ -547,15 +794,24 @@ class Store:
         _sync(self.folder)
 
 
-def _full_request(key: t.Any, wanted: Wanted) -> str:
-    """A signing request that says all that the certificate must hold, for a party that sees nothing else."""
-    names = [x509.DNSName(name) for name in wanted.dns_names]
-    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
+def general_names(wanted: Wanted) -> list[x509.GeneralName]:
+    """Subject alternative names, each once."""
+    names = [x509.DNSName(name) for name in dict.fromkeys(wanted.dns_names)]
+    return names + [x509.IPAddress(address) for address in dict.fromkeys(map(ipaddress.ip_address, wanted.ip_addresses))]
+
+
+def subject_of(wanted: Wanted) -> x509.Name:
+    """The subject of a request; it may be empty."""
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)] if wanted.common_name else [])
+
+
+def request_for(key: t.Any, wanted: Wanted) -> str:
+    """A signing request that says all that the certificate must hold, and nothing else: the controller refuses what says more."""
     purposes_wanted = [x509.ObjectIdentifier(identifier) for identifier, name in PURPOSES.items() if name in wanted.purposes]
     request = (
         x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)] if wanted.common_name else []))
-        .add_extension(x509.SubjectAlternativeName(names + addresses), critical=False)
+        .subject_name(subject_of(wanted))
+        .add_extension(x509.SubjectAlternativeName(general_names(wanted)), critical=False)
         .add_extension(x509.ExtendedKeyUsage(purposes_wanted), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -563,13 +819,13 @@ def _full_request(key: t.Any, wanted: Wanted) -> str:
 
 
 def _asks_for(request_pem: str, wanted: Wanted) -> bool:
-    """Whether a request is for this type of key and these names."""
+    """Whether a request is for this type of key, this subject and these names."""
     try:
         request = x509.load_pem_x509_csr(request_pem.encode())
     except ValueError:
         return False
     same = subject_alternative_names(request) == wanted.sans() and key_type(request.public_key()) == wanted.key_type
-    return same and purposes(request) == set(wanted.purposes)
+    return same and purposes(request) == set(wanted.purposes) and request.subject == subject_of(wanted)
 
 
 def _remove(path: str) -> None:

@@ -26,6 +26,9 @@ import warnings
 from dataclasses import dataclass, field
 
 TIMEOUT = 5.0  # seconds for one question, connecting included
+# What Python 3.13 made its default, with all versions: extensions as RFC 5280 has them, and an end at any CA that is trusted. The second has no
+# name in 3.9; it is OpenSSL's X509_V_FLAG_PARTIAL_CHAIN. The preflight refuses the certificates that clients with 3.13 would.
+STRICTLY = ssl.VERIFY_X509_STRICT | 0x80000
 LIMIT = 1 << 20  # bytes of an answer that are read at most
 
 
@@ -53,6 +56,7 @@ class Tls:
     def context(self, protocols: t.Sequence[str] = ()) -> ssl.SSLContext:
         """A context of the ssl module; ``protocols`` are offered by ALPN (RFC 7301)."""
         context = ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_data) if self.verify else _unverified()
+        context.verify_flags |= STRICTLY
         if self.certificate:
             context.load_cert_chain(self.certificate, self.key)
         if protocols:

@@ -73,7 +73,10 @@ options:
       - Who signs. V(internal), the CA whose key the controller has.
       - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
         C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
-      - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run.
+        What stands around their PEM blocks, and certificates that do not belong to the chain, reach no host.
+      - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run. Both
+        are compared with what is wanted on the controller. A request for anything else is handed on to nobody, and what was signed for anything
+        else is not given to the host.
       - V(acme) and V(vault_pki) are the same to this module. The role qdrant_tls has the request signed by an ACME server, or by HashiCorp
         Vault, and calls it again.
     type: str
@@ -85,14 +88,17 @@ options:
       which is awaited.
     type: path
   needed:
-    description: What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
+    description:
+      - What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
+      - For O(purposes=server), a wildcard covers one label of a name.
     type: list
     elements: str
     default: []
   purposes:
     description:
       - What the certificate is for. A node needs both. What stands before the nodes, and is no peer, is a V(server) alone, since the cluster
-        port takes whoever shows a certificate for a V(client) of the same CA.
+        port takes whoever shows a certificate for a V(client) of the same CA. Its certificate may be a public CA's, and then have an RSA key of
+        2048 bits if another party made it.
     type: list
     elements: str
     choices: [server, client]

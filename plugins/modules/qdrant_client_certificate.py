@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Makes both in the controller's memory and writes them into a folder on the controller, C(NAME.key) and C(NAME.crt), readable by their owner alone.
   - The CA is read from the variables C(qdrant_client_ca_certificate) and C(qdrant_client_ca_private_key), so that no output shows its key. It
-    must not be the nodes' CA, since the cluster port takes whoever shows a client's certificate from there. The playbook
+    must not be the nodes' CA nor come from it, since the cluster port takes whoever shows a client's certificate from there. The playbook
     C(hardened.qdrant.client_ca) makes one.
   - What is there is kept until a third of its life is left, or CA or key type change.
   - Needs the Python library cryptography on the controller.

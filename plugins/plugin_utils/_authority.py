@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 try:
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
     from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 except ImportError:
     pass  # _require says so, to whoever needs it
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _requests
 
 # A certificate is valid from a little before it is made: a node whose clock is behind would refuse it otherwise.
 BACKDATE = timedelta(minutes=5)
@@ -58,7 +58,7 @@ class Authority:
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
     def pem(self) -> str:
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
+        return _certificate.pem_of([self.certificate])
 
 
 def _require() -> None:
@@ -96,8 +96,7 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
+    return _certificate.pem_of([certificate]), _certificate.key_pem(key)
 
 
 def _certificate_of(certificate_pem: str, names: Variables) -> x509.Certificate:
@@ -107,26 +106,25 @@ def _certificate_of(certificate_pem: str, names: Variables) -> x509.Certificate:
         raise AuthorityError("%s holds a private key as well. Keep that in %s alone: certificates are public." % (names.certificate, names.key))
     try:
         return _certificate.load_certificates(certificate_pem)[0]
-    except _certificate.CertificateError:
-        raise AuthorityError("%s cannot be read as a certificate. Paste the whole PEM block." % names.certificate) from None
+    except _certificate.CertificateError as error:
+        raise AuthorityError("%s cannot be read as a certificate: %s. Paste the whole PEM block." % (names.certificate, error)) from None
 
 
 def public(certificate_pem: str, names: Variables) -> str:
     """A CA's certificate alone, in the one form that files of trust are written in."""
     _require()
-    return _certificate_of(certificate_pem, names).public_bytes(serialization.Encoding.PEM).decode()
+    return _certificate.pem_of([_certificate_of(certificate_pem, names)])
 
 
 def _load(certificate_pem: str, key_pem: str, names: Variables) -> Authority:
     certificate = _certificate_of(certificate_pem, names)
     if not isinstance(key_pem, str) or "PRIVATE KEY" not in key_pem:
         raise AuthorityError("%s is not a private key in PEM form. The playbook %s makes one." % (names.key, names.maker))
-    if "ENCRYPTED" in key_pem:
-        raise AuthorityError("%s is encrypted with a passphrase. Decrypt it (openssl pkey) and keep it in the vault." % names.key)
     try:
-        key = serialization.load_pem_private_key(key_pem.encode(), None)
-    except (ValueError, TypeError):
-        raise AuthorityError("%s cannot be read as a private key. Paste the whole PEM block." % names.key) from None
+        key = _certificate.load_key(key_pem)
+    except _certificate.CertificateError as error:
+        remedy = "Decrypt it (openssl pkey) and keep it in the vault" if "encrypted" in str(error) else "Paste the whole PEM block of one key"
+        raise AuthorityError("%s cannot be read as a private key: %s. %s." % (names.key, error, remedy)) from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise AuthorityError("%s is neither ECDSA nor RSA, which Qdrant's TLS library and its clients need. Use one." % names.key)
     return Authority(certificate, key)
@@ -153,6 +151,10 @@ def _problems(authority: Authority, now: datetime, leaf_life: timedelta, names: 
             problems.append("may not sign certificates (key usage lacks keyCertSign). Use a CA that may")
     except x509.ExtensionNotFound:
         pass  # no key usage, no restriction: RFC 5280, 4.2.1.3
+    # Nodes' clients may be Python; a proxy, which verifies what the other CA signs, is not.
+    strict = _certificate.strict_authority(certificate) if names is not CLIENTS and not problems else []
+    if strict:
+        problems.append("%s, %s. Make a new CA" % (" and ".join(strict), _certificate.STRICT))
     if now < _certificate.not_before(certificate):
         problems.append("is not valid before %s. Check the controller's clock" % _certificate.not_before(certificate).isoformat())
     elif now > _certificate.not_after(certificate):
@@ -176,24 +178,29 @@ def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta
 def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, now: datetime, life: timedelta) -> str:
     """Sign a node's request; return the certificate in PEM form, valid for ``life`` or as long as the CA, whatever ends first.
 
-    Of the request only the public key counts. Names and purposes are what the controller wants: a node that was broken into
-    cannot ask for another's.
+    Of the request only the public key counts. Names and purposes are what the controller wants; a request for anything else is refused.
     """
-    request = x509.load_pem_x509_csr(request_pem.encode())
-    if not request.is_signature_valid:
-        raise AuthorityError("the node's signing request is not signed with its own key")
+    try:
+        request = _requests.load(request_pem)
+        problems = _requests.problems(request, wanted, _requests.owners(authority.pem(), {}))
+    except _requests.RequestError as error:
+        raise AuthorityError("the signing request cannot be used: %s" % error) from None
+    if problems:
+        raise AuthorityError("the signing request is not what is wanted: %s" % "; ".join(problems))
     public_key = request.public_key()
-    if _certificate.key_type(public_key) != wanted.key_type:
-        raise AuthorityError("the node's key is %s, wanted is %s" % (_certificate.key_type(public_key), wanted.key_type))
     purposes_of_key = ("digital_signature", "key_encipherment") if isinstance(public_key, rsa.RSAPublicKey) else ("digital_signature",)
-    names = [x509.DNSName(name) for name in wanted.dns_names]
-    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in wanted.ip_addresses]
     by_name = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}
     purposes = [by_name[name] for name in wanted.purposes]
-    authority_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())
+    own = _certificate.extension(authority.certificate, x509.SubjectKeyIdentifier)
+    # The CA's own, however it was computed: OpenSSL takes another one for another CA's.
+    authority_id = (
+        x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
+        if own is not None
+        else x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())
+    )
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(_name(wanted.common_name))
+        .subject_name(_certificate.subject_of(wanted))
         .issuer_name(authority.certificate.subject)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
@@ -202,9 +209,9 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(*purposes_of_key), critical=True)
         .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names + addresses), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_certificate.general_names(wanted)), critical=not wanted.common_name)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(authority_id, critical=False)
         .sign(authority.key, hashes.SHA256())
     )
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return _certificate.pem_of([certificate])

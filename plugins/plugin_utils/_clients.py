@@ -9,15 +9,8 @@ import re
 import typing as t
 from datetime import datetime, timedelta
 
-try:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.x509.oid import NameOID
-except ImportError:
-    pass  # _authority says so, to whoever needs it
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own
 
 NAME = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 PURPOSES = ("clientAuth",)
@@ -38,13 +31,34 @@ def check(name: t.Any, days: t.Any, key_type: t.Any) -> None:
         raise ClientError("There is no key type %r. Write one of %s." % (key_type, ", ".join(_certificate.KEY_TYPES)))
 
 
-def check_apart(authority_pem: str, nodes_trust: t.Iterable[str]) -> None:
-    """Refuse to sign for clients with a CA that nodes trust: the cluster port takes whoever shows a certificate for a client from there."""
-    mine = {_certificate.public_bytes(ca.public_key()) for ca in _certificate.load_certificates(authority_pem)}
-    theirs = {_certificate.public_bytes(ca.public_key()) for pem in nodes_trust if pem for ca in _certificate.load_certificates(pem)}
-    if mine & theirs:
+def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loader: t.Any) -> list[str]:
+    """The CAs that nodes trust by their inventory, whatever provider their certificates come from, as PEM texts.
+
+    ``read`` gives a variable of a host, None where it is not set. A variable may be a PEM text or name a file on the controller.
+
+    :raises ClientError: what a node trusts cannot be read, so that nothing can be compared with it.
+    """
+    found: dict[str, str] = {}
+    for host in hosts:
+        for name in (_authority.IN_USE.certificate, _authority.NEXT.certificate):
+            try:
+                value = read(host, name)
+                if value and value not in found:
+                    found[value] = _own.authorities(value, loader, name)[1]
+            except Exception as error:  # also whatever keeps it from being templated
+                why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else "%s cannot be read" % name
+                raise ClientError(
+                    "What the node %s trusts is not known, and a CA that nodes trust must not sign for clients: %s. Give what it needs, such as the vault's "
+                    "password." % (host, why)
+                ) from None
+    return list(found.values())
+
+
+def check_apart(authority_pem: str, nodes: t.Iterable[str]) -> None:
+    """Refuse to sign for clients with a CA that nodes trust, or one below it: the cluster port takes whoever shows a certificate for a client from there."""
+    if _certificate.of_authorities(_certificate.load_certificates(authority_pem), [ca for pem in nodes for ca in _certificate.load_certificates(pem)]):
         raise ClientError(
-            "%s is the nodes' CA, and whoever has a client's certificate from there opens the cluster port. Make another: %s"
+            "%s is the nodes' CA or comes from it, and whoever has a client's certificate from there opens the cluster port. Make another: %s"
             % (_authority.CLIENTS.certificate, _authority.CLIENTS.maker)
         )
 
@@ -55,8 +69,8 @@ def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, ke
         return ["there is none"]
     try:
         leaf = _certificate.load_certificates(certificate_pem)[0]
-        key = serialization.load_pem_private_key(key_pem.encode(), None)
-    except (_certificate.CertificateError, ValueError, TypeError):
+        key = _certificate.load_key(key_pem)
+    except _certificate.CertificateError:
         return ["what is there cannot be read"]
     reasons = []
     if _certificate.public_bytes(leaf.public_key()) != _certificate.public_bytes(key):
@@ -73,9 +87,5 @@ def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, ke
 def issue(authority: _authority.Authority, name: str, key_type: str, life: timedelta, now: datetime) -> tuple[str, str]:
     """A new key and certificate of a client, in PEM form."""
     key = _certificate.KEY_TYPES[key_type]()
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
     wanted = _certificate.Wanted(name, [name], [], key_type, authority.pem(), authority.pem(), purposes=PURPOSES)
-    certificate = _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, now, life)
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private.decode(), certificate
+    return _certificate.key_pem(key), _authority.sign(authority, _certificate.request_for(key, wanted), wanted, now, life)

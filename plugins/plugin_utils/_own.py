@@ -11,14 +11,13 @@ from datetime import datetime
 
 try:
     from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
 except ImportError:
     pass  # the preflight says so
 
 from ansible.errors import AnsibleError
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _files
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _requests
 
 CERTIFICATE, KEY, TRUST = "qdrant_tls_provided_certificate", "qdrant_tls_provided_private_key", "qdrant_tls_ca_certificate"
 
@@ -27,10 +26,10 @@ class OwnError(Exception):
     """A file or text of the user's cannot be used; the message names the variable and the remedy, never a value."""
 
 
-def text(value: t.Any, loader: t.Any, name: str, lenient: bool = False) -> str:
+def text(value: t.Any, loader: t.Any, name: str) -> str:
     """A PEM text: the value itself, or what is in the file on the controller that it names. A file may be encrypted by ansible-vault.
 
-    ``lenient``: what stands between PEM blocks may be in any encoding, for a caller that writes the blocks alone.
+    What stands around PEM blocks may be in any encoding: whoever writes it anew writes the blocks alone.
     """
     if not isinstance(value, str) or not value.strip():
         raise OwnError("%s is empty. Write a PEM text, or the path of a file on the controller." % name)
@@ -41,21 +40,28 @@ def text(value: t.Any, loader: t.Any, name: str, lenient: bool = False) -> str:
     try:
         # Decrypted in memory: the loader's public way would put the clear text on the controller's disk.
         content = loader._get_file_contents(os.path.expanduser(value.strip()))[0]
-        return (content.decode("utf-8-sig", "replace") if lenient else content.decode("ascii")).strip() + "\n"
-    except (OSError, AnsibleError, UnicodeDecodeError):
+    except (OSError, AnsibleError):
         raise OwnError("%s names a file that cannot be read on the controller. Check its path and the vault's password." % name) from None
+    return _decoded(content, name)
+
+
+def _decoded(content: bytes, name: str) -> str:
+    """A file's content as text, in the encodings that programs write PEM files in."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace").strip() + "\n"
+    if content[:1] == b"\x30" and b"-----BEGIN" not in content:
+        raise OwnError("%s is a file in DER form. Convert it to PEM: openssl x509 -inform der, or of PKCS #12: openssl pkcs12 -nodes." % name)
+    return content.decode("utf-8-sig", "replace").strip() + "\n"
 
 
 def private_key(pem: str, name: str = KEY) -> t.Any:
     """A private key from its PEM text; the name of its variable is for messages."""
-    if "PRIVATE KEY" not in pem:
-        raise OwnError("%s is not a private key in PEM form." % name)
-    if "ENCRYPTED" in pem:
-        raise OwnError("%s is encrypted with a passphrase, which Qdrant cannot ask for. Decrypt it (openssl pkey) and keep it in a vault." % name)
     try:
-        return serialization.load_pem_private_key(pem.encode(), None)
-    except (ValueError, TypeError):
-        raise OwnError("%s cannot be read as a private key. Give the whole PEM block." % name) from None
+        key = _certificate.load_key(pem)
+    except _certificate.CertificateError as error:
+        remedy = "Nobody is there to type that. Decrypt it (openssl pkey) and keep it in a vault" if "encrypted" in str(error) else "Give one whole PEM block"
+        raise OwnError("%s cannot be read as a private key: %s. %s." % (name, error, remedy)) from None
+    return key
 
 
 def certificates(pem: str, name: str) -> list[x509.Certificate]:
@@ -70,14 +76,14 @@ def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certi
 
     :raises OwnError: it cannot be read, or holds a private key, which would go wherever the CAs go.
     """
-    pem = text(value, loader, name, lenient=True)
+    pem = text(value, loader, name)
     if "PRIVATE KEY" in pem:
         raise OwnError("%s holds a private key. CAs are copied to every host that trusts them: give the certificates alone." % name)
     try:
         found = _certificate.load_certificates(pem)
     except _certificate.CertificateError as error:
         raise OwnError("%s cannot be used: %s. Give the CAs' certificates, as -----BEGIN CERTIFICATE----- blocks." % (name, error)) from None
-    return found, "".join(ca.public_bytes(serialization.Encoding.PEM).decode() for ca in found)
+    return found, _certificate.pem_of(found)
 
 
 def no_authorities(trusted: t.Iterable[x509.Certificate]) -> list[str]:
@@ -130,7 +136,7 @@ class Folder:
             raise OwnError(str(error)) from None
 
     def ask(self, request: str) -> bool:
-        """Write the request, unless it is there; return whether it was written."""
+        """Write the request, which was checked, unless it is there; return whether it was written."""
         try:
             found = _files.look(self.request)
             if found and found.data == request.encode() and not found.problem:
@@ -140,18 +146,20 @@ class Folder:
             raise OwnError(str(error)) from None
         return True
 
-    def signed(self, request: str) -> str | None:
-        """The chain that was signed for this request; None where there is none, or one for an earlier request."""
+    def signed(self, request: str) -> list[x509.Certificate] | None:
+        """The chain that was signed for this request, leaf first; None where there is none, or one for an earlier request."""
+        what = "%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first."
         try:
             content = _files.read(self.certificate)
             if content is None:
                 return None
-            pem = content.decode("ascii")
-            key = x509.load_pem_x509_csr(request.encode()).public_key()
-            leaf = _certificate.load_certificates(pem)[0]
+            pem = _decoded(content, self.certificate)
+            if "PRIVATE KEY-----" in pem:
+                raise OwnError("%s holds a private key. The host has its own: put there the certificates alone." % self.certificate)
+            found = _certificate.load_certificates(pem)
         except _files.FileError as error:
             raise OwnError(str(error)) from None
-        except (ValueError, _certificate.CertificateError) as error:
-            what = "%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first."
+        except _certificate.CertificateError as error:
             raise OwnError(what % (self.certificate, error)) from None
-        return pem if _certificate.public_bytes(leaf.public_key()) == _certificate.public_bytes(key) else None
+        key = _certificate.public_bytes(_requests.load(request).public_key())
+        return found if _certificate.public_bytes(found[0].public_key()) == key else None

@@ -171,12 +171,12 @@ def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Fi
     except _certificate.CertificateError as error:
         found.refuse(where, str(error), "Give a PEM text, or the path of a file on the controller. hardened.qdrant.client_ca makes one")
         return found
-    keys = {_certificate.public_bytes(ca.public_key()) for ca in nodes}
+    theirs = _certificate.of_authorities(authorities, nodes)
     for subject in _own.no_authorities(authorities):
         found.refuse(where, "%s is no CA's certificate" % subject, "Give the CA that signs the clients' certificates")
     for ca in authorities:
         subject = ca.subject.rfc4514_string()
-        if _certificate.public_bytes(ca.public_key()) in keys or any(_certificate.is_signed_by(ca, node) for node in nodes):
+        if ca in theirs:
             what = "%s is the nodes' CA or comes from it, and whoever has a certificate from there opens the cluster port" % subject
             found.refuse(where, what, "Use another CA. hardened.qdrant.client_ca makes one")
         if not _certificate.not_before(ca) <= now <= _certificate.not_after(ca):
@@ -237,9 +237,8 @@ def check_provided(
 def check_ordered(trusted: t.Sequence[t.Any], nodes_trust: t.Iterable[str]) -> Findings:
     """The CAs of a certificate that an ACME server will sign. Such servers say clientAuth unasked, so theirs must not be the nodes'."""
     found = Findings()
-    nodes = {_certificate.fingerprint(ca) for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)}
-    if any(_certificate.fingerprint(ca) in nodes for ca in trusted):
-        what = "it is the nodes' CA. ACME servers sign for clientAuth as well, so whoever breaks into the proxy could open the cluster port"
+    if _certificate.of_authorities(trusted, [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]):
+        what = "it is the nodes' CA or comes from it. ACME servers sign for clientAuth as well, so whoever breaks into the proxy could open the cluster port"
         found.refuse("qdrant_proxy_tls_ca_certificate", what, "Have the proxy's certificate from another CA, and write that one")
     return found
 

@@ -75,6 +75,11 @@ def signed_elsewhere(
     found: Findings, name: str, trusted: t.Sequence[t.Any], trust: str, cluster: Cluster, now: datetime
 ) -> tuple[Findings, Plan]:
     """A provider whose certificates are not there yet, for one node: new trusted CAs must not cut off the certificates that there are."""
+    refused = {ca.subject.rfc4514_string(): _certificate.strict_authority(ca) for ca in trusted}
+    # Others may be on their way out, and what was signed is looked at when it is there.
+    if trusted and all(refused.values()):
+        for subject, what in refused.items():
+            found.refuse(_own.TRUST, "it holds %s, which %s, %s" % (subject, " and ".join(what), _certificate.STRICT), READ_MORE)
     seen = cluster.tls.get(name, {})
     if seen.get("certificate") and seen.get("trust"):
         try:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 COLLECTION = "outbound"
@@ -44,10 +42,7 @@ def certificate(ca: tuple[str, str], address: str, names: list[str]) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority.load(*ca, now, timedelta(0), _authority.IN_USE)
     wanted = _certificate.Wanted("trap", names, [address], "ecdsa-p256", authority.pem(), authority.pem(), purposes=("serverAuth",))
-    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-    chain = _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, now, timedelta(days=2))
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
-    return chain + pem
+    return _authority.sign(authority, _certificate.request_for(key, wanted), wanted, now, timedelta(days=2)) + _certificate.key_pem(key)
 
 
 class Traps:

@@ -152,7 +152,7 @@ class Office:
 
     def _sign(self, subject, public_key, issuer, ca=False, extensions=()):
         def name(text):
-            return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+            return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
         now = datetime.now(timezone.utc)
         builder = (
@@ -173,14 +173,15 @@ class Office:
             usage = x509.KeyUsage(**{name: name in ("key_cert_sign", "crl_sign") for name in names.split()})
             builder = builder.add_extension(usage, critical=True)
         for extension in extensions:
-            builder = builder.add_extension(extension, critical=False)
+            # Names must be critical where there is no subject (RFC 5280, 4.2.1.6).
+            builder = builder.add_extension(extension, critical=not subject and isinstance(extension, x509.SubjectAlternativeName))
         return builder.sign(self.keys[issuer], hashes.SHA256())
 
     def sign(self, request, without=()) -> str:
-        """A request's certificate with all that it asks for, and its chain."""
+        """A request's certificate with all that it asks for but the subject, and its chain."""
         usages = [usage for usage in request.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value if usage not in without]
         names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return pem(self._sign("node", request.public_key(), "between", extensions=(x509.ExtendedKeyUsage(usages), names))) + pem(self.between)
+        return pem(self._sign("", request.public_key(), "between", extensions=(x509.ExtendedKeyUsage(usages), names))) + pem(self.between)
 
     def issue(self, address: str) -> tuple[str, str]:
         """A key that the office makes, and its certificate with chain."""

@@ -344,6 +344,19 @@ def test_a_key_that_is_provided_goes_to_a_node_that_lacks_it(monkeypatch, answer
         assert (call["certificate"].strip(), call["trust"].strip()) == (NEXT.strip(), CA.strip()) and CA_KEY.splitlines()[1] not in str(call)
 
 
+def test_what_is_provided_is_written_anew(monkeypatch):
+    """Text around PEM blocks, as programs and people write it, reaches no host; nor do certificates that do not belong there."""
+    given = {
+        "qdrant_tls_provided_certificate": "\ufeff# für Köln\r\n" + NEXT.replace("\n", "\r\n") + CA,
+        "qdrant_tls_provided_private_key": "Bag Attributes\n    friendlyName: Köln\n" + NEXT_KEY,
+        "qdrant_tls_ca_certificate": "# été\n" + CA,
+    }
+    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"]}], node(**given), source="provided")
+    run()
+    sent = plugin.calls[0]["module_args"]
+    assert (sent["certificate"], sent["private_key"], sent["trust"]) == (NEXT, NEXT_KEY, CA)
+
+
 def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
     store = _certificate.Store(str(tmp_path / "tls"))
     wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", CA)
@@ -357,6 +370,54 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
     plugin, run = certificate(monkeypatch, [first, {"changed": True, "reasons": ["installed"], "diff": {"before": "x", "after": ""}}], **options)
     result = run()
     assert result["reasons"] == ["why"] and "waiting" not in result and plugin.calls[1]["module_args"]["pending"] == pending
+
+
+@pytest.mark.parametrize("source", ["internal", *_certificate.AWAITED])
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"dns_names": ["node1", "node2"]}, "it names DNS:node2"),
+        ({"common_name": "node2"}, "its subject is CN=node2, wanted is CN=node1"),
+        ({"purposes": ("serverAuth",)}, "its purposes are serverAuth, wanted are clientAuth, serverAuth"),
+        ({"key_type": "ecdsa-p384"}, "its key is ecdsa-p384, wanted is ecdsa-p256"),
+    ],
+)
+def test_a_request_for_something_else_is_handed_on_to_nobody(monkeypatch, tmp_path, source, changes, expected):
+    arguments = {"common_name": "node1", "dns_names": ["node1"], "ip_addresses": ["192.0.2.1"], "key_type": "ecdsa-p256", "issuer": "", "trust": CA, **changes}
+    request = _certificate.request_for(_certificate.KEY_TYPES[arguments["key_type"]](), _certificate.Wanted(**arguments))
+    first = {"changed": True, "reasons": ["why"], "pending": "p", "request": request, "time": time.time()}
+    plugin, run = certificate(monkeypatch, [first], source=source, csr_dir=str(tmp_path / "csr"))
+    with pytest.raises(AnsibleActionFail) as error:
+        run()
+    assert expected in str(error.value) and "node1 asks for a certificate that it should not have" in str(error.value)
+    assert len(plugin.calls) == 1 and not (tmp_path / "csr").exists()
+
+
+def test_another_hosts_key_is_handed_on_to_nobody(monkeypatch, tmp_path):
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", CA)
+    key = _certificate.KEY_TYPES["ecdsa-p256"]()
+    request = _certificate.request_for(key, wanted)
+    variables = node()
+    authority = _authority.load(CA, CA_KEY, NOW, timedelta(days=1))
+    theirs = _authority.sign(authority, request, wanted, NOW, timedelta(days=30))
+    variables["hostvars"]["node2"]["__qdrant_node"] = {"tls": {"certificate": theirs}}
+    first = {"changed": True, "reasons": [], "pending": "p", "request": request, "time": time.time()}
+    _plugin, run = certificate(monkeypatch, [first], variables, source="csr", csr_dir=str(tmp_path))
+    with pytest.raises(AnsibleActionFail, match="its key is that of node2"):
+        run()
+
+
+def test_what_was_signed_for_more_is_not_given_to_the_host(monkeypatch, tmp_path):
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", CA)
+    more = _certificate.Wanted("node1", ["node1", "*.example.com"], ["192.0.2.1"], "ecdsa-p256", "", CA)
+    key = _certificate.KEY_TYPES["ecdsa-p256"]()
+    authority = _authority.load(CA, CA_KEY, NOW, timedelta(days=1))
+    (tmp_path / "node1.crt").write_text(_authority.sign(authority, _certificate.request_for(key, more), more, NOW, timedelta(days=30)))
+    first = {"changed": True, "reasons": [], "pending": "p", "request": _certificate.request_for(key, wanted), "time": time.time()}
+    plugin, run = certificate(monkeypatch, [first], source="csr", csr_dir=str(tmp_path))
+    with pytest.raises(AnsibleActionFail, match=r"node1.crt holds a certificate that is not what was asked for: it names DNS:\*.example.com"):
+        run()
+    assert len(plugin.calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_check_mode_makes_no_certificate(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ca": (CA, CA_KEY)}, "is the nodes' CA, and whoever has a client's certificate from there opens the cluster port"),
+        ({"ca": (CA, CA_KEY)}, "is the nodes' CA or comes from it, and whoever has a client's certificate from there opens the cluster port"),
         ({"ca": ("", "")}, "qdrant_client_ca_certificate"),
         ({"validity_days": 0}, "cannot be valid for 0 days"),
         ({"key_type": "dsa"}, "There is no key type 'dsa'"),

@@ -53,6 +53,12 @@ def test_garbage_is_an_error_and_no_crash(data):
         pass
 
 
+def test_certificates_are_verified_alike_with_every_python():
+    """As 3.13 does by default. It names the second flag since 3.10."""
+    assert getattr(ssl, "VERIFY_X509_PARTIAL_CHAIN", 0x80000) | ssl.VERIFY_X509_STRICT == _wire.STRICTLY
+    assert _wire.Tls().context().verify_flags & _wire.STRICTLY == _wire.STRICTLY
+
+
 class Server:
     """A server that takes one connection at a time and sends what it is told, whatever it was asked."""
 

@@ -101,7 +101,7 @@ def test_openssl_takes_what_is_signed(tmp_path, key_type):
     assert store.report(want, NOW).reasons() == []
 
 
-def test_names_are_the_controllers_and_not_the_requests():
+def test_a_request_for_other_names_is_not_signed():
     """A node that was broken into asks for another's name."""
     authority = _authority.load(*_authority.create("test", NOW), NOW, LIFE)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -110,15 +110,82 @@ def test_names_are_the_controllers_and_not_the_requests():
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("somebody.else")]), False)
     builder = builder.add_extension(x509.BasicConstraints(True, None), True)
     request = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-    leaf = _certificate.load_certificates(_authority.sign(authority, request, wanted(authority), NOW, LIFE))[0]
-    assert _certificate.subject_alternative_names(leaf) == wanted(authority).sans()
-    assert leaf.subject.rfc4514_string() == "CN=node1"
-    assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    with pytest.raises(_authority.AuthorityError) as error:
+        _authority.sign(authority, request, wanted(authority), NOW, LIFE)
+    for expected in ("its subject is CN=somebody else, wanted is CN=node1", "it names DNS:somebody.else", "it asks to be a CA"):
+        assert expected in str(error.value)
+
+
+def own_ca(identifier=None, critical=True, usage=True, name="own"):
+    """A CA of another program's making, and its key, in PEM form."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key()).serial_number(1)
+    builder = builder.not_valid_before(NOW - timedelta(days=1)).not_valid_after(NOW + timedelta(days=1000))
+    builder = builder.add_extension(x509.BasicConstraints(True, None), critical)
+    if usage:
+        builder = builder.add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)
+    if identifier:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier(identifier), False)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode(), pem(key)
+
+
+def test_a_leaf_has_the_cas_own_key_identifier_however_that_was_made(tmp_path):
+    """Go 1.25 and cert-manager 1.18 make it of SHA-256: OpenSSL takes another one for another CA's, and no client would verify a node."""
+    authority = _authority.load(*own_ca(b"\x07" * 20), NOW, LIFE)
+    want, store = wanted(authority), _certificate.Store(str(tmp_path / "tls"))
+    pending, request = store.make_request(want)
+    signed = _authority.sign(authority, request, want, NOW, LIFE)
+    leaf = _certificate.load_certificates(signed)[0]
+    assert leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier == b"\x07" * 20
+    (tmp_path / "ca.crt").write_text(authority.pem())
+    (tmp_path / "tls.crt").write_text(signed)
+    subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", str(tmp_path / "ca.crt"), str(tmp_path / "tls.crt")], check=True, capture_output=True)
+    store.install(pending, signed, authority.pem(), want, NOW)
+    assert store.report(want, NOW).reasons() == []
+
+
+def test_a_leaf_with_another_key_identifier_is_issued_anew(tmp_path):
+    certificate, key = own_ca(b"\x07" * 20)
+    before = _authority.Authority(_certificate.load_certificates(certificate)[0], _certificate.load_key(key))
+    want, node = wanted(before), _certificate.KEY_TYPES["ecdsa-p256"]()
+    builder = x509.CertificateBuilder().subject_name(_certificate.subject_of(want)).issuer_name(before.certificate.subject).public_key(node.public_key())
+    builder = builder.serial_number(2).not_valid_before(NOW).not_valid_after(NOW + LIFE).add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(before.key.public_key()), False
+    )  # fmt: skip
+    builder = builder.add_extension(x509.SubjectAlternativeName(_certificate.general_names(want)), False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), False)
+    reasons = _certificate.due_for_reissue([builder.sign(before.key, hashes.SHA256())], node, want, NOW)
+    assert reasons == ["it gives another key identifier for its CA than the CA itself"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"identifier": None}, "has no subject key identifier, which Python 3.13 and later refuse, and clients in it. Make a new CA"),
+        ({"usage": False}, "has no key usage"),
+        ({"critical": False}, "has basic constraints that are not critical"),
+    ],
+)
+def test_a_ca_that_strict_clients_refuse_is_refused(changes, expected):
+    certificate, key = own_ca(**{"identifier": b"\x07" * 20, **changes})
+    assert expected in refusal(certificate, key)
+    # nginx, which verifies what that one signs, takes it.
+    assert _authority.load(certificate, key, NOW, LIFE, _authority.CLIENTS)
+
+
+def test_a_ca_is_taken_in_every_form_that_programs_write_it_in():
+    certificate, key = own_ca(b"\x07" * 20, name="Köln")
+    classic = _certificate.load_key(key).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    around = "\ufeffBag Attributes\r\n    friendlyName: Prüfstelle\r\n%s"
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+    authority = _authority.load(around % certificate.replace("\n", "\r\n"), around % (parameters + classic.decode()), NOW, LIFE)
+    assert authority.pem() == certificate == _authority.public(around % certificate, _authority.IN_USE)
 
 
 def test_another_type_of_key_is_refused():
     authority = _authority.load(*_authority.create("test", NOW), NOW, LIFE)
     key = rsa.generate_private_key(65537, 2048)
     request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
-    with pytest.raises(_authority.AuthorityError, match="rsa-2048"):
+    with pytest.raises(_authority.AuthorityError, match="its key is rsa-2048, wanted is ecdsa-p256"):
         _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted(authority), NOW, LIFE)

@@ -69,7 +69,8 @@ def test_a_ca_that_is_named_and_cannot_be_read_is_no_reason_to_believe_the_node(
 
 
 def test_what_is_no_ca_at_all_is_said_to_be_none():
-    with pytest.raises(_own.OwnError, match="cannot be used: there is no certificate in PEM form. Give the CAs' certificates"):
+    expected = "cannot be used: there is no certificate in PEM form but a TRUSTED CERTIFICATE, of which openssl x509 makes one. Give the CAs' certificates"
+    with pytest.raises(_own.OwnError, match=expected):
         _own.authorities("-----BEGIN TRUSTED CERTIFICATE-----\nAAAA\n-----END TRUSTED CERTIFICATE-----", LOADER, _outbound.VARIABLE)
 
 

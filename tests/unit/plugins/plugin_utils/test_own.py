@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 NOW = datetime.now(timezone.utc)
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -27,18 +29,23 @@ def name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def certificate(subject, key, issuer, issuer_key, ca=False, start=-1, days=90, address="192.0.2.1", usages=BOTH):
+def certificate(subject, key, issuer, issuer_key, ca=False, start=-1, days=90, address="192.0.2.1", usages=BOTH, usage=True):
+    public_key = key.public_key()
     builder = (
         x509.CertificateBuilder()
         .subject_name(name(subject))
         .issuer_name(name(issuer))
-        .public_key(key.public_key())
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW + timedelta(days=start))
         .not_valid_after(NOW + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
-    if not ca:
+    if ca and usage:
+        builder = builder.add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
+    elif not ca:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False) if usages else builder
     return builder.sign(issuer_key, hashes.SHA256())
@@ -107,11 +114,64 @@ def test_a_text_or_a_file_is_taken_a_vaulted_one_too(tmp_path):
         _own.text(str(vaulted), loader, "x")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: ("# Schlüssel für Köln\n" + text).encode("latin-1"),
+        lambda text: ("# Schlüssel für Köln\n" + text).encode(),
+        lambda text: b"\xff\xfe" + text.encode("utf-16-le"),
+        lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: b"0\x82 a comment\n" + text.encode(),
+    ],
+)
+def test_a_file_may_be_written_by_any_program(tmp_path, content):
+    file, loader = tmp_path / "file.pem", DataLoader()
+    key = _certificate.key_pem(KEYS["leaf"])
+    file.write_bytes(content(pem(ROOT) + pem(OTHER)))
+    assert _own.authorities(str(file), loader, "x")[1] == pem(ROOT) + pem(OTHER)
+    assert _certificate.pem_of(_own.certificates(_own.text(str(file), loader, "x"), "x")) == pem(ROOT) + pem(OTHER)
+    file.write_bytes(content(key))
+    assert _certificate.key_pem(_own.private_key(_own.text(str(file), loader, "x"))) == key
+    folder = _own.Folder(str(tmp_path), "node1")
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", pem(ROOT))
+    request = _certificate.request_for(KEYS["leaf"], wanted)
+    (tmp_path / "node1.crt").write_bytes(content(pem(leaf()) + pem(BETWEEN)))
+    assert [entry.subject for entry in folder.signed(request)] == [name("node"), name("between")]
+
+
+def test_what_is_no_pem_is_said_to_be_none(tmp_path):
+    file = tmp_path / "ca.cer"
+    file.write_bytes(ROOT.public_bytes(serialization.Encoding.DER))
+    with pytest.raises(_own.OwnError, match="x is a file in DER form. Convert it to PEM: openssl x509 -inform der"):
+        _own.authorities(str(file), DataLoader(), "x")
+
+
+def test_a_private_key_beside_what_was_signed_is_refused(tmp_path):
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", pem(ROOT))
+    (tmp_path / "node1.crt").write_text(pem(leaf()) + _certificate.key_pem(KEYS["other"]))
+    with pytest.raises(_own.OwnError, match="node1.crt holds a private key") as error:
+        _own.Folder(str(tmp_path), "node1").signed(_certificate.request_for(KEYS["leaf"], wanted))
+    assert _certificate.key_pem(KEYS["other"]).splitlines()[1] not in str(error.value)
+
+
+@given(st.binary(max_size=200), st.binary(max_size=200))
+def test_no_file_makes_a_traceback(tmp_path_factory, before, after):
+    file, loader = tmp_path_factory.mktemp("junk") / "ca.pem", DataLoader()
+    file.write_bytes(before + b"\n" + pem(ROOT).encode() + after)
+    try:
+        assert _own.authorities(str(file), loader, "x") == ([ROOT], pem(ROOT))
+    except _own.OwnError as error:
+        assert b"-----" in before + after or before[:2] in (b"\xff\xfe", b"\xfe\xff"), str(error)
+
+
 def test_keys_that_cannot_be_used_are_named_without_their_value():
     encrypted = KEYS["leaf"].private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"word")
     ).decode()
-    cases = ((encrypted, "openssl pkey"), ("nothing", "not a private key"), ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "cannot be read"))
+    broken = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
+    cases = ((encrypted, "openssl pkey"), ("nothing", "there is no private key"), (broken, "cannot be read"))
     for value, expected in cases:
         with pytest.raises(_own.OwnError, match=expected) as error:
             _own.private_key(value)
@@ -154,7 +214,7 @@ def test_the_folder_keeps_requests_and_takes_what_was_signed_for_them(tmp_path):
     assert _certificate.subject_alternative_names(asked) == ["DNS:node1", "IP:192.0.2.1"] and asked.is_signature_valid
     signed = pem(certificate("node", asked, "root", KEYS["root"]))
     (tmp_path / "csr/node1.crt").write_text(signed)
-    assert folder.signed(request) == signed
+    assert _certificate.pem_of(folder.signed(request)) == signed
     store.install(pending, signed, pem(ROOT), wanted, NOW)
     assert store.waiting() is None and store.report(wanted, NOW).reasons() == []
     (tmp_path / "csr/node1.crt").write_text("nothing")
@@ -193,6 +253,22 @@ def test_what_is_provided_is_put_in_use_once(tmp_path):
     assert store.provided(chain, key, trust + pem(OTHER)) == ["the trusted CAs change"]
     with pytest.raises(_certificate.CertificateError, match="does not name IP:192.0.2.7"):
         store.place(chain, key, trust, ["IP:192.0.2.7"], NOW)
+
+
+def test_a_request_for_another_subject_replaces_the_one_that_waits(tmp_path):
+    """An ACME server is asked without a subject, and the controller refuses a request that has another one than is wanted."""
+    store = _certificate.Store(str(tmp_path))
+    wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", pem(ROOT))
+    _pending, first = store.keep_request(wanted)
+    _pending, second = store.keep_request(_certificate.Wanted("", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", pem(ROOT)))
+    assert first != second and store.waiting() == second
+
+
+def test_trust_that_strict_clients_refuse_is_refused_before_anything_is_asked_for(tmp_path):
+    weak = certificate("weak", KEYS["root"], "weak", KEYS["root"], ca=True, usage=False)
+    found, _plan = _sources.csr("node1", str(tmp_path), [weak], pem(weak), cluster(node1={}), NOW)
+    assert "qdrant_tls_ca_certificate: it holds CN=weak, which has no key usage, which Python 3.13 and later refuse" in str(found.problems[0])
+    assert _sources.csr("node1", str(tmp_path), [weak, ROOT], pem(weak) + pem(ROOT), cluster(node1={}), NOW)[0].problems == [], "one is on its way out"
 
 
 def test_a_request_may_have_no_subject(tmp_path):

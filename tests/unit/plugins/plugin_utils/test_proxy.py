@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _proxy_evidence
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 NODES, CLIENTS = _authority.create("nodes", NOW), _authority.create("clients", NOW)
@@ -29,10 +31,8 @@ def leaf(ca, name="node1", purposes=_certificate.BOTH):
     """A certificate of a CA, and its key, in PEM form."""
     authority = _authority.load(*ca, NOW, timedelta(days=90))
     key = _certificate.KEY_TYPES["ecdsa-p256"]()
-    subject = _clients.x509.Name([_clients.x509.NameAttribute(_clients.NameOID.COMMON_NAME, name)])
-    request = _clients.x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, _clients.hashes.SHA256())
     wanted = _certificate.Wanted(name, [name], ["192.0.2.11"], "ecdsa-p256", ca[0], ca[0], purposes=purposes)
-    return _authority.sign(authority, request.public_bytes(serialization.Encoding.PEM).decode(), wanted, NOW, timedelta(days=90)), key, wanted
+    return _authority.sign(authority, _certificate.request_for(key, wanted), wanted, NOW, timedelta(days=90)), key, wanted
 
 
 def test_a_servers_certificate_is_no_clients():
@@ -205,9 +205,49 @@ def test_what_no_certificate_can_be_made_of_is_refused(name, days, kind):
 
 
 def test_the_nodes_ca_signs_for_no_client():
-    _clients.check_apart(CLIENTS[0], [NODES[0], ""])
-    with pytest.raises(_clients.ClientError, match="opens the cluster port"):
-        _clients.check_apart(NODES[0], [NODES[0]])
+    _clients.check_apart(CLIENTS[0], [NODES[0]])
+    for nodes in ([NODES[0]], [CLIENTS[0], NODES[0]]):
+        with pytest.raises(_clients.ClientError, match="opens the cluster port"):
+            _clients.check_apart(NODES[0], nodes)
+
+
+def test_what_nodes_trust_is_known_for_every_provider(tmp_path):
+    """With all but internal, the nodes' CAs may be a file."""
+    loader, file = DataLoader(), tmp_path / "ca.pem"
+    file.write_text("the nodes' CA\n" + NODES[0], encoding="ascii")
+
+    def trust(hosts):
+        return _clients.nodes_trust(lambda host, name: hosts[host].get(name), hosts, loader)
+
+    assert trust({}) == trust({"node1": {}}) == trust({"node1": {"qdrant_tls_ca_certificate": ""}}) == []
+    for value in (str(file), NODES[0]):
+        for name in ("qdrant_tls_ca_certificate", "qdrant_tls_next_ca_certificate"):
+            with pytest.raises(_clients.ClientError, match="opens the cluster port"):
+                _clients.check_apart(NODES[0], trust({"node1": {name: value}, "node2": {name: value}}))
+    for value, expected in ((str(tmp_path / "none"), "names a file that cannot be read"), ("a text\nof lines", "neither a PEM text nor")):
+        with pytest.raises(_clients.ClientError, match="What the node node1 trusts is not known.*" + expected):
+            trust({"node1": {"qdrant_tls_ca_certificate": value}})
+
+    def unreadable(_host, _name):
+        raise KeyError("a variable that cannot be decrypted")
+
+    with pytest.raises(_clients.ClientError, match="node1 trusts is not known"):
+        _clients.nodes_trust(unreadable, ["node1"], loader)
+
+
+def test_a_ca_below_the_nodes_is_refused_as_well():
+    """Whoever shows a client's certificate with the one between opens the cluster port."""
+    authority, key = _authority.load(*NODES, NOW, timedelta(days=90)), _certificate.KEY_TYPES["ecdsa-p256"]()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "below")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(authority.certificate.subject).public_key(key.public_key()).serial_number(7)
+    builder = builder.not_valid_before(NOW).not_valid_after(NOW + timedelta(days=90)).add_extension(x509.BasicConstraints(True, None), True)
+    below = builder.sign(authority.key, hashes.SHA256())
+    text = _certificate.pem_of([below])
+    with pytest.raises(_clients.ClientError, match="is the nodes' CA or comes from it"):
+        _clients.check_apart(text, [NODES[0]])
+    assert "is the nodes' CA or comes from it" in texts(_proxy.check_client_ca(text, [CLIENTS[0], NODES[0]], NOW))
+    assert "it is the nodes' CA or comes from it" in texts(_proxy.check_ordered([below], [NODES[0]]))
+    assert not _proxy.check_ordered([below], [CLIENTS[0]]).problems
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------------
