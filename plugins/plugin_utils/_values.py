@@ -164,7 +164,7 @@ def wide(networks: t.Iterable[Network]) -> list[str]:
             found.append("%s is %s" % (alone[0], "everyone" if alone[0].prefixlen == 0 else "nearly everyone"))
         else:
             everyone = any(one.prefixlen == 0 for one in whole)
-            found.append("its networks together are %s of IPv%d" % ("everyone" if everyone else "nearly everyone", version))
+            found.append("its networks together are %s of IPv%d" % ("all" if everyone else "nearly all", version))
     return found
 
 
@@ -188,18 +188,26 @@ def host_name(value: t.Any, wildcard: bool = False) -> str:
     return _text(_HOST, value, "host name", remedy, 253)
 
 
-def node_name(value: t.Any) -> str:
-    """What an inventory calls a host: a host name, in which underscores stand as well, or an address."""
-    text = "".join(value) if isinstance(value, str) else ""
-    try:
-        return address(text)
-    except BadValue:
-        pass
+def dns_name(value: t.Any) -> str:
+    """A name that a resolver may be asked for: a host name, in which underscores stand as well; a dot at its end is left out."""
+    text = "".join(value).removesuffix(".") if isinstance(value, str) else ""
     try:
         host_name(text.replace("_", "x"))
     except BadValue:
-        raise BadValue("%s is no name for a host" % shown(value), "Write letters, digits, -, _ and ., such as db-1.example.com") from None
+        raise BadValue("%s is no host name" % shown(value), "Write letters, digits, -, _ and ., such as db-1.example.com") from None
     return text
+
+
+def node_name(value: t.Any) -> str:
+    """What an inventory calls a host: a name without a dot at its end, or an address."""
+    for kind in (address, dns_name):
+        try:
+            written = kind(value)
+        except BadValue:
+            continue
+        if kind is address or written == value:
+            return written
+    raise BadValue("%s is no name for a host" % shown(value), "Write letters, digits, -, _ and ., such as db-1.example.com")
 
 
 def user_name(value: t.Any) -> str:
@@ -270,10 +278,19 @@ def url(value: t.Any) -> str:
     return _text(_URL, value, "https URL", "Write one such as https://ca.example.com/acme/directory")
 
 
+def written(kind: t.Callable[[t.Any], str], value: t.Any) -> str:
+    """A value written anew, or as it is where it is none of its kind: for what is refused elsewhere, by name."""
+    try:
+        return kind(value)
+    except BadValue:
+        return str(value)
+
+
 # What a filter of templates knows by name. Each writes its value as text, or number, anew.
 KINDS: dict[str, t.Callable[[t.Any], str | int | float]] = {
     "address": address,
     "calendar": calendar,
+    "dns_name": dns_name,
     "host_name": host_name,
     "image": image,
     "memory": memory,

@@ -184,7 +184,7 @@ def test_a_proxy_is_verified_by_what_clients_come_by(monkeypatch, own, nodes, na
 def test_a_proxy_without_an_address_is_refused(monkeypatch):
     plugin = action(qdrant_proxy_evidence.ActionModule, monkeypatch)
     with pytest.raises(AnsibleActionFail, match="Set qdrant_proxy_address in the inventory"):
-        plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_address=None))
+        plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_address=""))
     assert plugin.calls == []
 
 

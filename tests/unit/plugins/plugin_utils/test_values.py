@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 ALLOWED = {
     "address": r"[0-9a-f.:]+",
     "calendar": r"[A-Za-z0-9*,:/.~ -]+",
+    "dns_name": r"[A-Za-z0-9._-]+",
     "host_name": r"[A-Za-z0-9.-]+",
     "image": r"[A-Za-z0-9._:/@-]+",
     "memory": r"[A-Za-z0-9.%]+",
@@ -34,6 +35,7 @@ OTHERS = {"boolean": _values.boolean, "segments": _values.segments, "url": _valu
 GOOD = {
     "address": ["192.0.2.1", "2001:db8::1", "::"],
     "calendar": ["hourly", "*-*-* 04:00:00", "Mon..Fri *-*-1/2 10:00"],
+    "dns_name": ["s3.example.com", "_tcp.db_1.example"],
     "host_name": ["a", "app.example.com", "1and1.com", "xn--mller-kva.example"],
     "image": ["docker.io/qdrant/qdrant:v1.19.0-unprivileged", "localhost:5000/q@sha256:" + "0" * 64, "sha256:" + "f" * 64],
     "memory": ["infinity", "16G", "1.5G", "80%", "1048576"],
@@ -168,11 +170,11 @@ def test_a_network_is_written_in_one_way():
     [
         (["0.0.0.0/0"], "0.0.0.0/0 is everyone"),
         (["::/0"], "::/0 is everyone"),
-        (["0.0.0.0/1", "128.0.0.0/1"], "together are everyone of IPv4"),
+        (["0.0.0.0/1", "128.0.0.0/1"], "together are all of IPv4"),
         (["0.0.0.0/1", "192.0.2.0/24"], "0.0.0.0/1 is nearly everyone"),
         (["2000::/3"], "2000::/3 is nearly everyone"),
-        (["::/1", "8000::/1"], "together are everyone of IPv6"),
-        (["%d.0.0.0/8" % number for number in range(1, 101, 2)], "together are nearly everyone of IPv4"),
+        (["::/1", "8000::/1"], "together are all of IPv6"),
+        (["%d.0.0.0/8" % number for number in range(1, 101, 2)], "together are nearly all of IPv4"),
         (["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"], ""),
         (["fc00::/7", "fe80::/10", "2001:db8::/32"], ""),
         (["10.0.0.0/8", "10.0.0.0/8", "10.1.0.0/16"], ""),
