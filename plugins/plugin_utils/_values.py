@@ -126,6 +126,13 @@ def address(value: t.Any) -> str:
     return str(parsed)
 
 
+def bracketed(value: t.Any) -> str:
+    """An address as it stands before a port, one of IPv6 in brackets."""
+    inner = re.fullmatch(r"\[([0-9a-fA-F:.]+)\]", value) if isinstance(value, str) else None
+    host = address(inner[1] if inner and ":" in inner[1] else value)
+    return "[%s]" % host if ":" in host else host
+
+
 def network(value: t.Any) -> Network:
     """An address or a network of IPv4 or IPv6, without scope and without a bit beyond its length."""
     remedy = "Write 192.0.2.10, 198.51.100.0/24 or 2001:db8::/64"
@@ -149,6 +156,12 @@ def network_text(value: t.Any) -> str:
     return str(found.network_address) if found.prefixlen == found.max_prefixlen else str(found)
 
 
+def network_as_given(value: t.Any) -> str:
+    """A network with its length, if it was written with one."""
+    found = network(value)
+    return str(found) if "/" in value else str(found.network_address)
+
+
 def wide(networks: t.Iterable[Network]) -> list[str]:
     """Why networks let in everyone, or nearly: one text a family. Taken together, for 0.0.0.0/1 and 128.0.0.0/1 are everyone as well."""
     found = []
@@ -170,11 +183,10 @@ def wide(networks: t.Iterable[Network]) -> list[str]:
 
 def uri(value: t.Any) -> str:
     """A peer's address in Qdrant's arguments: https, an address, a port."""
-    matched = re.fullmatch(r"https://(\[([0-9a-fA-F:.]+)\]|[0-9.]+):([0-9]{1,5})", value) if isinstance(value, str) else None
+    matched = re.fullmatch(r"https://([0-9a-fA-F:.\[\]]+):([0-9]{1,5})", value) if isinstance(value, str) else None
     if not matched:
         raise BadValue("%s is no URI of a peer" % shown(value), "Write https://ADDRESS:PORT")
-    host = address(matched[2] or matched[1])
-    return "https://%s:%d" % ("[%s]" % host if ":" in host else host, port(matched[3]))
+    return "https://%s:%d" % (bracketed(matched[1]), port(matched[2]))
 
 
 # --- names -------------------------------------------------------------------------------------------------------------
@@ -289,12 +301,13 @@ def written(kind: t.Callable[[t.Any], str], value: t.Any) -> str:
 # What a filter of templates knows by name. Each writes its value as text, or number, anew.
 KINDS: dict[str, t.Callable[[t.Any], str | int | float]] = {
     "address": address,
+    "bracketed": bracketed,
     "calendar": calendar,
     "dns_name": dns_name,
     "host_name": host_name,
     "image": image,
     "memory": memory,
-    "network": network_text,
+    "network": network_as_given,
     "node_name": node_name,
     "number": number,
     "path": path,

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 # What each kind may consist of.
 ALLOWED = {
     "address": r"[0-9a-f.:]+",
+    "bracketed": r"[0-9.]+|\[[0-9a-f.:]+\]",
     "calendar": r"[A-Za-z0-9*,:/.~ -]+",
     "dns_name": r"[A-Za-z0-9._-]+",
     "host_name": r"[A-Za-z0-9.-]+",
@@ -34,6 +35,7 @@ ALLOWED = {
 OTHERS = {"boolean": _values.boolean, "segments": _values.segments, "url": _values.url, "version": _values.version, "controller": _values.controller_path}
 GOOD = {
     "address": ["192.0.2.1", "2001:db8::1", "::"],
+    "bracketed": ["192.0.2.1", "[2001:db8::1]"],
     "calendar": ["hourly", "*-*-* 04:00:00", "Mon..Fri *-*-1/2 10:00"],
     "dns_name": ["s3.example.com", "_tcp.db_1.example"],
     "host_name": ["a", "app.example.com", "1and1.com", "xn--mller-kva.example"],
