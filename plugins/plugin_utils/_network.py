@@ -55,10 +55,7 @@ def text(network: Network) -> str:
 
 def _name(value: t.Any) -> str:
     """A name of DNS, or an empty text for what is none."""
-    try:
-        return _values.dns_name(value)
-    except _values.BadValue:
-        return ""
+    return _values.written(_values.dns_name, value, "")
 
 
 def is_address(value: t.Any) -> bool:

@@ -225,11 +225,8 @@ def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renew
 
 
 def parse_version(text: t.Any) -> Version | None:
-    try:
-        major, minor, patch = _values.version(text).split(".")
-    except _values.BadValue:
-        return None
-    return int(major), int(minor), int(patch)
+    parts = [int(part) for part in _values.written(_values.version, text, "").split(".") if part]
+    return (parts[0], parts[1], parts[2]) if parts else None
 
 
 def check_release(
@@ -346,7 +343,4 @@ def bootstrap(name: str, names: t.Sequence[str], states: t.Mapping[str, t.Mappin
 
 def _observed_uri(value: t.Any) -> str:
     """What a node's unit says of whom it joined through, written anew; empty where that is no peer's URI, for Qdrant looks at it once."""
-    try:
-        return _values.uri(value) if value else ""
-    except _values.BadValue:
-        return ""
+    return _values.written(_values.uri, value, "")

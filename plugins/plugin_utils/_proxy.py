@@ -67,7 +67,7 @@ def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem:
     nginx compares names, not addresses. A certificate of ``ours`` will name what is wanted; of another's it is looked up which of these it names. What
     else stands there is the node's word, and goes nowhere.
     """
-    wanted = [name for name in map(_name, (*names, *extra)) if name]
+    wanted = [name for name in (_values.written(_values.dns_name, name, "") for name in (*names, *extra)) if name]
     if not ours and certificate_pem:
         try:
             entries = _certificate.subject_alternative_names(_certificate.load_certificates(certificate_pem)[0])
@@ -75,14 +75,6 @@ def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem:
             entries = ["DNS:" + name for name in wanted]
         wanted = [name for name in wanted if "DNS:" + name in entries]
     return wanted[0] if wanted else ""
-
-
-def _name(value: t.Any) -> str:
-    """A name that nginx can verify a node by, or an empty text."""
-    try:
-        return _values.dns_name(value)
-    except _values.BadValue:
-        return ""
 
 
 def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) -> Findings:
@@ -140,10 +132,9 @@ def check_clients(meant: _network.Meant, entries: t.Any, accepted: t.Collection[
 def check_let_in(name: str, address: str, allowed: t.Mapping[str, t.Sequence[str]], group: str) -> Findings:
     """Whether the nodes let the proxy in. ``allowed`` are the clients of each node as its own preflight resolved them."""
     found = Findings()
-    try:
-        own = ipaddress.ip_address(address)
-    except ValueError:
+    if not _values.written(_values.address, address, ""):
         return found  # refused elsewhere
+    own = ipaddress.ip_address(address)
     closed = sorted(node for node, clients in allowed.items() if not any(own in ipaddress.ip_network(client) for client in clients))
     if closed:
         what = "%s do not let the proxy %s (%s) in" % (", ".join(closed), name, address)

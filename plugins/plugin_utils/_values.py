@@ -290,12 +290,12 @@ def url(value: t.Any) -> str:
     return _text(_URL, value, "https URL", "Write one such as https://ca.example.com/acme/directory")
 
 
-def written(kind: t.Callable[[t.Any], str], value: t.Any) -> str:
-    """A value written anew, or as it is where it is none of its kind: for what is refused elsewhere, by name."""
+def written(kind: t.Callable[[t.Any], str], value: t.Any, otherwise: str | None = None) -> str:
+    """A value written anew. What is none of its kind, as it is, or ``otherwise``: for what is refused by name elsewhere."""
     try:
         return kind(value)
     except BadValue:
-        return str(value)
+        return str(value) if otherwise is None else otherwise
 
 
 # What a filter of templates knows by name. Each writes its value as text, or number, anew.
