@@ -100,7 +100,8 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
         return os.path.basename(archive), checksum
     name = image.replace("{version}", version)
     if "@" in name or name.startswith("sha256:") or _values.written(_values.image, name, "") != name:
-        found.refuse("qdrant_image", "%s is no image's name" % _values.shown(name), "Write it without its digest, such as docker.io/qdrant/qdrant:v1.19.0-unprivileged")
+        what = "%s is no image's name" % _values.shown(name)
+        found.refuse("qdrant_image", what, "Write it without its digest, such as docker.io/qdrant/qdrant:v1.19.0-unprivileged")
     if digest and not DIGEST.fullmatch(digest):
         found.refuse("qdrant_image_digest", "it is no digest", "Write sha256: and 64 hexadecimal digits, as docker images --digests prints them")
     elif not digest and "image-unpinned" not in accepted:

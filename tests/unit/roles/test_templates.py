@@ -206,7 +206,7 @@ GOOD = {
 }
 # Each begins a line or a word of its own in one of the formats, or ends a text.
 MARK = "HOSTILE"
-HOSTILE = ("x\n%s=1" % MARK, "x %s" % MARK, "x;%s{}" % MARK, 'x";%s "' % MARK, "/x%%n/%s" % MARK, "/x:/%s:rw" % MARK, "$%s" % MARK, "fe80::1%%%s" % MARK, "'%s" % MARK)
+HOSTILE = [text.replace("MARK", MARK) for text in ("x\nMARK=1", "x MARK", "x;MARK{}", 'x";MARK "', "/x%n/MARK", "/x:/MARK:rw", "$MARK", "fe80::1%MARK", "'MARK")]
 
 
 @lru_cache

@@ -95,9 +95,8 @@ def bare(text):
 def wrong(kind, wanted):
     for path, text in SOURCES:
         for name, parents in uses(text):
-            if TYPES.get(name) == kind and not through(parents, wanted) and not any(isinstance(parent, nodes.Test) and parent.name == "defined" for parent in parents):
-                if kind == "bool" or bare(text) != name:
-                    yield "%s: %s in %s" % (path, name, " ".join(text.split())[:120])
+            if TYPES.get(name) == kind and not through(parents, wanted) and (kind == "bool" or bare(text) != name):
+                yield "%s: %s in %s" % (path, name, " ".join(text.split())[:120])
 
 
 def test_switches_are_taken_by_bool():

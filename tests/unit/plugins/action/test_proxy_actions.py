@@ -191,7 +191,7 @@ def test_a_nodes_certificate_gives_no_name_to_a_proxy(monkeypatch):
     for provider, names, expected in (("internal", ["node1"], "node1"), ("internal", ['x"; }'], None), ("csr", ["node1"], None)):
         wanted["hostvars"]["node1"] |= {"qdrant_tls_provider": provider, "qdrant_tls_names": names, "__qdrant_node": {"tls": {"certificate": hostile}}}
         plugin = action(qdrant_proxy_preflight.ActionModule, monkeypatch)
-        changes = {"qdrant_proxy_tls_provider": "internal"} if provider == "internal" else {"qdrant_proxy_tls_provider": "csr", "qdrant_proxy_tls_csr_dir": "/tmp/x"}
+        changes = {"qdrant_proxy_tls_provider": provider, "qdrant_proxy_tls_csr_dir": "/tmp/x" if provider == "csr" else ""}
         if expected:
             assert plugin.run(task_vars={**wanted, **changes})["nodes"][0]["server_name"] == expected
             continue

@@ -243,7 +243,7 @@ def test_a_wildcard_is_taken_where_it_is_asked_for():
             _values.host_name(bad, wildcard=True)
 
 
-@pytest.mark.parametrize("value", ["opt", "/", "/opt/", "//opt", "/opt//x", "/opt/../x", "/opt/./x", "/a b", "/a%n", "/a:b", "/a$b", "/a\n", "~/x", "/é", "/a,b"])
+@pytest.mark.parametrize("value", ["opt", "/", "/opt/", "//opt", "/opt//x", "/opt/../x", "/opt/./x", "/a b", "/a%n", "/a:b", "/a$b", "/a\n", "~/x", "/a,b"])
 def test_what_is_no_path_of_a_host(value):
     with pytest.raises(_values.BadValue):
         _values.path(value)
