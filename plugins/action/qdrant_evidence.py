@@ -67,7 +67,7 @@ class ActionModule(_action.HostAction):
         if unknown:
             raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory." % ", ".join(unknown))
         given = read("qdrant_verify_addresses", "auto")
-        if given != "auto" and not (isinstance(given, (list, tuple)) and all(_network.is_address(entry) and "/" not in str(entry) for entry in given)):
+        if given != "auto" and not (isinstance(given, (list, tuple)) and not _network.check_addresses("", list(given), "")):
             raise AnsibleActionFail("qdrant_verify_addresses is %r, and must be a list of addresses, such as [2001:db8::12], or auto." % (given,))
         others = [node for node in nodes if node != name or not arguments["node"]]
         further = {node: _variables.further_addresses(node, variables["hostvars"]) for node in others}

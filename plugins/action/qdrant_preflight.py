@@ -23,6 +23,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _container,
     _elsewhere,
     _foreign,
+    _inputs,
     _network,
     _outbound,
     _own,
@@ -34,6 +35,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _settings,
     _sources,
     _tokens,
+    _values,
     _variables,
 )
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
@@ -75,6 +77,14 @@ class ActionModule(_action.ControllerAction):
     # Variables
 
     def _read(self, name: str, default: t.Any = None) -> t.Any:
+        """A variable's value. One of the wrong type is a problem, and the role's default stands in for it while the rest is judged."""
+        try:
+            return self._typed(name, default)
+        except _variables.WrongType as error:
+            self._problems.append(Problem(name, error.what, error.remedy))
+            return _variables.fallback(name, default)
+
+    def _typed(self, name: str, default: t.Any = None) -> t.Any:
         return _variables.read(self._templar, self._vars, name, default)
 
     def _secret(self, name: str) -> t.Any:
@@ -103,7 +113,7 @@ class ActionModule(_action.ControllerAction):
     def _address_of(self, host: str) -> str:
         """A node's address: set in its inventory, or as the controller reaches it."""
         if host == self._vars["inventory_hostname"]:
-            return str(self._read("qdrant_address", "") or "")
+            return _values.written(_values.address, self._read("qdrant_address", "") or "")
         return _variables.address_of(host, self._vars["hostvars"])
 
     # Checks
@@ -113,7 +123,8 @@ class ActionModule(_action.ControllerAction):
         states = {host: self._of_host(host, "__qdrant_node") or {} for host in names}
         addresses = {host: self._address_of(host) for host in names}
         ports = {port: self._read(port) for port in PORTS}
-        cluster = bool(self._read("qdrant_cluster_enabled"))
+        cluster = bool(self._read("qdrant_cluster_enabled", len(names) > 1))
+        self._take(_inputs.check(self._typed, _inputs.NODE, self._vars))
         version = _preflight.parse_version(self._read("qdrant_version")) or (0, 0, 0)
         accepted, problems = _preflight.accepted_risks(self._read("qdrant_accepted_risks"))
         self._take(problems)
@@ -275,7 +286,8 @@ class ActionModule(_action.ControllerAction):
             clients = self._read("qdrant_firewall_clients", [])
             # Names are checked above; what is left of a list that holds names alone is not an empty list.
             if meant.literals or not meant.named:
-                self._take(_preflight.check_clients(meant.literals if isinstance(clients, list) else clients, accepted))
+                self._take(_preflight.check_clients(meant.literals if isinstance(clients, list) else clients))
+            self._take(_preflight.check_wide("qdrant_firewall_clients", meant.addresses(), accepted))
             if wanted["why"] and not found.problems:
                 display.display("%s: the firewall is nftables%s" % (self._vars["inventory_hostname"], self._beside(wanted)))
         return wanted

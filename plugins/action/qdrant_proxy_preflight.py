@@ -12,7 +12,20 @@ from datetime import datetime, timezone
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _elsewhere, _foreign, _network, _own, _plaintext, _preflight, _proxy, _settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
+    _action,
+    _elsewhere,
+    _foreign,
+    _inputs,
+    _network,
+    _own,
+    _plaintext,
+    _preflight,
+    _proxy,
+    _settings,
+    _values,
+    _variables,
+)
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
@@ -48,15 +61,19 @@ class ActionModule(_action.ControllerAction):
     # Variables
 
     def _read(self, name: str, default: t.Any = None) -> t.Any:
+        """A variable's value. One of the wrong type is a problem, and the role's default stands in for it while the rest is judged."""
+        try:
+            return self._typed(name, default)
+        except _variables.WrongType as error:
+            self._found.refuse(name, error.what, error.remedy)
+            return _variables.fallback(name, default)
+
+    def _typed(self, name: str, default: t.Any = None) -> t.Any:
         return _variables.read(self._templar, self._vars, name, default)
 
     def _of_node(self, node: str, name: str, default: t.Any = None) -> t.Any:
         """A variable of a node, as its inventory and this run give it."""
-        try:
-            value = self._vars["hostvars"][node].get(name)
-        except Exception:  # whatever keeps it from being templated, it is not known here
-            return default
-        return default if value is None else value
+        return _variables.of_host(node, self._vars["hostvars"], name, default)
 
     def _take(self, found: Findings) -> None:
         self._found.problems += found.problems
@@ -75,7 +92,8 @@ class ActionModule(_action.ControllerAction):
         accepted = self._accepted(names)
         secrets = {secret: self._vars.get(secret) for secret in _plaintext.PROXY_SECRETS}
         self._take(Findings(_plaintext.check(secrets, accepted, _variables.origin)))
-        address = str(self._read("qdrant_proxy_address", "") or "")
+        self._take(Findings(_inputs.check(self._typed, _inputs.PROXY, self._vars)))
+        address = _values.written(_values.address, self._read("qdrant_proxy_address", "") or "")
         ports = {variable: self._read(variable) for variable in PORTS}
         p2p = _settings.lookup(first.get("settings", {}), "cluster.p2p.port")
         self._take(_proxy.check_place(name, address, ports, nodes, p2p))
@@ -104,11 +122,19 @@ class ActionModule(_action.ControllerAction):
             # As numbers all of them: a running unit that is told of them does not know the word localhost.
             "addresses": sorted({*meant.addresses(), *(node.address for node in nodes), address, "127.0.0.0/8", "::1/128", *responders}),
             "listen": _proxy.bracketed(address),
-            "body_mb": _settings.lookup(first.get("settings", {}), "service.max_request_size_mb") or _proxy.BODY_MB,
+            "body_mb": self._body_mb(first.get("settings", {})),
             "client_ca": client_ca,
             "revoked": revoked,
             "tls": {**tls, "bundles": bundles, "phase": plan.get("phase", "current"), "steps": plan.get("steps", [])},
         }
+
+    def _body_mb(self, settings: dict[str, t.Any]) -> int:
+        """The largest body that nodes take, in megabytes."""
+        try:
+            return _values.integer(_settings.lookup(settings, _proxy.BODY) or _proxy.BODY_MB, 1, _proxy.NUMBERS["qdrant_proxy_snapshot_mb"][1])
+        except _values.BadValue as error:
+            self._found.refuse("qdrant_config.%s of the nodes" % _proxy.BODY, error.what, error.remedy)
+            return _proxy.BODY_MB
 
     def _accepted(self, names: list[str]) -> dict[str, str]:
         """The risks that are accepted, for this host or for the nodes."""
@@ -151,7 +177,7 @@ class ActionModule(_action.ControllerAction):
         for variable in ("qdrant_proxy_ocsp_resolvers", "qdrant_proxy_ocsp_responders"):
             entries = self._read(variable, [])
             self._take(_proxy.check_addresses(variable, entries))
-            addresses += [str(entry) for entry in entries] if isinstance(entries, list) else []
+            addresses += [_values.written(_values.address, entry) for entry in entries]
         return addresses
 
     def _tls(self, names: list[str], bundles: dict[str, str], trusts: list[str], address: str, now: datetime) -> dict[str, t.Any]:

@@ -60,7 +60,7 @@ def directives(text: str) -> dict[str, list[str]]:
 def upstreams(text: str) -> list[dict[str, t.Any]]:
     """The nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
     found = []
-    for pattern, name in re.findall(r'"~\(\^\|, \| : \)(\S+)\$" (\S+);', text):
+    for pattern, name in re.findall(r'"~\(\^\|, \| : \)(\S+)\$" "?([^\s";]+)"?;', text):
         address, _colon, port = pattern.replace("\\", "").rpartition(":")
         found.append({"address": address.strip("[]"), "port": int(port), "name": name})
     return found

@@ -11,6 +11,7 @@ import re
 import typing as t
 from dataclasses import asdict, dataclass
 
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings, risk_problem
 
 DEPLOYMENTS = ("systemd", "docker")
@@ -19,11 +20,9 @@ NETWORKS = ("published", "internal", "host")
 BRIDGE = "qdrant0"
 ADDRESS = "172.31.253.2"  # the role's default
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-# A reference of Docker's without tag and digest, then a tag: HOST[:PORT]/PATH[:TAG].
-REFERENCE = re.compile(r"[a-z0-9][a-z0-9._-]*(:\d+)?(/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?")
-MEMORY = re.compile(r"[1-9]\d*[KMG]?")
+MEMORY = re.compile(r"[1-9][0-9]*[KMG]?")
 MINIMUM_VERSION = 20  # of the engine: the first that knows cgroup namespaces
-ANY = ("0.0.0.0", "::", "")
+ANY = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,9 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
             found.refuse("qdrant_checksum", "it is not the SHA-256 of %s" % archive, "Check where the file came from before you change it")
         return os.path.basename(archive), checksum
     name = image.replace("{version}", version)
-    if "@" in name or not REFERENCE.fullmatch(name):
-        found.refuse("qdrant_image", "%r is no image's name" % name, "Write it without its digest, such as docker.io/qdrant/qdrant:v1.19.0-unprivileged")
+    if "@" in name or name.startswith("sha256:") or _values.written(_values.image, name, "") != name:
+        what = "%s is no image's name" % _values.shown(name)
+        found.refuse("qdrant_image", what, "Write it without its digest, such as docker.io/qdrant/qdrant:v1.19.0-unprivileged")
     if digest and not DIGEST.fullmatch(digest):
         found.refuse("qdrant_image_digest", "it is no digest", "Write sha256: and 64 hexadecimal digits, as docker images --digests prints them")
     elif not digest and "image-unpinned" not in accepted:
@@ -126,7 +126,7 @@ def _network(read: Read, address: str, cluster: bool, accepted: t.Collection[str
     if pattern == "published":
         _publish(read("qdrant_docker_publish", [address]), accepted, found)
     try:
-        subnet = ipaddress.IPv4Network(str(read("qdrant_docker_subnet", "")))
+        subnet = ipaddress.IPv4Network(_values.network_text(read("qdrant_docker_subnet", "")))
     except ValueError as error:
         found.refuse("qdrant_docker_subnet", "it is no network (%s)" % error, "Write a private one that nothing else on the host uses, such as 172.31.253.0/29")
         return ""
@@ -160,10 +160,8 @@ def _publish(addresses: t.Any, accepted: t.Collection[str], found: Findings) -> 
             if "bind-all-addresses" not in accepted:
                 found.problems.append(risk_problem(where, "%r is every network of the host" % str(entry), "bind-all-addresses"))
             continue
-        try:
-            ipaddress.IPv4Address(str(entry))
-        except ValueError:
-            found.refuse(where, "%r is no IPv4 address" % str(entry), "Write addresses of the host, such as 192.0.2.11")
+        if ":" in _values.written(_values.address, entry, ":"):
+            found.refuse(where, "%s is no IPv4 address" % _values.shown(entry), "Write addresses of the host, such as 192.0.2.11")
 
 
 def _engine(read: Read, engine: t.Mapping[str, t.Any], found: Findings) -> None:
@@ -190,8 +188,6 @@ def _limits(read: Read, found: Findings) -> None:
         found.refuse("qdrant_memory_max", "Docker does not know %r" % memory, "Write bytes, with K, M or G, such as 16G")
     cpus = read("qdrant_docker_cpus", 0)
     try:
-        good = float(cpus) >= 0
-    except (TypeError, ValueError):
-        good = False
-    if not good:
-        found.refuse("qdrant_docker_cpus", "%r is no number of processors" % (cpus,), "Write one such as 1.5, or 0 for all")
+        _values.number(cpus)
+    except _values.BadValue:
+        found.refuse("qdrant_docker_cpus", "%s is no number of processors" % _values.shown(cpus), "Write one such as 1.5, or 0 for all")

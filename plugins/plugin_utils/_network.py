@@ -9,24 +9,21 @@ Names are resolved here, on the controller. So nodes need no resolver, and an ad
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._variables import VariableError
 
-Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Network = _values.Network
 # A name in, its addresses out; empty where it has none.
 Resolver = t.Callable[[str], t.List[str]]
 BACKENDS = ("auto", "nftables", "ufw", "firewalld")
-RATE = re.compile(r"[1-9]\d{0,5}/(second|minute|hour|day)")
 # Names that a host, or a container of the deployment, has for itself.
 OWN_NAMES = ("localhost", "qdrant")
-# A name of DNS. The last label has a letter: what has none is an address with a mistake.
-NAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?")
 
 
 @dataclass
@@ -46,14 +43,19 @@ class Meant:
 
 def _networks(value: t.Any) -> list[Network]:
     try:
-        return [ipaddress.ip_network(str(value))]
-    except ValueError:
+        return [_values.network(value)]
+    except _values.BadValue:
         return []
 
 
 def text(network: Network) -> str:
     """A network as people and firewalls write it: one address without its length."""
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
+    return _values.network_text(str(network))
+
+
+def _name(value: t.Any) -> str:
+    """A name of DNS, or an empty text for what is none."""
+    return _values.written(_values.dns_name, value, "")
 
 
 def is_address(value: t.Any) -> bool:
@@ -82,7 +84,7 @@ def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolver: Resolv
     for candidate in (variables.get("qdrant_address"), variables.get("ansible_host"), host):
         if candidate and is_address(candidate):
             return [str(candidate)]
-        found = resolver(str(candidate)) if candidate and NAME.fullmatch(str(candidate)) else []
+        found = resolver(_name(candidate)) if _name(candidate) else []
         if found:
             return found
     return []
@@ -107,16 +109,21 @@ def clients(
             if not members:
                 meant.warnings.append("%s names the group %s, which is empty." % (where, name))
             for member in members:
-                found = [one for one in host_addresses(member, hosts.get(member, {}), resolver) if _networks(one)]
-                if not found:
+                stated = host_addresses(member, hosts.get(member, {}), resolver)
+                found = [one for one in stated if _networks(one)]
+                if len(found) < len(stated):
+                    bad = ", ".join(_values.shown(one) for one in stated if one not in found)
+                    meant.problems.append(Problem(where, "%s comes from %s, which is no address" % (member, bad), "Mend its qdrant_firewall_addresses"))
+                elif not found:
                     remedy = "Set its qdrant_firewall_addresses or ansible_host to addresses, or to a name that the controller can resolve"
                     meant.problems.append(Problem(where, "the address of %s is not known" % member, remedy))
                 meant.named[name] += found
         else:
-            found = resolver(name) if NAME.fullmatch(name) else []
+            found = resolver(_name(name)) if _name(name) else []
             meant.named[name] = found
             if not found:
-                what = "%r is neither an address nor a network, no group or host of the inventory, and no name that the controller can resolve" % name
+                what = "%s is neither an address nor a network, no group or host of the inventory, and no name that the controller can resolve"
+                what %= _values.shown(name)
                 meant.problems.append(Problem(where, what, "Write 192.0.2.10, 198.51.100.0/24, 2001:db8::/64, a group's name, or app.example.com"))
     return meant
 
@@ -133,39 +140,46 @@ def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str
         if not isinstance(entry, dict) or not {"host", "port"} <= set(entry) <= {"host", "port", "address"}:
             problems.append(Problem(where, "an entry is not {host: NAME, port: NUMBER}", "Write [{host: s3.example.com, port: 443}]"))
             continue
-        host, port = str(entry["host"]), entry["port"]
-        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-            problems.append(Problem(where, "%r is no port" % (port,), "Write a number from 1 to 65535"))
+        try:
+            port = _values.port(entry["port"])
+        except _values.BadValue as error:
+            problems.append(Problem(where, error.what, error.remedy))
             continue
+        host = str(entry["host"])
         if "address" in entry:
             problem = _check_named(host, str(entry["address"]))
             problems += problem
             if not problem:
-                found.append({"address": text(_networks(entry["address"])[0]), "port": port, "name": host})
+                found.append({"address": text(_networks(str(entry["address"]))[0]), "port": port, "name": _name(host)})
             continue
         networks = _networks(host)
         if not networks and is_address(host):
-            problems.append(Problem(where, "%s is an address within a network" % host, "Write the network, or the address without its length"))
+            try:
+                _values.network(host)
+            except _values.BadValue as error:
+                problems.append(Problem(where, error.what, error.remedy))
             continue
-        named = {} if networks else {"name": host.rstrip(".")}
-        networks = networks or [network for address in (resolver(host) if NAME.fullmatch(host) else []) for network in _networks(address)]
+        named = {} if networks else {"name": _name(host)}
+        networks = networks or [network for address in (resolver(named["name"]) if named["name"] else []) for network in _networks(address)]
         if not networks:
-            problems.append(Problem(where, "%r is no address, and no name that the controller can resolve" % host, "Write s3.example.com or its network"))
+            what = "%s is no address, and no name that the controller can resolve" % _values.shown(host)
+            problems.append(Problem(where, what, "Write s3.example.com or its network"))
         for network in networks:
-            if network.prefixlen == 0:
-                problems.append(Problem(where, "%s is everywhere" % network, "Name the networks that are needed"))
             found.append({"address": text(network), "port": port, **named})
+    everywhere = _values.wide(network for target in found for network in _networks(target["address"]))
+    problems += [Problem(where, what.replace("everyone", "everywhere"), "Name the networks that are needed") for what in everywhere]
     return found, problems
 
 
 def _check_named(name: str, address: str) -> list[Problem]:
     """What is wrong with a target whose address is given beside its name."""
     where = "qdrant_firewall_targets"
-    if not NAME.fullmatch(name) or name.endswith(".") or name in OWN_NAMES:
-        return [Problem(where, "%r is no name that could have the address %s" % (name, address), "Write {host: s3.example.com, address: 192.0.2.9, port: 443}")]
-    networks = _networks(address) if not set("/%") & set(address) else []
+    if _name(name) != name or name in OWN_NAMES:
+        what = "%s is no name that could have the address %s" % (_values.shown(name), _values.shown(address))
+        return [Problem(where, what, "Write {host: s3.example.com, address: 192.0.2.9, port: 443}")]
+    networks = _networks(address) if "/" not in address else []
     if not networks or networks[0].is_multicast or networks[0].is_unspecified or networks[0].is_loopback:
-        what = "%r is no address that %s could have" % (address, name)
+        what = "%s is no address that %s could have" % (_values.shown(address), name)
         return [Problem(where, what, "Write one, such as 192.0.2.9, or leave it out: the controller resolves the name")]
     return []
 
@@ -179,10 +193,20 @@ def names_of(found: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
     return {name: sorted(addresses) for name, addresses in sorted(names.items())}
 
 
+def check_addresses(where: str, entries: t.Any, remedy: str) -> list[Problem]:
+    """What is wrong with a list of addresses."""
+    problems = []
+    for entry in entries if isinstance(entries, list) else [entries]:
+        try:
+            _values.address(entry)
+        except _values.BadValue:
+            problems.append(Problem(where, "%s is no address" % _values.shown(entry), remedy))
+    return problems
+
+
 def resolvers(entries: t.Any) -> list[Problem]:
     """What is wrong with the addresses of name servers."""
-    bad = [entry for entry in (entries if isinstance(entries, list) else [entries]) if not is_address(entry) or "/" in str(entry)]
-    return [Problem("qdrant_firewall_resolvers", "%r is no address" % str(entry), "Write the name servers' addresses, such as 192.0.2.53") for entry in bad]
+    return check_addresses("qdrant_firewall_resolvers", entries, "Write the name servers' addresses, such as 192.0.2.53")
 
 
 def passes(peers: t.Iterable[str], allowed: t.Iterable[str], http: int, grpc: int, p2p: int) -> list[dict[str, t.Any]]:
@@ -259,7 +283,7 @@ def peers(read: Reader, addresses: list[str]) -> list[str]:
         given = read("qdrant_firewall_peers", None)
     except VariableError:
         return addresses
-    return [str(address) for address in given] if isinstance(given, list) else addresses
+    return [text(network) for address in given for network in _networks(address)] if isinstance(given, list) else addresses
 
 
 def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
@@ -269,13 +293,12 @@ def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
         return [Problem(where, "it is not a list", "Write the other nodes' addresses, or leave it out: the inventory has them")]
     problems = []
     for entry in given:
-        if not is_address(entry):
-            problems.append(Problem(where, "%r is neither an address nor a network" % str(entry), "Write the other nodes' addresses"))
-        elif not _networks(entry):
-            problems.append(Problem(where, "%s is an address within a network" % entry, "Write the network, or the address without its length"))
-        elif _networks(entry)[0].prefixlen == 0:
-            problems.append(Problem(where, "%s is everyone" % entry, "Name the other nodes"))
+        try:
+            _values.network(entry)
+        except _values.BadValue as error:
+            problems.append(Problem(where, error.what, "Write the other nodes' addresses, or a network without a bit beyond its length"))
     named = [network for entry in given for network in _networks(entry)]
+    problems += [Problem(where, what, "Name the other nodes") for what in _values.wide(named)]
     for address in nodes:
         of_node = _networks(address)
         if of_node and not any(network.version == of_node[0].version and of_node[0].subnet_of(network) for network in named):
@@ -311,10 +334,10 @@ def plan(
     wanted_targets, problems = targets(read("qdrant_firewall_targets", []), resolver)
     found.problems += problems
     found.problems += resolvers(read("qdrant_firewall_resolvers", []))
-    rate = read("qdrant_firewall_log_rate", "10/minute")
-    if rate and not RATE.fullmatch(str(rate)):
-        remedy = "Write a number per second, minute, hour or day, such as 10/minute, or '' to log nothing"
-        found.refuse("qdrant_firewall_log_rate", "%r is no rate" % str(rate), remedy)
+    try:
+        _values.rate(read("qdrant_firewall_log_rate", "10/minute"))
+    except _values.BadValue as error:
+        found.refuse("qdrant_firewall_log_rate", error.what, error.remedy)
     seconds = read("qdrant_firewall_rollback", 60)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not (seconds == 0 or 10 <= seconds <= 3600):
         found.refuse("qdrant_firewall_rollback", "%r is no time to reconnect in" % (seconds,), "Write seconds, from 10 to 3600, or 0 for no rollback")

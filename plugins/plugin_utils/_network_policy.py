@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass
 
 import yaml
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight, _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
 Object = t.Dict[str, t.Any]
@@ -74,10 +74,11 @@ def _unknown(found: Findings, where: str, entry: t.Mapping[str, t.Any], known: t
 
 def _port(found: Findings, where: str, value: t.Any) -> int:
     """A port's number; refused and 0 where it is none."""
-    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535:
-        return int(value)
-    found.refuse(where, "%r is no port" % (value,), "Write a number from 1 to 65535")
-    return 0
+    try:
+        return _values.port(value)
+    except _values.BadValue as error:
+        found.refuse(where, error.what, error.remedy)
+        return 0
 
 
 def _labels(found: Findings, where: str, value: t.Any) -> dict[str, str]:
@@ -110,13 +111,13 @@ def parse_peer(found: Findings, where: str, entry: t.Mapping[str, t.Any], risk: 
         return peer
     if "cidr" in given:
         try:
-            network = ipaddress.ip_network(str(entry["cidr"]))
-        except ValueError:
+            network = _values.network(entry["cidr"])
+        except _values.BadValue:
             remedy = "Write one such as 192.0.2.0/24 or 2001:db8::/64, with no bit set beyond its length"
-            found.refuse("%s.cidr" % where, "%r is no network" % str(entry["cidr"]), remedy)
+            found.refuse("%s.cidr" % where, "%s is no network" % _values.shown(entry["cidr"]), remedy)
             return peer
-        if network.prefixlen == 0:
-            everyone("cidr", "%s is everyone" % network)
+        for what in _values.wide([network]):
+            everyone("cidr", what)
         return {"ipBlock": {"cidr": str(network)}}
     if "namespace" in given:
         name = entry["namespace"]
@@ -146,16 +147,10 @@ def _entries(found: Findings, where: str, value: t.Any, known: t.Sequence[str]) 
         yield place, entry
 
 
-def _whole(networks: t.Iterable[str]) -> list[str]:
-    """Families of which networks, none of it everything, are everything together."""
-    parsed = [ipaddress.ip_network(network) for network in networks]
-    found = []
-    for version in (4, 6):
-        family: list[t.Any] = [network for network in parsed if network.version == version]
-        together = list(ipaddress.collapse_addresses(family))
-        if all(network.prefixlen for network in family) and any(network.prefixlen == 0 for network in together):
-            found.append("IPv%d" % version)
-    return found
+def _whole(rules: t.Iterable[Rule]) -> list[str]:
+    """What is wrong with the networks of rules together, none of which is too wide alone."""
+    networks = [_values.network(rule.peer["ipBlock"]["cidr"]) for rule in rules if "ipBlock" in rule.peer]
+    return [] if any(_values.wide([network]) for network in networks) else _values.wide(networks)
 
 
 def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], accepted: t.Container[str]) -> tuple[Rule, ...]:
@@ -172,8 +167,7 @@ def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], acc
             continue
         if peer:
             rules.append(Rule(peer, tuple(("TCP", ports[name]) for name in ("http", "grpc") if name in names)))
-    for family in _whole(rule.peer["ipBlock"]["cidr"] for rule in rules if "ipBlock" in rule.peer):
-        judged.problems.append(_preflight.risk_problem(where, "its networks together are all of %s" % family, "clients-everyone"))
+    judged.problems += [_preflight.risk_problem(where, what, "clients-everyone") for what in _whole(rules)]
     overruled = "risk: clients-everyone"
     found.problems += [problem for problem in judged.problems if "clients-everyone" not in accepted or overruled not in problem.remedy]
     if not value:
@@ -193,6 +187,8 @@ def parse_targets(found: Findings, value: t.Any, resolver: _network.Resolver) ->
         else:
             peer = parse_peer(found, place, entry)
             rules.append(Rule(peer, (("TCP", _port(found, "%s.port" % place, entry.get("port"))),)))
+    for what in _whole(rules):
+        found.refuse(where, what, "Name the networks that are needed")
     return tuple(rules)
 
 

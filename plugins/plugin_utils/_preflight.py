@@ -13,6 +13,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, RISK_NAMES, Problem, Risk, Version
 
 MINIMUM_KEY_LENGTH = 32
@@ -90,9 +91,9 @@ def check_keys(api_key: t.Any, read_only_api_key: t.Any, jwt_rbac: bool) -> Find
 def check_address(where: str, address: t.Any, cluster: bool) -> list[Problem]:
     """What keeps an address from being a node's."""
     try:
-        ip = ipaddress.ip_address(str(address))
-    except ValueError:
-        return [Problem(where, "%r is no IP address" % str(address), "Qdrant binds to it, so write the node's own, such as 192.0.2.11")]
+        ip = ipaddress.ip_address(_values.address(address))
+    except _values.BadValue as error:
+        return [Problem(where, error.what, "Qdrant binds to it, so write the node's own, such as 192.0.2.11")]
     if ip.is_multicast or ip.is_link_local or (ip.is_reserved and not ip.is_private):
         return [Problem(where, "%s cannot be a server's" % ip, "Write the node's own address")]
     if ip.is_loopback and cluster:
@@ -111,7 +112,7 @@ def check_addresses(addresses: t.Mapping[str, t.Any], name: str, cluster: bool) 
             found.refuse(
                 "qdrant_address of %s" % host,
                 "it is not known, so neither firewall nor cluster can name that peer",
-                "Set it in the inventory, or have its name resolve on the controller, to one address",
+                "Set it in the inventory, as an address, or have its name resolve on the controller, to one address",
             )
     families = {ipaddress.ip_address(address).version for address in addresses.values() if _is_ip(address)}
     if len(families) > 1:
@@ -127,7 +128,7 @@ def _is_ip(address: t.Any) -> bool:
     return True
 
 
-def check_clients(clients: t.Any, accepted: t.Collection[str]) -> Findings:
+def check_clients(clients: t.Any) -> Findings:
     """The addresses and networks that may use the API."""
     found, networks = Findings(), []
     where = "qdrant_firewall_clients"
@@ -138,21 +139,22 @@ def check_clients(clients: t.Any, accepted: t.Collection[str]) -> Findings:
         found.warnings.append("qdrant_firewall_clients is empty, so no client will reach the API.")
     for client in clients:
         try:
-            network = ipaddress.ip_network(str(client))
-        except ValueError as error:
-            if "host bits" in str(error):
-                network = ipaddress.ip_network(str(client), strict=False)
-                found.refuse(where, "%s is an address within a network" % client, "Write the network, %s, or the address without its length" % network)
-            else:
-                found.refuse(where, "%r is neither an address nor a network" % str(client), "Write 192.0.2.10, 198.51.100.0/24 or 2001:db8::/64")
+            network = _values.network(client)
+        except _values.BadValue as error:
+            found.refuse(where, error.what, error.remedy)
             continue
-        if network.prefixlen == 0 and "clients-everyone" not in accepted:
-            found.problems.append(risk_problem(where, "%s is everyone" % network, "clients-everyone"))
         overlapping = [other for other in networks if other.version == network.version and other.overlaps(network)]
         if overlapping:
             found.refuse(where, "%s and %s overlap" % (overlapping[0], network), "Keep the one that you mean")
         networks.append(network)
     return found
+
+
+def check_wide(where: str, networks: t.Iterable[str], accepted: t.Collection[str]) -> list[Problem]:
+    """Whether networks, all that a list came to, groups and names included, let in everyone or nearly everyone."""
+    if "clients-everyone" in accepted:
+        return []
+    return [risk_problem(where, what, "clients-everyone") for what in _values.wide(_values.network(network) for network in networks)]
 
 
 # --- cluster -----------------------------------------------------------------------------------------------------------
@@ -162,8 +164,10 @@ def check_ports(ports: t.Mapping[str, t.Any]) -> list[Problem]:
     """Ports by the variable that sets them."""
     problems = []
     for name, port in ports.items():
-        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-            problems.append(Problem(name, "%r is no port" % (port,), "Write a number from 1 to 65535"))
+        try:
+            _values.port(port)
+        except _values.BadValue as error:
+            problems.append(Problem(name, error.what, error.remedy))
     same = [name for name, port in ports.items() if list(ports.values()).count(port) > 1]
     if same:
         problems.append(Problem(", ".join(same), "they are the same", "Give each its own port"))
@@ -229,8 +233,8 @@ def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renew
 
 
 def parse_version(text: t.Any) -> Version | None:
-    match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", str(text))
-    return (int(match[1]), int(match[2]), int(match[3])) if match else None
+    parts = [int(part) for part in _values.written(_values.version, text, "").split(".") if part]
+    return (parts[0], parts[1], parts[2]) if parts else None
 
 
 def check_release(
@@ -239,7 +243,7 @@ def check_release(
     """The server that is to be installed. ``known`` are pinned checksums by version and architecture."""
     problems = []
     if parse_version(version) is None:
-        problems.append(Problem("qdrant_version", "%r is no version" % str(version), "Write it in quotes and in full, such as '1.19.0'"))
+        problems.append(Problem("qdrant_version", "%s is no version" % _values.shown(version), "Write it in quotes and in full, such as '1.19.0'"))
     if architecture and architecture not in ARCHITECTURES and not file:
         problems.append(Problem("qdrant_version", "there is no release for %s" % architecture, "Give a build of your own in qdrant_binary_file"))
     digest = str(checksum or "").removeprefix("sha256:")
@@ -277,9 +281,13 @@ def check_paths(folders: t.Mapping[str, t.Any]) -> list[Problem]:
     """Folders by the variable that sets them: absolute, and none within another."""
     problems = []
     for name, folder in folders.items():
-        if not isinstance(folder, str) or not os.path.isabs(folder) or os.path.normpath(folder) != folder or folder.count("/") < 2 or " " in folder:
-            remedy = "Write an absolute path of two parts or more, without spaces, .. or a slash at its end"
-            problems.append(Problem(name, "%r cannot be used as a folder" % (folder,), remedy))
+        try:
+            good = _values.path(folder).count("/") > 1
+        except _values.BadValue:
+            good = False
+        if not good:
+            remedy = "Write an absolute path of two parts or more, of letters, digits and . _ - + @, without .. or a slash at its end"
+            problems.append(Problem(name, "%s cannot be used as a folder" % _values.shown(folder), remedy))
     items = [(name, folder) for name, folder in folders.items() if isinstance(folder, str)]
     for position, (name, folder) in enumerate(items):
         for other_name, other in items[position + 1 :]:
@@ -335,7 +343,12 @@ def bootstrap(name: str, names: t.Sequence[str], states: t.Mapping[str, t.Mappin
         return ""
     state = states.get(name, {})
     if state.get("initialised") and state.get("bootstrap") is not None:
-        return str(state["bootstrap"])
+        return _observed_uri(state["bootstrap"])
     members = [host for host in names if host != name and states.get(host, {}).get("initialised")]
     target = members[0] if members else names[0]
     return "" if target == name else uris[target]
+
+
+def _observed_uri(value: t.Any) -> str:
+    """What a node's unit says of whom it joined through, written anew; empty where that is no peer's URI, for Qdrant looks at it once."""
+    return _values.written(_values.uri, value, "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _own, _preflight
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _own, _preflight, _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
 PARTS = ("dashboard", "metrics", "telemetry", "cluster", "snapshots")
@@ -36,7 +36,7 @@ NUMBERS = {
     "qdrant_proxy_limit_nofile": (1024, 1_048_576),
     "qdrant_proxy_tasks_max": (8, 4096),
 }
-BODY_MB = 32  # Qdrant's own default
+BODY, BODY_MB = "service.max_request_size_mb", 32  # and Qdrant's own default
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,19 @@ def bracketed(address: str) -> str:
 
 
 def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem: str, ours: bool) -> str:
-    """The name by which a node's certificate is verified; empty where the certificate names no host.
+    """The name by which a node's certificate is verified; empty where its certificate has none of those that the inventory knows the node by.
 
-    nginx compares names, not addresses. A certificate of ``ours`` will name what is wanted; another's names what it does.
+    nginx compares names, not addresses. A certificate of ``ours`` will name what is wanted; of another's it is looked up which of these it names. What
+    else stands there is the node's word, and goes nowhere.
     """
-    wanted = [name for name in (*names, *extra) if name]
-    if ours or not certificate_pem:
-        return wanted[0] if wanted else ""
-    try:
-        entries = _certificate.subject_alternative_names(_certificate.load_certificates(certificate_pem)[0])
-    except _certificate.CertificateError:
-        return wanted[0] if wanted else ""
-    named = [entry[4:] for entry in entries if entry.startswith("DNS:") and "*" not in entry]
-    return next((name for name in wanted if name in named), named[0] if named else "")
+    wanted = [name for name in (_values.written(_values.dns_name, name, "") for name in (*names, *extra)) if name]
+    if not ours and certificate_pem:
+        try:
+            entries = _certificate.subject_alternative_names(_certificate.load_certificates(certificate_pem)[0])
+        except _certificate.CertificateError:
+            entries = ["DNS:" + name for name in wanted]
+        wanted = [name for name in wanted if "DNS:" + name in entries]
+    return wanted[0] if wanted else ""
 
 
 def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) -> Findings:
@@ -87,8 +87,8 @@ def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], gro
         found.refuse("qdrant_proxy_nodes_group", what, "Run hardened.qdrant.proxy or hardened.qdrant.site without --limit")
     for node in nodes:
         if not node.server_name:
-            what = "the certificate of %s names no host, and nginx verifies nodes by their names" % node.name
-            found.refuse("qdrant_tls_extra_names", what, "Add a name there, and have it put into the certificate")
+            what = "the certificate of %s has none of its names in the inventory, and nginx verifies nodes by their names" % node.name
+            found.refuse("qdrant_tls_extra_names", what, "Write a name there that stands in the certificate, or have one put into it")
         if node.local and node.name != name:
             what = "%s is on an internal network of its host, and the proxy %s is on another" % (node.name, name)
             found.refuse("qdrant_docker_network", what, "Put %s into the group of the proxies, or write published" % node.name)
@@ -122,22 +122,19 @@ def check_clients(meant: _network.Meant, entries: t.Any, accepted: t.Collection[
         found.refuse(where, "it is empty, so nobody could use the proxy", "Write the addresses, networks or groups of the clients")
     for entry in meant.literals:
         try:
-            network = ipaddress.ip_network(str(entry))
-        except ValueError:
-            found.refuse(where, "%r is neither an address nor a network" % str(entry), "Write 192.0.2.10, 198.51.100.0/24 or 2001:db8::/64")
-            continue
-        if network.prefixlen == 0 and "clients-everyone" not in accepted:
-            found.problems.append(_preflight.risk_problem(where, "%s is everyone" % network, "clients-everyone"))
+            _values.network(entry)
+        except _values.BadValue as error:
+            found.refuse(where, error.what, error.remedy)
+    found.problems += _preflight.check_wide(where, meant.addresses(), accepted)
     return found
 
 
 def check_let_in(name: str, address: str, allowed: t.Mapping[str, t.Sequence[str]], group: str) -> Findings:
     """Whether the nodes let the proxy in. ``allowed`` are the clients of each node as its own preflight resolved them."""
     found = Findings()
-    try:
-        own = ipaddress.ip_address(address)
-    except ValueError:
+    if not _values.written(_values.address, address, ""):
         return found  # refused elsewhere
+    own = ipaddress.ip_address(address)
     closed = sorted(node for node, clients in allowed.items() if not any(own in ipaddress.ip_network(client) for client in clients))
     if closed:
         what = "%s do not let the proxy %s (%s) in" % (", ".join(closed), name, address)
@@ -198,11 +195,7 @@ def serials(entries: t.Any) -> tuple[list[str], Findings]:
 
 def check_addresses(where: str, entries: t.Any) -> Findings:
     """A list of addresses."""
-    found = Findings()
-    for entry in entries if isinstance(entries, list) else [entries]:
-        if not _network.is_address(entry) or "/" in str(entry):
-            found.refuse(where, "%r is no address" % str(entry), "Write addresses, such as [192.0.2.53]")
-    return found
+    return Findings(_network.check_addresses(where, entries, "Write addresses, such as [192.0.2.53]"))
 
 
 def needed(provider: str, address: str, names: t.Sequence[str], addresses: t.Sequence[str]) -> list[str]:

@@ -13,8 +13,14 @@ import ipaddress
 import re
 import socket
 import typing as t
+from pathlib import Path
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 
 # Of what a node says that it has beside its own; each costs every other host three connections.
@@ -25,15 +31,94 @@ class VariableError(Exception):
     """A variable that cannot be read; the message names it, and says why without its value."""
 
 
-def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
-    """The templated value of a variable, or the default where it is not set.
+class WrongType(VariableError):
+    """A variable that is not of the type that its role declares: its ``name``, ``what`` it is, and as ``remedy`` what to write instead."""
 
-    Raises VariableError where the value refers to something that is not defined, or cannot be decrypted.
+    def __init__(self, name: str, what: str, remedy: str) -> None:
+        super().__init__("%s: %s. %s." % (name, what, remedy))
+        self.name, self.what, self.remedy = name, what, remedy
+
+
+# --- types -------------------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache
+def declared() -> dict[str, dict[str, t.Any]]:
+    """What the roles declare of their public variables: the options of their entry points, by name."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
+        for entry_point in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
+            found.update(entry_point.get("options") or {})
+    return found
+
+
+def _called(value: t.Any) -> str:
+    """What a value is, in YAML's words, without itself."""
+    kinds = ((bool, "true or false"), (str, "a text"), ((int, float), "a number"), ((list, tuple), "a list"), (dict, "a mapping"))
+    return next((word for kind, word in kinds if isinstance(value, kind)), "null")
+
+
+def _text(value: t.Any) -> str:
+    """A text. Numbers are taken for theirs, as in qdrant_memory_max: 1073741824; what YAML made a boolean of was perhaps another word."""
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return value if isinstance(value, str) else str(value)
+    raise _values.BadValue("it is %s, and must be a text" % _called(value), "Put it in quotes, or leave it out")
+
+
+def _list(value: t.Any) -> t.Sequence[t.Any]:
+    if isinstance(value, (list, tuple)):
+        return value
+    raise _values.BadValue("it is not a list but %s" % _called(value), "Write [...] in YAML; behind -e, '{\"NAME\": [...]}' in quotes")
+
+
+def _mapping(value: t.Any) -> dict[str, t.Any]:
+    if isinstance(value, dict):
+        return value
+    raise _values.BadValue("it is not a mapping but %s" % _called(value), "Write {...} in YAML; behind -e, '{\"NAME\": {...}}' in quotes")
+
+
+# A secret's type is raw: it is judged where nothing of it is shown.
+TYPES: dict[str, t.Callable[[t.Any], t.Any]] = {
+    "bool": _values.boolean,
+    "int": _values.integer,
+    "float": _values.number,
+    "str": _text,
+    "path": _text,
+    "list": _list,
+    "dict": _mapping,
+    "raw": lambda value: value,
+}
+
+
+def convert(name: str, value: t.Any) -> t.Any:
+    """A value as its role declares the variable: ``qdrant_dashboard=false`` in an INI inventory is a text, and as such true.
+
+    Raises WrongType for what cannot be converted without a doubt. What no role declares stays as it is.
+    """
+    try:
+        return TYPES[declared().get(name, {}).get("type", "raw")](value)
+    except _values.BadValue as error:
+        raise WrongType(name, error.what, error.remedy.replace("NAME", name, 1)) from None
+
+
+def fallback(name: str, default: t.Any = None) -> t.Any:
+    """What stands in for a variable of the wrong type while the rest is judged: its role's default, if that is no template."""
+    given = declared().get(name, {}).get("default")
+    return default if given is None or "{{" in str(given) else given
+
+
+# --- reading -----------------------------------------------------------------------------------------------------------
+
+
+def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
+    """The templated value of a variable, of the type that its role declares; or the default where it is not set.
+
+    Raises VariableError where the value refers to something that is not defined, or cannot be decrypted, WrongType where it is of another type.
     """
     if name not in variables:
         return default
     try:
-        return templar.template(variables[name])
+        value = templar.template(variables[name])
     except AnsibleError as error:
         text = str(error)
         if "ecrypt" in text or "vault" in text.lower():
@@ -42,6 +127,7 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
             ) from None
         reason = text.split(":", 1)[-1].strip() if "undefined" in text else "it cannot be templated"
         raise VariableError("%s cannot be read: %s" % (name, reason)) from None
+    return convert(name, value)
 
 
 def origin(value: t.Any) -> str:
@@ -87,7 +173,7 @@ def address_of(host: str, hostvars: t.Mapping[str, t.Any]) -> str:
     """Return a node's address as its inventory gives it, or else as the controller reaches it; empty where neither is known. Never as the host says."""
     try:
         variables = hostvars.get(host, {})
-        return str(variables.get("qdrant_address") or resolved(str(variables.get("ansible_host") or host)))
+        return _values.address(variables.get("qdrant_address") or resolved(str(variables.get("ansible_host") or host)))
     except Exception:  # whatever keeps a peer's variables from being templated, its address is not known here
         return ""
 
@@ -102,7 +188,7 @@ def further_addresses(host: str, hostvars: t.Mapping[str, t.Any]) -> list[str] |
         variables = hostvars.get(host, {})
         given = variables.get("qdrant_verify_addresses")
         if isinstance(given, (list, tuple)):
-            return [str(address) for address in given]
+            return [_values.address(address) for address in given]
         facts = (variables.get("__qdrant_verify_network") or {}).get("facts") or {}
         return _addresses(facts, address_of(host, hostvars)) if "interfaces" in facts else None
     except Exception:  # as above, and whatever a host may say in the place of facts
@@ -117,15 +203,19 @@ def _addresses(facts: t.Mapping[str, t.Any], own: str) -> list[str]:
         interface = facts.get(re.sub("[-:]", "_", name)) or {}
         ipv4 = [entry for entry in (interface.get("ipv4"), *interface.get("ipv4_secondaries", ())) if entry]
         ipv6 = [entry for entry in interface.get("ipv6", ()) if entry.get("scope") in ("global", "site")]
-        addresses = [str(entry["address"]) for entry in (*ipv4, *ipv6)]
+        addresses = [_values.address(entry["address"]) for entry in (*ipv4, *ipv6)]
         if name in ways_out or own in addresses or interface.get("type") not in ("loopback", "bridge"):
             found.update(dict.fromkeys(addresses))
     found.pop(own, None)
-    return sorted(address for address in found if _is_address(address))[:MOST_ADDRESSES]
+    return sorted(address for address in found if not ipaddress.ip_address(address).is_loopback)[:MOST_ADDRESSES]
 
 
-def _is_address(text: str) -> bool:
+
+
+def of_host(host: str, hostvars: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
+    """A variable of another host, of the type that its role declares; the default where it is not known here, or of another type."""
     try:
-        return not ipaddress.ip_address(text).is_loopback and "%" not in text
-    except ValueError:
-        return False
+        value = hostvars[host].get(name)
+        return default if value is None else convert(name, value)
+    except Exception:  # whatever keeps it from being templated or read
+        return default

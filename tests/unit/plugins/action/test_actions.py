@@ -154,6 +154,94 @@ def test_a_lost_node_is_noticed(monkeypatch):
         preflight(monkeypatch, ansible_play_hosts=["node1", "node3"])
 
 
+# What an INI inventory and -e make of switches and numbers.
+AS_TEXT = {
+    "qdrant_cluster_enabled": "yes",
+    "qdrant_jwt_rbac": "no",
+    "qdrant_dashboard": "false",
+    "qdrant_audit": "0",
+    "qdrant_http_port": "7333",
+    "qdrant_tls_warn_days": "30",
+    "qdrant_tls_rollover": "off",
+    "qdrant_firewall_rollback": "60",
+}
+
+
+def test_texts_are_their_typed_twins(monkeypatch):
+    settings = preflight(monkeypatch, **AS_TEXT)["settings"]
+    assert settings["service"]["enable_static_content"] is False and settings["service"]["jwt_rbac"] is False
+    assert settings["service"]["http_port"] == 7333 and settings["cluster"]["enabled"] is True and "audit" not in settings
+
+
+def test_a_cluster_is_switched_off_by_a_text(monkeypatch):
+    variables = node(qdrant_cluster_enabled="false", groups={"qdrant": ["node1"]})
+    result = action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+    assert result["settings"]["cluster"]["enabled"] is False and result["bootstrap"] == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        # No switch, no number, no list, by name; once, and with what else is wrong.
+        ({"qdrant_dashboard": ""}, "qdrant_dashboard: '' is neither true nor false. Write true or false."),
+        ({"qdrant_cluster_enabled": "maybe"}, "qdrant_cluster_enabled: 'maybe' is neither true nor false"),
+        ({"qdrant_docker_install": "7333"}, "qdrant_docker_install: '7333' is neither true nor false"),
+        ({"qdrant_tls_timer": "enabled"}, "qdrant_tls_timer: 'enabled' is neither true nor false"),
+        ({"qdrant_http_port": "http"}, "qdrant_http_port: 'http' is no whole number"),
+        ({"qdrant_http_port": "99999"}, "qdrant_http_port: 99999 is no port"),
+        ({"qdrant_firewall_clients": "192.0.2.1"}, "qdrant_firewall_clients: it is not a list but a text"),
+        ({"qdrant_limit_nofile": 10}, "qdrant_limit_nofile: 10 is out of range. Write a whole number from 1024 to"),
+        # Everyone, or nearly, in whatever pieces.
+        ({"qdrant_firewall_clients": ["0.0.0.0/1", "128.0.0.0/1"]}, "its networks together are all of IPv4. Change it, or accept the risk"),
+        ({"qdrant_firewall_clients": ["2000::/3"]}, "2000::/3 is nearly everyone"),
+        ({"qdrant_firewall_clients": ["shops"]}, "qdrant_firewall_clients: 0.0.0.0/0 is everyone"),
+        ({"qdrant_firewall_peers": ["0.0.0.0/1", "128.0.0.0/1"]}, "qdrant_firewall_peers: its networks together are all of IPv4"),
+        ({"qdrant_firewall_targets": [{"host": "128.0.0.0/1", "port": 443}]}, "qdrant_firewall_targets: 128.0.0.0/1 is nearly everywhere"),
+        # Scopes and ends of lines.
+        ({"qdrant_address": "fe80::1%eth0"}, "'fe80::1%eth0' is no IP address"),
+        ({"qdrant_address": "192.0.2.1\n"}, "'192.0.2.1\\n' is no IP address"),
+        ({"qdrant_firewall_clients": ["fe80::1%eth0"]}, "'fe80::1%eth0' is neither an address nor a network"),
+        ({"qdrant_firewall_clients": ["scoped"]}, "scoped comes from 'fe80::1%eth0', which is no address"),
+        ({"qdrant_firewall_peers": ["fe80::1%eth0"]}, "qdrant_firewall_peers: 'fe80::1%eth0' is neither"),
+        ({"qdrant_firewall_targets": [{"host": "fe80::1%eth0", "port": 443}]}, "qdrant_firewall_targets: 'fe80::1%eth0' is neither"),
+        ({"qdrant_firewall_resolvers": ["fe80::1%eth0"]}, "qdrant_firewall_resolvers: 'fe80::1%eth0' is no address"),
+        ({"qdrant_tls_extra_addresses": ["fe80::1%eth0"]}, "qdrant_tls_extra_addresses: 'fe80::1%eth0' is no IP address"),
+        ({"qdrant_tls_extra_names": ["db.example\n"]}, "qdrant_tls_extra_names: 'db.example\\n' is no host name"),
+        ({"qdrant_data_dir": "/var/lib/%n"}, "qdrant_data_dir: '/var/lib/%n' cannot be used as a folder"),
+        ({"qdrant_config_dir": "/etc/qdrant:x"}, "qdrant_config_dir: '/etc/qdrant:x' cannot be used as a folder"),
+        ({"qdrant_install_dir": "/opt/qdrant\n"}, "qdrant_install_dir: '/opt/qdrant\\n' cannot be used as a folder"),
+        ({"qdrant_tls_dir": "/etc/qdrant/%i"}, "qdrant_tls_dir: '/etc/qdrant/%i' is no path"),
+        ({"qdrant_tls_timer_metrics_dir": "/var/lib/x:y"}, "qdrant_tls_timer_metrics_dir: '/var/lib/x:y' is no path"),
+        ({"qdrant_tls_csr_dir": "/tmp/x\ny"}, "qdrant_tls_csr_dir: '/tmp/x\\ny' is no path. Write one on one line"),
+        ({"qdrant_user": "qdrant\nUser=root"}, "qdrant_user: 'qdrant\\nUser=root' is no name of a user"),
+        ({"qdrant_user": "root"}, "qdrant_user: root may do everything"),
+        ({"qdrant_memory_max": "1G\nUser=root"}, "qdrant_memory_max: '1G\\nUser=root' is no amount of memory"),
+        ({"qdrant_tls_timer_schedule": "hourly\n[Service]"}, "qdrant_tls_timer_schedule: 'hourly\\n[Service]' is no time"),
+    ],
+)
+def test_what_could_become_something_else_is_refused_by_name(monkeypatch, changes, expected):
+    variables = node(**changes)
+    variables["groups"]["shops"] = ["shop"]
+    variables["hostvars"] |= {"shop": {"qdrant_firewall_addresses": ["0.0.0.0/0"]}, "scoped": {"qdrant_firewall_addresses": ["fe80::1%eth0"]}}
+    with pytest.raises(AnsibleActionFail) as error:
+        action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+    text = str(error.value)
+    assert expected in text and text.count(expected) == 1 and KEY not in text
+
+
+def test_everyone_in_pieces_is_taken_with_the_risk(monkeypatch):
+    accepted = [{"risk": "clients-everyone", "reason": "a test"}]
+    wanted = preflight(monkeypatch, qdrant_firewall_clients=["0.0.0.0/1", "128.0.0.0/1"], qdrant_accepted_risks=accepted)
+    assert wanted["firewall"]["clients"] == ["0.0.0.0/1", "128.0.0.0/1"]
+
+
+def test_addresses_are_written_anew(monkeypatch):
+    hostvars = {name: {"qdrant_address": "2001:DB8:0:0::%d" % number} for number, name in enumerate(("node1", "node2", "node3"), 1)}
+    changes = {"qdrant_address": "2001:DB8:0:0::1", "hostvars": hostvars, "qdrant_checksum": "0" * 64}
+    result = preflight(monkeypatch, qdrant_firewall_clients=["2001:DB8:1::/64"], **changes)
+    assert "DB8" not in str(result) and result["peers"][0]["address"] == "2001:db8::2"
+
+
 # --- evidence ----------------------------------------------------------------------------------------------------------
 
 

@@ -158,6 +158,54 @@ def test_a_proxys_key_in_plain_text_is_refused(monkeypatch, tmp_path):
     assert plugin.run(task_vars={**wanted, "qdrant_accepted_risks": accepted})["tls"]["provider"] == "acme"
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"qdrant_proxy_clients": ["0.0.0.0/1", "128.0.0.0/1"]}, "qdrant_proxy_clients: its networks together are all of IPv4"),
+        ({"qdrant_proxy_clients": ["fe80::1%eth0"]}, "qdrant_proxy_clients: 'fe80::1%eth0' is neither"),
+        ({"qdrant_proxy_address": "fe80::1%eth0"}, "'fe80::1%eth0' is no IP address"),
+        ({"qdrant_proxy_ocsp_responders": ["192.0.2.1\n"]}, "qdrant_proxy_ocsp_responders: '192.0.2.1\\n' is no address"),
+        ({"qdrant_proxy_user": "x; y"}, "qdrant_proxy_user: 'x; y' is no name of a user"),
+        ({"qdrant_proxy_config_dir": "/etc/x:y"}, "qdrant_proxy_config_dir: '/etc/x:y' cannot be used as a folder"),
+        ({"qdrant_proxy_memory_max": "1G\nUser=root"}, "qdrant_proxy_memory_max"),
+        ({"qdrant_proxy_tls_extra_names": ["a b"]}, "qdrant_proxy_tls_extra_names: 'a b' is no host name"),
+        ({"qdrant_proxy_request_timeout": "60s"}, "qdrant_proxy_request_timeout: '60s' is no whole number"),
+        ({"qdrant_proxy_tls_acme_terms_agreed": "maybe"}, "qdrant_proxy_tls_acme_terms_agreed: 'maybe' is neither true nor false"),
+    ],
+)
+def test_what_could_become_something_else_is_refused_of_a_proxy(monkeypatch, changes, expected):
+    with pytest.raises(AnsibleActionFail) as error:
+        action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch, **changes))
+    assert expected in str(error.value) and str(error.value).count("\n  - ") == 1
+
+
+def test_texts_for_numbers_are_their_twins_for_a_proxy(monkeypatch):
+    numbers = {name: str(value) for name, value in DEFAULTS.items() if isinstance(value, int) and not isinstance(value, bool)}
+    plan = action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch, **numbers))
+    assert plan == action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=proxy(monkeypatch))
+
+
+def test_the_size_of_bodies_is_a_number(monkeypatch):
+    wanted = proxy(monkeypatch, nodes={"qdrant_config": {"service": {"max_request_size_mb": "32m;\n"}}})
+    with pytest.raises(AnsibleActionFail, match="qdrant_config.service.max_request_size_mb of the nodes: '32m;.*' is no whole number"):
+        action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=wanted)
+
+
+def test_a_nodes_certificate_gives_no_name_to_a_proxy(monkeypatch):
+    """A hostile one names what nginx would read as more settings, or another host."""
+    wanted = proxy(monkeypatch)
+    hostile = _authority.create("x", NOW)[0]
+    for provider, names, expected in (("internal", ["node1"], "node1"), ("internal", ['x"; }'], None), ("csr", ["node1"], None)):
+        wanted["hostvars"]["node1"] |= {"qdrant_tls_provider": provider, "qdrant_tls_names": names, "__qdrant_node": {"tls": {"certificate": hostile}}}
+        plugin = action(qdrant_proxy_preflight.ActionModule, monkeypatch)
+        changes = {"qdrant_proxy_tls_provider": provider, "qdrant_proxy_tls_csr_dir": "/tmp/x" if provider == "csr" else ""}
+        if expected:
+            assert plugin.run(task_vars={**wanted, **changes})["nodes"][0]["server_name"] == expected
+            continue
+        with pytest.raises(AnsibleActionFail, match="has none of its names in the inventory"):
+            plugin.run(task_vars={**wanted, **changes})
+
+
 # --- evidence ----------------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +239,7 @@ def test_a_proxy_is_verified_by_what_clients_come_by(monkeypatch, own, nodes, na
 def test_a_proxy_without_an_address_is_refused(monkeypatch):
     plugin = action(qdrant_proxy_evidence.ActionModule, monkeypatch)
     with pytest.raises(AnsibleActionFail, match="Set qdrant_proxy_address in the inventory"):
-        plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_address=None))
+        plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_address=""))
     assert plugin.calls == []
 
 

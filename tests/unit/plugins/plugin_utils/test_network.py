@@ -77,6 +77,12 @@ def test_targets():
     assert _network.names_of(found) == {"app.example.com": ["192.0.2.20", "2001:db8::20"]}
 
 
+def test_targets_are_judged_together_and_take_a_port_as_text():
+    halves = [{"host": network, "port": port} for network, port in (("0.0.0.0/1", 443), ("128.0.0.0/1", "8443"))]
+    found, problems = _network.targets(halves, resolver)
+    assert [str(problem.what) for problem in problems] == ["its networks together are all of IPv4"] and found[1]["port"] == 8443
+
+
 def test_a_target_whose_address_is_given_is_not_resolved():
     found, problems = _network.targets([{"host": "no.such.name", "address": "192.0.2.9", "port": 443}], resolver)
     assert problems == [] and _network.names_of(found) == {"no.such.name": ["192.0.2.9"]}
@@ -88,7 +94,10 @@ def test_a_target_whose_address_is_given_is_not_resolved():
     [
         ("s3.example.com", "not {host: NAME, port: NUMBER}"),
         ({"host": "192.0.2.1"}, "not {host: NAME, port: NUMBER}"),
-        ({"host": "192.0.2.1", "port": "443"}, "is no port"),
+        ({"host": "192.0.2.1", "port": "https"}, "is no port"),
+        ({"host": "fe80::1%eth0", "port": 443}, "neither an address nor a network"),
+        ({"host": "192.0.2.1\n", "port": 443}, "no name that the controller can resolve"),
+        ({"host": "128.0.0.0/1", "port": 443}, "128.0.0.0/1 is nearly everywhere"),
         ({"host": "192.0.2.1", "port": 70000}, "is no port"),
         ({"host": "192.0.2.1/24", "port": 443}, "within a network"),
         ({"host": "no.such.name", "port": 443}, "no name that the controller can resolve"),
@@ -187,6 +196,8 @@ def test_an_ufw_without_ipv6_cannot_let_a_client_of_ipv6_in(backend, there, clie
         (["192.0.2.2/24", "192.0.2.2"], "is an address within a network"),
         (["0.0.0.0/0"], "0.0.0.0/0 is everyone"),
         (["192.0.2.2", "::/0"], "::/0 is everyone"),
+        (["0.0.0.0/1", "128.0.0.0/1"], "together are all of IPv4"),
+        (["192.0.2.2", "fe80::2%eth0"], "neither an address nor a network"),
         ([], "192.0.2.2, a node of the inventory, is not among them"),
         # A peer without an address of the family in use.
         (["2001:db8::2"], "192.0.2.2, a node of the inventory, is not among them"),

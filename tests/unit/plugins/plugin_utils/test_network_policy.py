@@ -30,7 +30,10 @@ def problems(**given):
     [
         ({"clients": [{"cidr": "0.0.0.0/0"}]}, "clients[0].cidr: 0.0.0.0/0 is everyone"),
         ({"clients": [{"cidr": "::/0"}]}, "clients-everyone"),
-        ({"clients": [{"cidr": "0.0.0.0/1"}, {"cidr": "128.0.0.0/1"}]}, "together are all of IPv4"),
+        ({"clients": [{"cidr": "0.0.0.0/1"}, {"cidr": "128.0.0.0/1"}]}, "0.0.0.0/1 is nearly everyone"),
+        ({"clients": [{"cidr": "%d.0.0.0/8" % number} for number in range(256)]}, "together are all of IPv4"),
+        ({"targets": [{"host": "%d.0.0.0/8" % number, "port": 443} for number in range(0, 8)]}, "together are nearly all of IPv4"),
+        ({"clients": [{"cidr": "fe80::%eth0/64"}]}, "is no network"),
         ({"clients": [{"namespaces": {}}]}, "empty labels select all namespaces"),
         ({"clients": [{"namespace": "shop", "pods": {}}]}, "empty labels select all pods"),
         ({"clients": [{"cidr": "192.0.2.1/24"}]}, "is no network"),

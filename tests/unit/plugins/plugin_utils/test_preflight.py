@@ -75,9 +75,9 @@ def test_addresses_within_a_group():
 @pytest.mark.parametrize(
     ("clients", "expected"),
     [
-        (["0.0.0.0/0"], "clients-everyone"),
-        (["::/0"], "clients-everyone"),
         (["192.0.2.1/24"], "192.0.2.0/24"),
+        (["fe80::1%eth0"], "neither"),
+        (["192.0.2.1\n"], "neither"),
         (["nonsense"], "neither an address nor a network"),
         (["192.0.2.0/24", "192.0.2.1"], "overlap"),
         ("192.0.2.1", "not a list"),
@@ -85,13 +85,19 @@ def test_addresses_within_a_group():
     ],
 )
 def test_clients_that_are_refused(clients, expected):
-    assert any(expected in str(problem) for problem in _preflight.check_clients(clients, ()).problems)
+    assert any(expected in str(problem) for problem in _preflight.check_clients(clients).problems)
 
 
 def test_clients_that_are_taken():
-    assert _preflight.check_clients(["192.0.2.1", "198.51.100.0/24", "2001:db8::/64"], ()).problems == []
-    assert _preflight.check_clients(["0.0.0.0/0"], ("clients-everyone",)).problems == []
-    assert _preflight.check_clients([], ()).warnings
+    assert _preflight.check_clients(["192.0.2.1", "198.51.100.0/24", "2001:db8::/64"]).problems == []
+    assert _preflight.check_clients([]).warnings
+
+
+@pytest.mark.parametrize("networks", [["0.0.0.0/0"], ["::/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["2000::/3"]])
+def test_everyone_is_a_risk_however_it_is_written(networks):
+    problems = _preflight.check_wide("x", networks, ())
+    assert len(problems) == 1 and "risk: clients-everyone" in problems[0].remedy
+    assert _preflight.check_wide("x", networks, ("clients-everyone",)) == []
 
 
 def test_cluster():
@@ -109,10 +115,10 @@ def test_cluster():
 
 def test_ports_paths_and_clocks():
     assert _preflight.check_ports({"a": 1, "b": 65535}) == []
-    assert all(_preflight.check_ports({"a": port}) for port in (0, 65536, "6333", True, None))
+    assert all(_preflight.check_ports({"a": port}) for port in (0, 65536, "6333\n", True, None))
     assert _preflight.check_ports({"a": 1, "b": 1})
     assert _preflight.check_paths({"a": "/opt/a", "b": "/opt/ab"}) == []
-    assert all(_preflight.check_paths({"a": path}) for path in ("opt", "/", "/opt", "/opt/", "/opt/../x", "/a b/c", None))
+    assert all(_preflight.check_paths({"a": path}) for path in ("opt", "/", "/opt", "/opt/", "/opt/../x", "/a b/c", "/a/%n", "/a/b:c", "/a/b\n", None))
     assert _preflight.check_paths({"a": "/opt/a", "b": "/opt/a/b"})
     assert _preflight.check_clock(1000.0, 1299.0, "a") == [] and _preflight.check_clock(None, 0.0, "a") == []
     assert _preflight.check_clock(1000.0, 1301.0, "a")
@@ -191,7 +197,10 @@ URIS = {name: "https://192.0.2.%d:6335" % number for number, name in enumerate(N
         ("a", {"b": {"initialised": True}}, URIS["b"]),
         ("c", {"a": {"initialised": True}, "b": {"initialised": True}}, URIS["a"]),
         # An initialised node keeps what its unit says, or it would be restarted for nothing.
-        ("b", {"b": {"initialised": True, "bootstrap": "https://old"}}, "https://old"),
+        ("b", {"b": {"initialised": True, "bootstrap": "https://192.0.2.9:6335"}}, "https://192.0.2.9:6335"),
+        # What is no URI of a peer is a host's word, and goes nowhere.
+        ("b", {"b": {"initialised": True, "bootstrap": "https://192.0.2.9:6335 --uri=x"}}, ""),
+        ("b", {"b": {"initialised": True, "bootstrap": ["x"]}}, ""),
         ("a", {"a": {"initialised": True, "bootstrap": ""}}, ""),
     ],
 )

@@ -77,7 +77,10 @@ def test_what_a_certificate_has_to_name(provider, names, addresses, expected):
     [
         (["node1"], [], "", True, "node1"),
         (["node1"], ["db.example"], "leaf", False, "node1"),
-        (["other"], [], "leaf", False, "node1"),
+        # What else the certificate names is the node's word.
+        (["other"], [], "leaf", False, ""),
+        (["other"], ["node1"], "leaf", False, "node1"),
+        (["node1;}"], ["*.example.com", "db.example"], "", True, "db.example"),
         (["other"], [], "garbage", False, "other"),
         ([], ["db.example"], "", False, "db.example"),
         ([], [], "", False, ""),
@@ -91,7 +94,7 @@ def test_a_node_is_verified_by_a_name_that_its_certificate_has(names, extra, cer
 def test_nodes_must_be_seen_and_named():
     assert "there is no node" in texts(_proxy.check_nodes("proxy1", [], [], "qdrant"))
     assert "node2 were not looked at" in texts(_proxy.check_nodes("proxy1", [NODE], ["node2"], "qdrant"))
-    assert "names no host" in texts(_proxy.check_nodes("proxy1", [_proxy.Node("node1", "192.0.2.11", 6333, 6334, "")], [], "qdrant"))
+    assert "has none of its names in the inventory" in texts(_proxy.check_nodes("proxy1", [_proxy.Node("node1", "192.0.2.11", 6333, 6334, "")], [], "qdrant"))
     assert not _proxy.check_nodes("proxy1", [NODE], [], "qdrant").problems
     assert _proxy.Node("n", "2001:db8::1", 6333, 6334, "n").as_dict()["bracketed"] == "[2001:db8::1]"
 
@@ -113,7 +116,7 @@ def test_a_node_on_an_internal_network_has_its_proxy_on_its_host():
         ("192.0.2.11", 6333, 8444, "the node node1 listens on 6333"),
         ("192.0.2.11", 8443, 6335, "the node node1 listens on 6335"),
         ("192.0.2.21", 6333, 6333, "they are the same"),
-        ("192.0.2.21", "6333", 6334, "is no port"),
+        ("192.0.2.21", "6333 ", 6334, "is no port"),
         ("proxy", 6333, 6334, "is no IP address"),
         ("0.0.0.0", 6333, 6334, "every address of the host"),
     ],
@@ -132,12 +135,20 @@ def test_where_a_proxy_listens(address, http, grpc, expected):
         ("192.0.2.1", (), "it is not a list"),
         (["::/0"], (), "risk: clients-everyone"),
         (["0.0.0.0/0"], ("clients-everyone",), ""),
-        (["192.0.2.1/24"], (), "neither an address nor a network"),
+        (["192.0.2.1/24"], (), "an address within a network"),
+        (["0.0.0.0/1", "128.0.0.0/1"], (), "risk: clients-everyone"),
+        (["all"], (), "0.0.0.0/0 is everyone"),
+        (["scoped"], (), "scoped comes from 'fe80::1%eth0', which is no address"),
         (["nowhere.invalid"], (), "'nowhere.invalid' is neither"),
     ],
 )
 def test_who_may_come(entries, accepted, expected):
-    meant = _network.clients(entries, {"apps": ["app"]}, {"app": {"ansible_host": "192.0.2.7"}}, lambda _name: [], "qdrant_proxy_clients")
+    hosts = {
+        "app": {"ansible_host": "192.0.2.7"},
+        "all": {"qdrant_firewall_addresses": ["0.0.0.0/0"]},
+        "scoped": {"qdrant_firewall_addresses": ["192.0.2.1", "fe80::1%eth0"]},
+    }
+    meant = _network.clients(entries, {"apps": ["app"]}, hosts, lambda _name: [], "qdrant_proxy_clients")
     found = _proxy.check_clients(meant, entries, accepted)
     assert expected in texts(found) and bool(found.problems) == bool(expected)
     assert "qdrant_firewall_clients" not in texts(found)
@@ -258,8 +269,8 @@ def test_settings_are_read_from_what_nginx_reads():
     seen = _proxy_evidence.directives(text)
     assert seen["proxy_ssl_verify"] == ["on"] and seen["grpc_ssl_verify"] == ["off"] and seen["proxy_pass"] == ["https://qdrant_rest"]
     assert seen["ssl_verify_client"] == []
-    line = r'        "~(^|, | : )192\.0\.2\.11:6333$" node1;'
-    assert _proxy_evidence.upstreams(line) == [{"address": "192.0.2.11", "port": 6333, "name": "node1"}]
+    line = r'        "~(^|, | : )192\.0\.2\.11:6333$" "node1";'
+    assert _proxy_evidence.upstreams(line) == _proxy_evidence.upstreams(line.replace('"node1"', "node1")) == [{"address": "192.0.2.11", "port": 6333, "name": "node1"}]
 
 
 def test_every_part_that_can_be_opened_is_one_that_evidence_asks_for():
