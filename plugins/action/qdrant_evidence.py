@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _container, _network, _outbound, _own, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _container, _document, _network, _outbound, _own, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -33,7 +33,8 @@ class ActionModule(_action.HostAction):
             self._fill(arguments, variables)
         except (_variables.VariableError, _own.OwnError) as error:
             raise AnsibleActionFail(str(error)) from None
-        return self._execute_module(module_name="hardened.qdrant.qdrant_evidence", module_args=arguments, task_vars=variables)
+        result = self._execute_module(module_name="hardened.qdrant.qdrant_evidence", module_args=arguments, task_vars=variables)
+        return _document.sealed(result, arguments)
 
     def _fill(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> None:
         def read(name: str, default: t.Any = None) -> t.Any:

@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _proxy, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _document, _proxy, _variables
 
 OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")
 
@@ -31,7 +31,8 @@ class ActionModule(_action.HostAction):
         arguments.setdefault("address", _variables.address_of(variables["inventory_hostname"], variables["hostvars"]))
         if not arguments["address"]:
             raise AnsibleActionFail("The proxy's address is not known. Set qdrant_proxy_address in the inventory.")
-        return self._execute_module(module_name="hardened.qdrant.qdrant_proxy_evidence", module_args=arguments, task_vars=variables)
+        result = self._execute_module(module_name="hardened.qdrant.qdrant_proxy_evidence", module_args=arguments, task_vars=variables)
+        return _document.sealed_proxy(result, arguments)
 
     def _server_name(self, variables: dict[str, t.Any]) -> str:
         """The name that clients verify the proxy by; empty for its address."""

@@ -19,6 +19,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _access,
     _action,
     _controls,
+    _document,
     _drift,
     _files,
     _preflight,
@@ -37,7 +38,7 @@ FAIL_DAYS = 7
 class ActionModule(_action.ControllerAction):
     """One call judges all hosts: what one host saw of another is evidence about the other."""
 
-    _VALID_ARGS = frozenset(("evidence", "proxies", "evidence_file", "compare_with", "controls", "waivers", "fail_on", "report_dir"))
+    _VALID_ARGS = frozenset(("evidence", "proxies", "hosts", "evidence_file", "compare_with", "controls", "waivers", "fail_on", "report_dir"))
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {}
@@ -50,13 +51,18 @@ class ActionModule(_action.ControllerAction):
         except _controls.ControlError as error:
             raise AnsibleActionFail(str(error)) from None
         limit = self._limit(variables)
-        documents = {host: with_knowledge(document, limit) for host, document in self._documents(arguments).items()}
-        earlier = self._saved(arguments["compare_with"]) if arguments.get("compare_with") else None
-        drift = _drift.between(earlier["evidence"], documents) if earlier else []
+        try:
+            observed = self._documents(arguments, variables)
+            earlier = self._saved(arguments["compare_with"]) if arguments.get("compare_with") else None
+        except _controls.ControlError as error:
+            raise AnsibleActionFail(str(error)) from None
+        # What the controller knows of a version is not of the host.
+        drift = _drift.between(earlier["evidence"], observed) if earlier else []
+        documents = {host: with_knowledge(document, limit) for host, document in observed.items()}
         now = datetime.now(timezone.utc)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
-        access = self._saved(arguments["evidence_file"]).get("access", []) if arguments.get("evidence_file") else self._access(variables)
-        report = _report.Report(now, findings, documents, drift, str(earlier["time"]) if earlier else "", access)
+        access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)
+        report = _report.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
         display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))
         result.update(
@@ -98,35 +104,39 @@ class ActionModule(_action.ControllerAction):
         rows = _access.table(tokens, bool(read("qdrant_read_only_api_key", "")), bool(read("qdrant_alt_api_key", "")))
         return [row.as_dict() for row in rows]
 
-    def _documents(self, arguments: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-        """The nodes' documents, with what others saw of them: given, or from a report that was saved."""
+    def _documents(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+        """The documents of nodes and proxies, with what others saw of them, and of hosts whose evidence does not fit: given, or from a saved report."""
         if arguments.get("evidence_file"):
             return self._saved(arguments["evidence_file"])["evidence"]
-        evidence = arguments.get("evidence")
-        if not isinstance(evidence, dict) or not any(isinstance(document, dict) and document.get("node") for document in evidence.values()):
-            raise AnsibleActionFail("There is no evidence of any node: give evidence, a mapping of host names to documents of qdrant_evidence.")
-        # Ansible marks texts that come from hosts by types of its own, which JMESPath does not know as texts.
-        documents = json.loads(json.dumps(evidence))
-        for host, proxy in json.loads(json.dumps(arguments.get("proxies") or {})).items():
-            documents.setdefault(host, {"node": False})["proxy"] = proxy
+        evidence, proxies = arguments.get("evidence"), arguments.get("proxies") or {}
+        if not isinstance(evidence, dict) or not isinstance(proxies, dict):
+            raise AnsibleActionFail("There is no evidence: give evidence, a mapping of host names to documents of qdrant_evidence.")
+        usual = _variables.read(self._templar, variables, "qdrant_nodes_group", "qdrant")
+        group = _variables.read(self._templar, variables, "qdrant_verify_nodes_group", usual)
+        documents = _document.admitted(evidence, proxies, variables.get("groups", {}).get(group, ()), arguments.get("hosts") or (), variables.get("hostvars"))
+        if not any(document["node"] for document in documents.values()):
+            raise AnsibleActionFail("There is no evidence of any node: give evidence of the hosts of the group %s." % group)
         return with_vantages(documents)
 
     def _saved(self, path: str) -> dict[str, t.Any]:
-        """A report that was saved, with its evidence."""
+        """A report that was saved, with its evidence and its rows of who can do what, both checked."""
         try:
             content = _files.read(path)
             if content is None:
                 raise ValueError("there is no such file")
             saved = json.loads(content)
-            if not all(isinstance(document, dict) for document in saved["evidence"].values()) or not saved["evidence"]:
-                raise ValueError("its evidence is not of hosts")
+            if not isinstance(saved, dict):
+                raise ValueError("it is no report")
+            if saved.get("schema") == _report.SCHEMA:
+                time = datetime.fromisoformat(saved["time"]).isoformat(timespec="seconds")
+                return {"time": time, "access": _access.saved(saved.get("access", [])), "evidence": _document.again(saved["evidence"])}
         except _files.FileError as error:
             raise AnsibleActionFail(str(error)) from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, error)) from None
-        if saved.get("schema") != _report.SCHEMA:
-            raise AnsibleActionFail("%s has schema %s, and this version reads %d. Observe again." % (path, saved.get("schema"), _report.SCHEMA))
-        return saved
+        except (ValueError, KeyError, TypeError, RecursionError, _document.Misfit) as error:
+            raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, _controls.shown(str(error)))) from None
+        raise AnsibleActionFail(
+            "%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), _report.SCHEMA)
+        )
 
     def _write(self, report: _report.Report, folder: str) -> list[str]:
         """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
@@ -140,16 +150,19 @@ class ActionModule(_action.ControllerAction):
 
 
 def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``; and of proxies."""
+    """The documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``.
+
+    And those of proxies, and of hosts whose evidence does not fit, whatever they are.
+    """
     nodes = {}
     for name, document in documents.items():
-        if "proxy" in document:
+        if "proxy" in document or document.get("document", {}).get("problems"):
             nodes[name] = document
         if document.get("node"):
             views = [
                 {"from": other, "role": view.get("role"), **_view(view["seen"][name])}
                 for other, view in sorted(documents.items())
-                if isinstance(view.get("seen"), dict) and name in view["seen"]
+                if other != name and isinstance(view.get("seen"), dict) and name in view["seen"]
             ]
             nodes[name] = {**document, "vantages": views}
     return nodes

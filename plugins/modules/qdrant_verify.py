@@ -14,7 +14,9 @@ description:
   - Takes what M(hardened.qdrant.qdrant_evidence) observed, judges every control of the catalogue on every node, prints a summary and
     writes a report. Runs on the controller, once for all hosts.
   - A control whose evidence is missing fails. It never passes by default.
-  - Needs the Python library jmespath on the controller.
+  - The evidence of each host is checked alone, against C(plugins/plugin_utils/evidence.schema.json) and against what the host was asked. What does
+    not fit fails the control C(evidence-valid) of that host, of which nothing else is believed; the others are judged as ever.
+  - Needs the Python libraries jmespath and jsonschema on the controller.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -27,6 +29,11 @@ options:
       - Documents of M(hardened.qdrant.qdrant_evidence) by host name, of nodes and of other vantages.
       - Required unless O(evidence_file) is given.
     type: dict
+  hosts:
+    description: The hosts that must have evidence. One that has none fails the control C(evidence-valid).
+    type: list
+    elements: str
+    default: []
   proxies:
     description: Documents of M(hardened.qdrant.qdrant_proxy_evidence), by host.
     type: dict

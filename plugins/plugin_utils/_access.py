@@ -117,3 +117,18 @@ def table(tokens: t.Iterable[tuple[str, str, Scope]], read_only: bool, alternate
     rows += [row(name, "token", "%s after it was made" % lifetime, scope) for name, lifetime, scope in tokens]
     rows.append(row("without a key", "nobody", "", NOBODY))
     return rows
+
+
+def saved(rows: t.Any) -> list[dict[str, t.Any]]:
+    """Return rows as a report has them, from a file that anybody may have changed.
+
+    :raises ValueError: they are not of that form.
+    """
+    names = {operation.name for operation in OPERATIONS}
+    for entry in rows if isinstance(rows, list) else [None]:
+        cells = entry.get("may") if isinstance(entry, dict) else None
+        if not isinstance(cells, dict) or set(cells) != names or set(entry) != {"who", "kind", "until", "may"}:
+            raise ValueError("its access is not of rows")
+        if not all(isinstance(text, str) for text in (entry["who"], entry["kind"], entry["until"], *cells.values())):
+            raise ValueError("its access is not of texts")
+    return rows

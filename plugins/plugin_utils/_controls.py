@@ -12,7 +12,7 @@ A control::
       remedy: Run hardened.qdrant.site. It writes the keys and restarts behind the gate.
       references: ["Qdrant security guide: Authentication"]
       when: unit.active                        # optional, JMESPath; true or false
-      subject: node                            # optional: node, or proxy
+      subject: node                            # optional: node, proxy, or host for both and for what is neither
       reads: [auth.rest.none]                  # JMESPath; all must be there
       expect: auth.rest.none == `401`          # JMESPath; true
       message: "REST answered {0} to a request without a key"   # {0} is what the first of reads gave
@@ -21,6 +21,7 @@ A control::
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import yaml
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _text
 
 try:
     import jmespath
@@ -41,7 +44,10 @@ SEVERITIES = ("low", "medium", "high", "critical")
 CATALOGUE = Path(__file__).with_name("controls")
 REQUIRED = ("id", "title", "severity", "why", "remedy", "reads", "expect", "message")
 OPTIONAL = ("references", "when", "subject")
-SUBJECTS = ("node", "proxy")
+SUBJECTS = ("node", "proxy", "host")
+# Without evidence nothing is known of a host, so this one stands for all others, and cannot be waived.
+EVIDENCE = "evidence-valid"
+SHOWN = 200  # characters of a value in a message
 PASSED, FAILED, ERROR, WAIVED, SKIPPED = "passed", "failed", "error", "waived", "skipped"
 
 
@@ -181,6 +187,9 @@ def parse_waivers(entries: t.Any, controls: t.Iterable[Control], origin: t.Calla
             expires = date.fromisoformat(str(entry.get("expires")))
         except ValueError:
             raise ControlError("%s: expires is %r and must be a day, such as 2026-12-31" % (where, entry.get("expires"))) from None
+        if entry["control"] == EVIDENCE:
+            text = "%s: %s cannot be waived, for without evidence nothing is known of a host. Take the host out of the inventory"
+            raise ControlError(text % (where, EVIDENCE))
         waivers.append(Waiver(entry["control"], str(entry["reason"]), expires, tuple(entry.get("hosts") or ())))
     return waivers
 
@@ -194,11 +203,10 @@ def _compiled(expression: str) -> t.Any:
 
 
 def shown(value: t.Any) -> str:
-    """A value in a message: short, on one line, and printable, for it may come from a server that is not ours any more."""
+    """A value in a message: short, on one line, and clean, for it may come from a server that is not ours any more."""
     words = isinstance(value, list) and value and all(isinstance(entry, str) for entry in value)
     text = value if isinstance(value, str) else ", ".join(value) if words else json.dumps(value, sort_keys=True)
-    text = "".join(character if character.isprintable() else "\ufffd" for character in " ".join(text.split()))
-    return text if len(text) <= 200 else text[:197] + "..."
+    return _text.clean(re.sub(r"[ \t\r\n]+", " ", text).strip(), SHOWN)
 
 
 def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
@@ -215,13 +223,11 @@ def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
             values[expression] = _compiled(expression).search(evidence)
             if values[expression] is None or _is_error(values[expression]):
                 return Finding(control, ERROR, "There is no evidence of %s%s." % (expression, _section_error(expression, evidence)), values)
-        holds = _compiled(control.expect).search(evidence)
-    except (JMESPathError, TypeError, ValueError) as error:
-        # JMESPath lets Python compare a text with a number.
-        return Finding(control, ERROR, "It cannot be judged: %s." % " ".join(str(error).split()), values)
-    if holds is True:
-        return Finding(control, PASSED, evidence=values)
-    return Finding(control, FAILED, control.message.format(*map(shown, values.values())) + ".", values)
+        if _compiled(control.expect).search(evidence) is True:
+            return Finding(control, PASSED, evidence=values)
+        return Finding(control, FAILED, control.message.format(*map(shown, values.values())) + ".", values)
+    except Exception as error:  # over what a host sent, JMESPath and Python raise many kinds; none may keep another control or host from being judged
+        return Finding(control, ERROR, "It cannot be judged: %s." % shown(str(error)), values)
 
 
 def _is_error(value: t.Any) -> bool:
@@ -252,12 +258,19 @@ def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date)
 
 
 def judge_all(controls: t.Iterable[Control], evidence: dict[str, t.Any], waivers: t.Iterable[Waiver], host: str, today: date) -> list[Finding]:
-    """The controls that are about what a host is, over its evidence."""
-    subjects = {"proxy"} if "proxy" in evidence else set()
-    # What is no proxy is judged as a node, and fails as one where it has no evidence.
-    if evidence.get("node") or not subjects:
-        subjects.add("node")
+    """The controls that are about what a host is, over its evidence. Of one whose evidence does not fit, that is the one thing to say."""
+    subjects = {"host"}
+    if not _unfit(evidence):
+        subjects |= {"proxy"} if "proxy" in evidence else set()
+        # What is no proxy is judged as a node, and fails as one where it has no evidence.
+        subjects |= {"node"} if evidence.get("node") or "proxy" not in evidence else set()
     return [waive(judge(control, evidence), waivers, host, today) for control in controls if control.subject in subjects]
+
+
+def _unfit(evidence: dict[str, t.Any]) -> bool:
+    """Whether the door found the evidence not to be what a host's is."""
+    document = evidence.get("document")
+    return isinstance(document, dict) and bool(document.get("problems"))
 
 
 def counts(findings: t.Iterable[Finding]) -> dict[str, int]:

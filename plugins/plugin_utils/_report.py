@@ -6,30 +6,35 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import typing as t
 import urllib.parse
 import xml.etree.ElementTree as xml
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import jinja2
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _text
 
-SCHEMA = 1
+SCHEMA = 2
 VERSION = "0.1.0"  # the collection's, as in galaxy.yml
 STATES = (_controls.PASSED, _controls.FAILED, _controls.ERROR, _controls.WAIVED, _controls.SKIPPED)
 BAD = (_controls.FAILED, _controls.ERROR)
 # SARIF has three levels and, for security, a number from 0 to 10 (GitHub: security-severity).
 LEVELS = {"critical": ("error", "9.5"), "high": ("error", "8.0"), "medium": ("warning", "5.5"), "low": ("note", "2.5")}
 HOME = "https://github.com/hardened-qdrant/hardened.qdrant"
+SHOWN = 20000  # characters of a finding's evidence on the page
+# What of a text is kept in a report: evidence has texts of several lines, and is judged again.
+LONGEST, KEPT = 65536, "\n\t"
 LINES = 16  # of findings in the terminal's summary, so that it fits one screen
 
 
 @dataclass(frozen=True)
 class Report:
-    """The findings of one verification, by host."""
+    """The findings of one verification, by host. All texts in it are clean, so that no format can forget one."""
 
     time: datetime
     findings: dict[str, list[_controls.Finding]]
@@ -39,6 +44,17 @@ class Report:
     since: str = ""
     # Who can do what, as the access model gives it: rows of {who, kind, until, may: {operation: where}}.
     access: list[dict[str, t.Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        names = dict(zip(self.findings, _text.clean_all(dict.fromkeys(self.findings))))
+        findings = {
+            names[host]: [replace(finding, text=_text.clean(finding.text), evidence=_data(finding.evidence)) for finding in entries]
+            for host, entries in self.findings.items()
+        }
+        evidence = {names.get(host, host): _data(document) for host, document in self.evidence.items()}
+        values = {"findings": findings, "evidence": evidence, "drift": _data(self.drift), "since": _text.clean(self.since), "access": _data(self.access)}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     def bad(self) -> list[tuple[str, _controls.Finding]]:
         """What failed, then what could not be judged, the most severe first."""
@@ -63,6 +79,19 @@ class Report:
         return _controls.counts(finding for findings in self.findings.values() for finding in findings)
 
 
+def _data(value: t.Any) -> t.Any:
+    """Data from hosts as a report has it: texts clean, and no number that JSON does not have."""
+
+    def finite(entry: t.Any) -> t.Any:
+        if isinstance(entry, dict):
+            return {name: finite(inner) for name, inner in entry.items()}
+        if isinstance(entry, list):
+            return [finite(inner) for inner in entry]
+        return str(entry) if isinstance(entry, float) and not math.isfinite(entry) else entry
+
+    return finite(_text.clean_all(value, LONGEST, KEPT))
+
+
 def as_json(report: Report) -> str:
     """The whole report, findings and evidence, in a stable order."""
     content = {
@@ -76,7 +105,7 @@ def as_json(report: Report) -> str:
     }
     if report.since:
         content.update(since=report.since, drift=report.drift)
-    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+    return json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
 def summary(report: Report) -> str:
@@ -127,18 +156,24 @@ def as_markdown(report: Report) -> str:
         if found:
             lines += ["", "## %s" % title, "", "| node | control | severity | what | remedy |", "|---|---|---|---|---|"]
         for host, finding in found:
-            cells = (host, "`%s`" % finding.control.id, finding.control.severity, "%s. %s" % (finding.control.title, finding.text), finding.control.remedy)
-            lines.append("| %s |" % " | ".join(map(_cell, cells)))
+            control = finding.control
+            cells = (_cell(host), _code(control.id), control.severity, _cell("%s. %s" % (control.title, finding.text)), _cell(control.remedy))
+            lines.append("| %s |" % " | ".join(cells))
     lines += _reach_lines(report)
     if report.access:
         names = [operation.title for operation in _access.OPERATIONS]
         lines += ["", "## Who can do what", "", "| who | until | %s |" % " | ".join(names), "|---|---|%s" % ("---|" * len(names))]
         for row in report.access:
-            lines.append("| %s |" % " | ".join(_cell(text or "–") for text in (row["who"], row["until"], *row["may"].values())))
+            lines.append("| %s |" % " | ".join(_cell(text or "–") for text in (row["who"], row["until"], *_cells_of(row))))
     if report.since:
-        lines += ["", "## What differs from %s" % report.since, ""]
+        lines += ["", "## What differs from %s" % _cell(report.since), ""]
         lines += ["* %s" % _cell(drift_text(change)) for change in report.drift] or ["Nothing."]
     return "\n".join(lines) + "\n"
+
+
+def _cells_of(row: dict[str, t.Any]) -> list[str]:
+    """The cells of a row of who can do what, in the order of the operations, which a saved report does not keep."""
+    return [row["may"][operation.name] for operation in _access.OPERATIONS]
 
 
 def _reach_lines(report: Report) -> list[str]:
@@ -169,9 +204,19 @@ def _table(cells: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
     return [{"role": role, "cells": [by_place.get((role, port, family), nothing) for port in PORTS for family in FAMILIES]} for role in roles]
 
 
+# What CommonMark, with the tables, links and formulas of code hosts, takes for more than a text.
+MARKS = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^[#>+=-]|(?<=:)/(?=/)|(?<=www)\.")
+
+
 def _cell(text: str) -> str:
-    """A text within a table's cell."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    """A text within a table's cell, or a line: nothing in it is a mark, a link, an entity or HTML."""
+    text = MARKS.sub(r"\\\g<0>", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    """An id as code, within a cell."""
+    return "`%s`" % text
 
 
 def as_junit(report: Report) -> str:
@@ -191,19 +236,14 @@ def as_junit(report: Report) -> str:
             skipped=str(skipped),
         )
         for finding in findings:
-            case = xml.SubElement(suite, "testcase", classname=host, name="%s: %s" % (finding.control.id, finding.control.title))
+            case = xml.SubElement(suite, "testcase", classname=host, name=_text.clean("%s: %s" % (finding.control.id, finding.control.title)))
             kind = {_controls.FAILED: "failure", _controls.ERROR: "error", _controls.WAIVED: "skipped", _controls.SKIPPED: "skipped"}.get(finding.state)
             if kind:
-                outcome = xml.SubElement(case, kind, message=_printable(finding.text or "does not apply"))
+                outcome = xml.SubElement(case, kind, message=finding.text or "does not apply")
                 if kind != "skipped":
-                    outcome.text = _printable("%s\nRemedy: %s" % (finding.control.why, finding.control.remedy))
+                    outcome.text = _text.clean("%s\nRemedy: %s" % (finding.control.why, finding.control.remedy), keep=KEPT)
     xml.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"
-
-
-def _printable(text: str) -> str:
-    """A text without the control characters that XML 1.0 cannot hold."""
-    return "".join(character for character in text if character.isprintable() or character in "\n\t")
 
 
 def as_sarif(report: Report) -> str:
@@ -229,7 +269,7 @@ def as_sarif(report: Report) -> str:
                     "ruleId": finding.control.id,
                     "ruleIndex": positions[finding.control.id],
                     "level": LEVELS[finding.control.severity][0],
-                    "message": {"text": "%s: %s. %s" % (host, finding.control.title, finding.text)},
+                    "message": {"text": _sarif_text("%s: %s. %s" % (host, finding.control.title, finding.text))},
                     # Code hosts take no result without a place in a file; the host stands for one.
                     "locations": [
                         {
@@ -251,11 +291,16 @@ def as_sarif(report: Report) -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
+def _sarif_text(text: str) -> str:
+    """A message as SARIF has it (2.1.0, 3.11): braces are doubled, or they are a placeholder; and what would be a link is none."""
+    return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")
+
+
 def as_html(report: Report) -> str:
     """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
     order = {state: number for number, state in enumerate((*BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
     findings = [
-        {**finding.as_dict(), "host": host, "evidence": json.dumps(finding.evidence, indent=1, sort_keys=True) if finding.evidence else ""}
+        {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding)}
         for host, entries in sorted(report.findings.items())
         for finding in entries
     ]
@@ -281,10 +326,15 @@ def as_html(report: Report) -> str:
         letters={_controls.PASSED: "✓", _controls.FAILED: "✗", _controls.ERROR: "?", _controls.WAIVED: "w", _controls.SKIPPED: "–"},
         timeline=_timeline(report),
         operations=[operation.title for operation in _access.OPERATIONS],
-        access=report.access,
+        access=[{**row, "may": _cells_of(row)} for row in report.access],
         since=report.since,
         drift=[{**change, "was": _controls.shown(change["was"]), "is": _controls.shown(change["is"])} for change in report.drift],
     )
+
+
+def _shown_evidence(finding: _controls.Finding) -> str:
+    """What a finding rests on, on several lines, and not more than can be read."""
+    return _text.clean(json.dumps(finding.evidence, indent=1, sort_keys=True), SHOWN, KEPT) if finding.evidence else ""
 
 
 PORTS = ("rest", "grpc", "p2p")
@@ -380,7 +430,9 @@ def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
     """A line a control, with its state on each host, in the order of the hosts."""
     by_host = {host: {finding.control.id: finding for finding in findings} for host, findings in report.findings.items()}
     hosts = sorted(by_host)
-    for name in by_host[hosts[0]] if hosts else ():
+    # In the order of the host that has most: of some there are only a few, as of one whose evidence does not fit.
+    names = [name for host in sorted(hosts, key=lambda host: -len(by_host[host])) for name in by_host[host]]
+    for name in dict.fromkeys(names):
         found = [by_host[host].get(name) for host in hosts]
         control = [finding.control for finding in found if finding][0]
         yield {"id": name, "title": control.title, "severity": control.severity, "states": [finding.state if finding else "" for finding in found]}
@@ -391,7 +443,7 @@ def _timeline(report: Report) -> dict[str, t.Any]:
     entries: dict[str, float] = {}
     for host in sorted(report.evidence):
         certificate = _section(report.evidence[host], "certificate")
-        named = [(host, certificate)] + [("CA %s" % ca.get("subject", ""), ca) for ca in certificate.get("ca", []) if isinstance(ca, dict)]
+        named = [(host, certificate)] + [("CA %s" % _controls.shown(ca.get("subject", "")), ca) for ca in certificate.get("ca", []) if isinstance(ca, dict)]
         for name, described in named:
             if isinstance(described.get("days_left"), (int, float)):
                 entries[name] = float(described["days_left"])
@@ -415,11 +467,11 @@ def _host(host: str, report: Report) -> dict[str, t.Any]:
     known = isinstance(left, (int, float)) and isinstance(life, (int, float)) and life > 0
     return {
         "name": host,
-        "address": evidence.get("address", "unknown"),
-        "version": _section(evidence, "web").get("version", "unknown"),
-        "exposure": _section(evidence, "unit").get("exposure", "unknown"),
+        "address": _controls.shown(evidence.get("address", "unknown")),
+        "version": _controls.shown(_section(evidence, "web").get("version", "unknown")),
+        "exposure": _controls.shown(_section(evidence, "unit").get("exposure", "unknown")),
         "days_left": left if known else None,
-        "life": max(0, min(100, round(100 * left / life))) if known else 0,
+        "life": round(max(0, min(100, 100 * left / life))) if known else 0,
         "counts": _controls.counts(report.findings[host]),
     }
 

@@ -60,7 +60,10 @@ def _shown(character: str, keep: str) -> str:
 
 
 def clean_all(value: t.Any, limit: int = LIMIT, keep: str = "") -> t.Any:
-    """Return plain data (dicts, lists, tuples, texts) with every text cleaned, keys too. What is nested deeper than ``DEPTH`` is replaced by a text that says so."""
+    """Return plain data (dicts, lists, tuples, texts) with every text cleaned, keys too.
+
+    What is nested deeper than ``DEPTH`` is replaced by a text that says so.
+    """
     return _clean_all(value, limit, keep, DEPTH)
 
 

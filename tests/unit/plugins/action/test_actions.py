@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight, qdrant_verify
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _document
 
 NOW = datetime.now(timezone.utc)
 CA, CA_KEY = _authority.create("test", NOW)
@@ -532,9 +532,15 @@ def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, chang
     assert expected in str(error.value) and CA_KEY.splitlines()[1] not in str(error.value)
 
 
+def evidence_of_node1() -> dict:
+    """What the module returned: without what judging adds."""
+    evidence = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
+    return {name: value for name, value in evidence.items() if name not in ("advisories", "document", "limits", "supports", "vantages")}
+
+
 @pytest.mark.parametrize(("days", "fails"), [(7, False), (90, True), (None, False)])
 def test_the_users_limit_of_days_is_the_controls(monkeypatch, days, fails):
-    evidence = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
+    evidence = evidence_of_node1()
     plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": evidence}, fail_on="never")
     result = plugin.run(task_vars=node(**({} if days is None else {"qdrant_tls_fail_days": days})))
     assert ("tls-expiry" in result["failed_controls"]["node1"]) == fails
@@ -544,6 +550,146 @@ def test_a_limit_that_is_no_number_is_refused(monkeypatch):
     plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": {"node": True}})
     with pytest.raises(AnsibleActionFail, match="qdrant_tls_fail_days is no number of days"):
         plugin.run(task_vars=node(qdrant_tls_fail_days="soon"))
+
+
+# --- what hosts say ----------------------------------------------------------------------------------------------------------
+
+
+def asked(**changes) -> dict:
+    """Evidence of node1 that answers what the controller asked."""
+    document = {**evidence_of_node1(), "wanted": {"network": None, "publish": []}, "address": "192.0.2.1", **changes}
+    for view in document["seen"].values():
+        view["further"] = {}
+    return document
+
+
+def observed(monkeypatch, reply, **changes) -> dict:
+    variables = node(qdrant_verify_addresses=[], **changes)
+    for entry in variables["hostvars"].values():
+        entry["qdrant_verify_addresses"] = []
+    return action(qdrant_evidence.ActionModule, monkeypatch, [reply]).run(task_vars=variables)
+
+
+def judged(monkeypatch, tmp_path, evidence, **arguments) -> dict:
+    """The report of one verification, and what the task returned."""
+    plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence=evidence, fail_on="never", report_dir=str(tmp_path / "report"), **arguments)
+    variables = node()
+    variables["hostvars"]["proxy1"] = {}
+    result = plugin.run(task_vars=variables)
+    return {**json.loads((tmp_path / "report/report.json").read_text(encoding="utf-8")), "result": result}
+
+
+def findings(report: dict, host: str) -> dict[str, str]:
+    return {finding["id"]: finding["state"] for finding in report["hosts"][host]}
+
+
+def test_what_was_asked_stands_beside_what_was_answered_whatever_the_host_says(monkeypatch):
+    result = observed(monkeypatch, {"evidence": {"node": False, "asked": {"node": False, "targets": {}}}})
+    assert result["evidence"]["node"] is False, "what the host said stays what it said"
+    told = result["evidence"]["asked"]
+    assert (told["node"], told["role"], told["address"], told["deployment"]) == (True, "peer", "192.0.2.1", "systemd")
+    assert told["targets"] == {name: {"ports": ["grpc", "p2p", "rest"], "further": []} for name in ("node2", "node3")}
+    # A host that answers nothing has an answer all the same, so that no template fails over it.
+    assert observed(monkeypatch, {"changed": False})["evidence"] is None and observed(monkeypatch, {"evidence": "x"})["evidence"] == "x"
+
+
+LIES = [
+    ({"node": False}, "node is false, and the inventory says true"),
+    ({"role": "client"}, "role is client, and the inventory says peer"),
+    ({"address": "192.0.2.66"}, "address is 192.0.2.66, and the inventory says 192.0.2.1"),
+    ({"seen": {}}, "seen.node2 is missing"),
+    ({"seen": {**asked()["seen"], "node9": {}}}, "seen.node9 was not asked for"),
+    ({"seen": {**asked()["seen"], "node2": {"rest": {"connect": "open"}, "further": {}}}}, "seen.node2 is not of the ports"),
+    ({"vantages": []}, "it has vantages, which no such part has"),
+    ({"advisories": [], "supports": {}}, "it has advisories, supports, which no such part has"),
+    ({"document": {"problems": []}}, "it has document, which no such part has"),
+    ({"proxy": {}}, "it has proxy, which no such part has"),
+    ({"auth": {"rest": [401]}}, "auth.rest is a list, and must be an object"),
+    ({"time": float("nan")}, "time is nan, which is no number"),
+    ({"web": {"version": "\ud800"}}, "web.version has a text that is not Unicode"),
+]
+
+
+@pytest.mark.parametrize(("lie", "expected"), LIES, ids=[text[:30] for _lie, text in LIES])
+def test_a_host_that_lies_of_what_it_was_asked_is_a_finding_and_the_others_are_judged(monkeypatch, tmp_path, lie, expected):
+    good = observed(monkeypatch, {"evidence": asked()})["evidence"]
+    bad = observed(monkeypatch, {"evidence": asked(**lie)})["evidence"]
+    report = judged(monkeypatch, tmp_path, {"node1": bad, "node2": {**good, "asked": {**good["asked"]}}})
+    assert findings(report, "node1") == {"evidence-valid": "failed"} and report["result"]["failed_controls"]["node1"] == ["evidence-valid"]
+    assert expected in report["hosts"]["node1"][0]["text"]
+    others = findings(report, "node2")
+    assert others["evidence-valid"] == "passed" == others["auth-rest-anonymous"] and len(others) > 100
+    # What it said of others is not believed either.
+    assert report["evidence"]["node2"]["vantages"] == []
+
+
+def test_a_host_without_evidence_is_a_finding(monkeypatch, tmp_path):
+    good = observed(monkeypatch, {"evidence": asked()})["evidence"]
+    report = judged(monkeypatch, tmp_path, {"node1": good, "node2": None}, hosts=["node1", "node2", "node3"])
+    assert findings(report, "node2") == findings(report, "node3") == {"evidence-valid": "failed"} and len(findings(report, "node1")) > 100
+
+
+def test_a_name_that_is_no_hosts_is_a_finding(monkeypatch, tmp_path):
+    good = observed(monkeypatch, {"evidence": asked()})["evidence"]
+    report = judged(monkeypatch, tmp_path, {"node1": good, "gu\u202eest": good, 5: good, "stranger": good})
+    names = ["5", "gu\\u202eest", "stranger"]
+    assert sorted(set(report["hosts"]) - {"node1"}) == names
+    assert all(findings(report, name) == {"evidence-valid": "failed"} for name in names)
+
+
+def test_a_saved_report_is_judged_again_as_it_was(monkeypatch, tmp_path):
+    good = observed(monkeypatch, {"evidence": asked()})["evidence"]
+    first = judged(monkeypatch, tmp_path, {"node1": good, "node2": asked(node="yes")}, proxies={"proxy1": PROXY})
+    given = {"evidence_file": str(tmp_path / "report/report.json"), "report_dir": str(tmp_path / "b")}
+    action(qdrant_verify.ActionModule, monkeypatch, fail_on="never", **given).run(task_vars=node())
+    again = json.loads((tmp_path / "b/report.json").read_text(encoding="utf-8"))
+    assert {host: findings(again, host) for host in again["hosts"]} == {host: findings(first, host) for host in first["hosts"]}
+    assert again["evidence"] == first["evidence"]
+    compared = action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": good}, fail_on="never", compare_with=str(tmp_path / "report/report.json"))
+    assert {change["host"] for change in compared.run(task_vars=node())["drift"]} == {"node2", "proxy1"}
+
+
+PROXY = json.loads((Path(__file__).parents[1] / "plugin_utils/proxy_evidence.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda saved: saved["evidence"]["node1"]["auth"].update(rest=5), "auth.rest is a whole number, and must be an object"),
+        (lambda saved: saved["evidence"]["node1"].update(vantages=[{"from": "x", "role": "owner"}]), "role is owner, and must be"),
+        (lambda saved: saved["evidence"]["node1"].pop("document"), "it does not say whether it was valid"),
+        (lambda saved: saved["evidence"]["node1"]["process"].update(pid=float("inf")), "process.pid is inf, which is no number"),
+    ],
+)
+def test_a_saved_report_that_was_changed_is_not_believed(monkeypatch, tmp_path, change, expected):
+    good = observed(monkeypatch, {"evidence": asked()})["evidence"]
+    saved = judged(monkeypatch, tmp_path, {"node1": good})
+    change(saved)
+    (tmp_path / "changed.json").write_text(json.dumps(saved), encoding="utf-8")
+    plugin = action(qdrant_verify.ActionModule, monkeypatch, evidence_file=str(tmp_path / "changed.json"), fail_on="never", report_dir=str(tmp_path / "b"))
+    plugin.run(task_vars=node())
+    report = json.loads((tmp_path / "b/report.json").read_text(encoding="utf-8"))
+    assert findings(report, "node1") == {"evidence-valid": "failed"} and expected in report["hosts"]["node1"][0]["text"]
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"schema": 2}', '{"schema": 2, "time": "\\u001b", "evidence": {}}', "[" * 100000])
+def test_what_is_no_report_is_refused(monkeypatch, tmp_path, content):
+    (tmp_path / "report.json").write_text(content, encoding="utf-8")
+    with pytest.raises(AnsibleActionFail, match="holds no evidence"):
+        action(qdrant_verify.ActionModule, monkeypatch, evidence_file=str(tmp_path / "report.json")).run(task_vars=node())
+
+
+def test_an_earlier_form_of_a_report_is_named(monkeypatch, tmp_path):
+    (tmp_path / "report.json").write_text('{"schema": 1, "evidence": {}}', encoding="utf-8")
+    with pytest.raises(AnsibleActionFail, match="has schema 1, and this version reads 2. Observe again"):
+        action(qdrant_verify.ActionModule, monkeypatch, evidence_file=str(tmp_path / "report.json")).run(task_vars=node())
+
+
+def test_without_the_library_for_the_schema_nothing_is_judged(monkeypatch):
+    monkeypatch.setattr(_document, "jsonschema", None)
+    _document._validator.cache_clear()
+    with pytest.raises(AnsibleActionFail, match="lacks the Python library jsonschema"):
+        action(qdrant_verify.ActionModule, monkeypatch, evidence={"node1": asked()}).run(task_vars=node())
 
 
 # --- access ------------------------------------------------------------------------------------------------------------------

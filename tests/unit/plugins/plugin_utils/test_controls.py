@@ -75,9 +75,44 @@ def test_controls_are_those_of_what_a_host_is():
     def judged(document):
         return {finding.control.subject for finding in _controls.judge_all(CATALOGUE, document, (), "host", TODAY)}
 
-    assert judged({"node": True}) == {"node"} and judged({"node": False, "proxy": {}}) == {"proxy"}
-    assert judged({"node": True, "proxy": {}}) == {"node", "proxy"}
-    assert judged({}) == {"node"}, "what is neither is judged, and fails"
+    assert judged({"node": True}) == {"host", "node"} and judged({"node": False, "proxy": {}}) == {"host", "proxy"}
+    assert judged({"node": True, "proxy": {}}) == {"host", "node", "proxy"}
+    assert judged({}) == {"host", "node"}, "what is neither is judged, and fails"
+    # Of a host that says what no host says, that is the one finding.
+    unfit = {"document": {"problems": ["unit.active is a text"]}}
+    assert judged({"node": True, **unfit}) == judged({"node": False, "proxy": {}, **unfit}) == judged({"node": False, **unfit}) == {"host"}
+
+
+def test_evidence_that_does_not_fit_cannot_be_waived():
+    with pytest.raises(_controls.ControlError, match="evidence-valid cannot be waived"):
+        _controls.parse_waivers([{"control": "evidence-valid", "reason": "It is slow.", "expires": "2099-12-31"}], CATALOGUE)
+
+
+OWN = {"id": "own", "title": "T", "severity": "low", "why": "W.", "remedy": "R.", "message": "It is {0}"}
+
+
+@pytest.mark.parametrize(
+    ("value", "expect"),
+    [
+        ("x", "a > `0`"),
+        (["x", 1], "max(a) == 'x'"),
+        ([{"b": 1}, {"b": "x"}], "max_by(a, &b) == `1`"),
+        ({}, "sum(a) == `0`"),
+        (True, "length(a) == `1`"),
+        ([[]], "join(', ', a) == ''"),
+    ],
+)
+def test_a_condition_that_raises_over_a_strange_type_is_a_failure(value, expect):
+    for name in ("expect", "when"):
+        control = _controls.parse_control({**OWN, "reads": ["a"], "expect": "`true`", name: expect}, "test")
+        finding = _controls.judge(control, {"a": value})
+        assert (finding.state, finding.text[:20]) == ("error", "It cannot be judged:")
+
+
+def test_a_value_is_shown_on_one_line_and_clean():
+    assert _controls.shown("a\x1b[2J\n\n b\u202e") == "a\\x1b[2J b\\u202e"
+    assert _controls.shown(["a", "b\x07"]) == "a, b\\x07" and _controls.shown({"a": 1}) == '{"a": 1}'
+    assert len(_controls.shown("x" * 500)) == 200 and _controls.shown("x" * 500).endswith("(cut: 500 characters)")
 
 
 def test_a_proxy_that_asks_for_certificates_must_refuse_who_has_none():

@@ -39,7 +39,7 @@ def test_what_could_not_be_judged_is_no_success():
 
 def test_json_is_stable_and_complete():
     content = json.loads(_report.as_json(report(node1="failed")))
-    assert content["schema"] == 1 and content["counts"]["failed"] == len(CATALOGUE)
+    assert content["schema"] == 2 and content["counts"]["failed"] == len(CATALOGUE)
     assert content["hosts"]["node1"][0].keys() >= {"id", "state", "severity", "text", "why", "remedy", "references", "evidence"}
     assert _report.as_json(report(node1="failed")) == _report.as_json(report(node1="failed"))
 
@@ -166,3 +166,36 @@ def test_the_report_says_who_can_do_what():
     assert "| shop\\|x | 30d after it was made | everywhere | &lt;a> |" in _report.as_markdown(report)
     page = _report.as_html(report)
     assert 'id="access"' in page and "&lt;a&gt;" in page and "<a>" not in page.split('id="access"')[1].split("</table>")[0]
+
+
+def test_a_matrix_has_the_controls_of_all_hosts():
+    few = _report.Report(
+        datetime(2026, 1, 1, tzinfo=timezone.utc),
+        {"a": [_controls.Finding(CATALOGUE[0], "failed", "x")], "b": [_controls.Finding(control, "passed") for control in CATALOGUE]},
+        {"a": {}, "b": {}},
+    )
+    page = _report.as_html(few)
+    assert all('">%s</td>' % control.id in page for control in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a|b", "a\\|b"),
+        ("a\\|b", "a\\\\\\|b"),
+        ("[x](https://a.b)", "\\[x\\](https:\\//a.b)"),
+        ("www.a.b", "www\\.a.b"),
+        ("# a", "\\# a"),
+        ("<b>&#x202e;", "&lt;b>&amp;#x202e;"),
+        ("`a` *b* _c_ ~d~ $e$", "\\`a\\` \\*b\\* \\_c\\_ \\~d\\~ \\$e\\$"),
+        ("read_only_key", "read_only_key"),
+    ],
+)
+def test_markdown_has_no_marks_of_hosts(text, shown):
+    assert _report._cell(text) == shown
+
+
+def test_sarif_has_no_placeholders_and_links_of_hosts():
+    finding = _controls.Finding(CATALOGUE[0], "failed", "{0} [x](https://a.b)")
+    content = json.loads(_report.as_sarif(_report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [finding]}, {"a": {}})))
+    assert content["runs"][0]["results"][0]["message"]["text"].endswith("{{0}} [x] (https://a.b)")
