@@ -21,7 +21,6 @@ SET_HERE = ("issuer", "trust", "pending", "certificate", "private_key")
 class ActionModule(_action.HostAction):
     """Module, signature, module again. Where nothing is due, the first call is all."""
 
-
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         for name in SET_HERE:

@@ -26,7 +26,6 @@ FROM_VARIABLES = {
 class ActionModule(_action.HostAction):
     """One call of the module, with the inventory's values."""
 
-
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         try:

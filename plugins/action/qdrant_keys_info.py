@@ -19,7 +19,6 @@ SET_HERE = ("salt", "digests")
 class ActionModule(_action.HostAction):
     """One call of the module, with digests of the keys that the variables hold."""
 
-
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         for name in SET_HERE:

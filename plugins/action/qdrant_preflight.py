@@ -56,7 +56,6 @@ def digest(path: str, _size: int, _time: float) -> str:
 class ActionModule(_action.ControllerAction):
     """Refuses bad input, and returns what the rest of the run needs. Nothing that it returns is secret."""
 
-
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {}
         self._vars = variables

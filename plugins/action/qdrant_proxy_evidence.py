@@ -17,7 +17,6 @@ OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "
 class ActionModule(_action.HostAction):
     """One call of the module, with the inventory's values."""
 
-
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         try:

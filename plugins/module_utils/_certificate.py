@@ -18,6 +18,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 import shutil
 import stat
 import tempfile

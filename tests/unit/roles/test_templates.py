@@ -129,7 +129,7 @@ def test_the_reading_sees_what_is_loose(text, good):
 
 DEFAULTS = {}
 for _role in ("qdrant", "qdrant_firewall", "qdrant_tls", "qdrant_proxy"):
-    DEFAULTS.update({name: given for name, given in yaml.safe_load((ROLES / _role / "defaults/main.yml").read_text(encoding="utf-8")).items()})
+    DEFAULTS.update(yaml.safe_load((ROLES / _role / "defaults/main.yml").read_text(encoding="utf-8")))
 NODES = [
     {"name": name, "address": address, "bracketed": _values.bracketed(address), "http_port": 6333, "grpc_port": 6334, "server_name": name}
     for name, address in (("node1", "192.0.2.11"), ("node2", "2001:db8::12"))
@@ -206,7 +206,8 @@ GOOD = {
 }
 # Each begins a line or a word of its own in one of the formats, or ends a text.
 MARK = "HOSTILE"
-HOSTILE = [text.replace("MARK", MARK) for text in ("x\nMARK=1", "x MARK", "x;MARK{}", 'x";MARK "', "/x%n/MARK", "/x:/MARK:rw", "$MARK", "fe80::1%MARK", "'MARK")]
+MEANS = ("x\nMARK=1", "x MARK", "x;MARK{}", 'x";MARK "', "/x%n/MARK", "/x:/MARK:rw", "$MARK", "fe80::1%MARK", "'MARK")
+HOSTILE = [text.replace("MARK", MARK) for text in MEANS]
 
 
 @lru_cache
