@@ -17,7 +17,7 @@ except ImportError:
 from ansible.errors import AnsibleError
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _requests
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _files, _requests
 
 CERTIFICATE, KEY, TRUST = "qdrant_tls_provided_certificate", "qdrant_tls_provided_private_key", "qdrant_tls_ca_certificate"
 

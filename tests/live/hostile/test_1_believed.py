@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ NAMED = "node1 is not to be trusted"
 
 
 @pytest.fixture(scope="session")
-def secrets(deployment) -> list[str]:
+def needles(deployment) -> list[str]:
     """The keys of the vault, and of the CA's private key a line that is in no other."""
     line = max((line for line in deployment.secrets["qdrant_tls_ca_private_key"].split() if not line.startswith("-")), key=len)
     return [deployment.secrets["qdrant_api_key"], deployment.secrets["qdrant_read_only_api_key"], line]
@@ -42,21 +43,21 @@ PLAYBOOKS = ["site", "verify", "rotate_certificates", "rotate_api_keys", "rollin
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_facts_of_a_host_end_every_playbook(deployment, attacker, secrets, playbook):
+def test_facts_of_a_host_end_every_playbook(deployment, attacker, needles, playbook):
     attacker.answers({"module": ".", "merge": facts(deployment)})
     result = attacker.run("hardened.qdrant.%s" % playbook)
     assert result.returncode != 0
-    assert NAMED in result.stdout + result.stderr and "qdrant_tls_provider" in result.stdout + result.stderr
-    assert attacker.asked() and attacker.heard(*secrets) == []
+    assert NAMED in result.stdout + result.stderr and "qdrant_firewall_clients" in result.stdout + result.stderr
+    assert attacker.asked() and attacker.heard(*needles) == []
     assert not Path("/tmp/hostile-ran").exists() and not Path("/tmp/hostile-requests").exists()
 
 
 # The module, a change that has it called, and the playbook. Ansible's own action plugins ask more than one module.
 WAYS = [
-    ("ansible.legacy.copy", {"qdrant_config": {"log_level": "WARN"}}, "site"),
-    ("ansible.legacy.stat", {"qdrant_config": {"log_level": "ERROR"}}, "site"),
+    ("ansible.legacy.copy", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 40}}}, "site"),
+    ("ansible.legacy.stat", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 1000}}}, "site"),
     ("ansible.builtin.systemd_service", {"qdrant_tls_timer": True}, "site"),
-    ("hardened.qdrant.qdrant_secrets", {"qdrant_read_only_api_key": "vN3kQ8sXzL1bW6tYcR9mPjE4"}, "rotate_api_keys"),
+    ("hardened.qdrant.qdrant_secrets", {"qdrant_read_only_api_key": secrets.token_urlsafe(33)}, "rotate_api_keys"),
     ("hardened.qdrant.qdrant_keys_info", {}, "rotate_api_keys"),
     ("hardened.qdrant.qdrant_certificate", {"qdrant_tls_force_renewal": True}, "rotate_certificates"),
     ("hardened.qdrant.qdrant_tls_info", {}, "verify"),
@@ -66,12 +67,12 @@ WAYS = [
 
 
 @pytest.mark.parametrize(("module", "change", "playbook"), WAYS)
-def test_no_module_is_a_way_around(deployment, attacker, secrets, module, change, playbook):
+def test_no_module_is_a_way_around(deployment, attacker, needles, module, change, playbook):
     """The host answers well until this one, and nothing is believed of it."""
     attacker.answers({"module": "%s$" % module, "merge": facts(deployment)})
     result = attacker.run("hardened.qdrant.%s" % playbook, "-e", json.dumps(change))
     assert result.returncode != 0 and module in attacker.asked(), result.stdout[-3000:]
-    assert NAMED in result.stdout + result.stderr and attacker.heard(secrets[-1]) == []
+    assert NAMED in result.stdout + result.stderr and attacker.heard(needles[-1]) == []
 
 
 def test_facts_that_are_asked_for_are_no_variables(deployment, attacker):
@@ -81,14 +82,14 @@ def test_facts_that_are_asked_for_are_no_variables(deployment, attacker):
     assert result.returncode == 0 and "VERIFIED" in result.stdout and "ansible.builtin.setup" in attacker.asked(), result.stdout[-3000:]
 
 
-def test_facts_of_an_earlier_play_are_refused(deployment, attacker, secrets, folder):
+def test_facts_of_an_earlier_play_are_refused(deployment, attacker, needles, folder):
     """A user's own play gathers facts first, or they come from a cache: nothing of this collection has seen them then."""
     attacker.answers({"module": "setup", "merge": facts(deployment)})
     play = folder / "own.yml"
     play.write_text("- {hosts: all, gather_facts: true}\n- ansible.builtin.import_playbook: hardened.qdrant.site\n")
     result = attacker.run(str(play))
     assert result.returncode != 0 and "Facts of node1 replace variables: qdrant_firewall_clients" in result.stdout + result.stderr
-    assert attacker.heard(*secrets) == []
+    assert attacker.heard(*needles) == []
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_secrets_are_sent_to_no_file_of_a_host(deployment, attacker):
     """Without pipelining, which is Ansible's default, what modules are sent lies in the folder of the user of SSH, and stays there after a kill."""
     host = attacker.hosts[0]
     before = host.run("ls -A /home/*/.ansible/tmp 2>/dev/null || true")
-    result = attacker.run("hardened.qdrant.rotate_api_keys", "-e", json.dumps({"qdrant_read_only_api_key": "hT7wK2pZqM5dV9xBnC3fGsA8"}), "--check")
+    result = attacker.run("hardened.qdrant.rotate_api_keys", "-e", json.dumps({"qdrant_read_only_api_key": secrets.token_urlsafe(33)}), "--check")
     assert result.returncode == 0, result.stdout[-3000:]
     assert host.run("ls -A /home/*/.ansible/tmp 2>/dev/null || true") == before
 

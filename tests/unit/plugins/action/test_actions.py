@@ -439,10 +439,10 @@ def test_what_is_provided_is_written_anew(monkeypatch):
         "qdrant_tls_provided_private_key": "Bag Attributes\n    friendlyName: Köln\n" + NEXT_KEY,
         "qdrant_tls_ca_certificate": "# été\n" + CA,
     }
-    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"]}], node(**given), source="provided")
+    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"], "key_wanted": True}, {"changed": True}], node(**given), source="provided")
     run()
-    sent = plugin.calls[0]["module_args"]
-    assert (sent["certificate"], sent["private_key"], sent["trust"]) == (NEXT, NEXT_KEY, CA)
+    asked, sent = (call["module_args"] for call in plugin.calls)
+    assert (sent["certificate"], sent["private_key"], sent["trust"]) == (NEXT, NEXT_KEY, CA) and "private_key" not in asked
 
 
 def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleActionFail, AnsibleLookupError
 from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import (
     qdrant_client_certificate,
     qdrant_controller_file,
@@ -49,7 +50,7 @@ def run(monkeypatch):
 
     def call(module, check=False, variables=None, **arguments):
         kind = module.ActionModule
-        monkeypatch.setattr(kind.__mro__[1], "run", lambda *_arguments, **_named: {})
+        monkeypatch.setattr(ActionBase, "run", lambda *_arguments, **_named: {})
         plugin = kind.__new__(kind)
         plugin._task = SimpleNamespace(args=arguments, check_mode=check, async_val=0, action="x", delegate_to=None)
         plugin._templar, plugin._loader = Templar(), SimpleNamespace(_vault=VaultLib([("default", VaultSecret(b"secret"))]))

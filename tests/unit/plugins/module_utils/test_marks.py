@@ -41,7 +41,10 @@ SET = {
 def rendered(template: str) -> str:
     """A unit's template with its folders, as far as this needs it."""
     text = (ROLES / template).read_text(encoding="utf-8")
-    return re.sub(r"\{\{ (\w+) \}\}", lambda match: {**PLACES, **SET}.get(match[1], match[0]), text)
+    values = {**PLACES, **SET}
+    # Each template takes them as parsed, by a name without the prefix.
+    values.update({name.removeprefix("qdrant_"): value for name, value in PLACES.items()})
+    return re.sub(r"\{\{ (\w+) \}\}", lambda match: values.get(match[1], match[0]), text)
 
 
 BY_HAND = """\

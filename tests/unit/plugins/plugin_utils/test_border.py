@@ -141,7 +141,7 @@ ON_THE_CONTROLLER = {
     )
 }
 KEYWORDS = {
-    *("any_errors_fatal", "apply", "args", "become", "block", "always", "rescue", "changed_when", "check_mode", "delay", "delegate_to", "environment"),
+    *("any_errors_fatal", "apply", "args", "become", "block", "always", "rescue", "changed_when", "check_mode", "delay", "delegate_to", "diff", "environment"),
     *("failed_when", "loop", "loop_control", "module_defaults", "name", "no_log", "register", "retries", "run_once", "throttle", "until", "vars", "when"),
 }
 
@@ -205,5 +205,5 @@ def test_modules_that_are_called_across_the_border_have_these_options(call):
     known = set(documentation["options"]) | {alias for option in documentation["options"].values() for alias in option.get("aliases") or []}
     assert set(call["options"]) <= known
     assert {name for name, option in documentation["options"].items() if option.get("required")} <= set(call["options"]) | {"src"}
-    if call["module"] == "ansible.builtin.file" and call["options"].get("state") == "directory":
+    if call["module"] == "ansible.builtin.file" and call["options"].get("state") == "directory" and not call["options"].get("recurse"):
         assert "mode" in call["options"]

@@ -99,6 +99,7 @@ def test_a_variable_of_another_host_is_typed_too():
 
 # Variables that other checks of the preflight cover, and where; or that reach no file of configuration.
 ELSEWHERE = {
+    "_foreign.accepted": ("qdrant_take_over",),
     "_preflight.check_address": ("qdrant_address", "qdrant_proxy_address"),
     "_preflight.check_ports": ("qdrant_http_port", "qdrant_grpc_port", "qdrant_p2p_port", "qdrant_proxy_http_port", "qdrant_proxy_grpc_port"),
     "_preflight.check_paths": (
