@@ -15,7 +15,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run, patient
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
 class FirewallError(Exception):
@@ -24,7 +24,7 @@ class FirewallError(Exception):
 
 def listing(table: str, run: Run) -> str:
     """The table in the kernel, without counters' values; empty if there is none. ``table`` is "FAMILY NAME"."""
-    code, output, _error = patient(run)(["nft", "--stateless", "list", "table", *table.split()])
+    code, output, _error = run(["nft", "--stateless", "list", "table", *table.split()])
     return output if code == 0 else ""
 
 
@@ -35,7 +35,7 @@ def rehearse(table: str, path: str, run: Run) -> str:
     """
     script = 'nft --file "$0" && exec nft --stateless list table %s' % table
     for _attempt in range(3):
-        code, output, error = patient(run)(["unshare", "--net", "sh", "-c", script, path])
+        code, output, error = run(["unshare", "--net", "sh", "-c", script, path])
         if not error.startswith("unshare:"):
             break
         # No namespace was to be had just now: the kernel frees those that ended a little later.

@@ -194,7 +194,7 @@ def has_image(image: str, run: Run) -> bool:
     """Whether the engine has an image with this id."""
     try:
         code, output, _error = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
-    except OSError:  # there is no engine any more
+    except FileNotFoundError:  # there is no engine any more
         return False
     return code == 0 and output.strip() == image
 

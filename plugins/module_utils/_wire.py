@@ -140,13 +140,6 @@ class Deadline:
             raise socket.timeout
         return seconds
 
-    def question(self) -> float:
-        """The timeout of one question that is asked before, or just as the moment comes: what is left, but time enough for a quick answer."""
-        return min(TIMEOUT, max(QUICK, self._end - time.monotonic()))
-
-
-QUICK = 1.0  # seconds in which a server that is well answers
-
 
 def _addresses(target: Target, deadline: Deadline) -> list[t.Any]:
     """What getaddrinfo says of a target. It takes no timeout, so a name, which somebody else must be asked for, is left to a thread."""

@@ -58,7 +58,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _failure, _
 
 def main() -> None:
     module = AnsibleModule(argument_spec={"unit": {"type": "str", "default": "qdrant.service"}}, supports_check_mode=True)
-    unit, run = module.params["unit"], _run.questions(module)
+    unit, run = module.params["unit"], _run.ask
     try:
         _code, journal, _error = run(["journalctl", "--no-pager", "--output=json", "--lines=400", "--unit", unit])
         _code, shown, _error = run(["systemctl", "show", "--property=ExecMainCode,ExecMainStatus", "--", unit])

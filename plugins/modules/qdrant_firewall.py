@@ -141,7 +141,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.commands(module))
+        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.change)
     except _firewall.FirewallError as error:
         module.fail_json(msg="nft refused the rules, and the ones in force stay: %s" % error)
     except OSError as error:

@@ -82,7 +82,7 @@ def main() -> None:
     )
     params = module.params
     wanted = {name: params[name] for name in _keys.NAMES}
-    run = _run.questions(module)
+    run = _run.ask
     try:
         active = _node.unit_state(params["unit"], run).get("ActiveState") == "active"
         show = ["systemctl", "show", "--property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic", "--", params["unit"]]

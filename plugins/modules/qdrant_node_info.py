@@ -290,7 +290,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    run = _run.questions(module)
+    run = _run.ask
     try:
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, module.params, run)

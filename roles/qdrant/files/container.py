@@ -23,12 +23,17 @@ CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
 OPTIONAL = ("outbound-ca.crt",)
 NAME = "qdrant"  # of the container, and of its network
 FOLDERS = ("storage", "snapshots")
+PATIENCE = 60  # seconds for one command
 # systemd gives a unit that has credentials mounts of its own, and the engine sees the host's.
 ON_HOST = ("nsenter", "--target=1", "--mount")
 
 
 def run(*command: str, check: bool = True) -> str:
-    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), PATIENCE)
+        raise OSError(told) from None
     if check and result.returncode != 0:
         raise OSError("%s: %s" % (" ".join(command[:3]), result.stderr.strip()))
     return result.stdout.strip()

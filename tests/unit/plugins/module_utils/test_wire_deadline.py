@@ -270,7 +270,9 @@ def test_a_peer_that_closes_after_the_handshake_is_no_timeout(serve, pem, questi
     assert outcome == ("rejected" if question == "client" else "reset")
 
 
-def test_what_is_asked_at_the_last_moment_gets_time_for_a_quick_answer():
-    assert _wire.Deadline(60).question() == _wire.TIMEOUT
-    assert _wire.Deadline(-1).question() == _wire.QUICK
-    assert _wire.Deadline(-1).over() and not _wire.Deadline(60).over()
+def test_a_deadline_has_time_left_or_is_over():
+    later, past = _wire.Deadline(60), _wire.Deadline(0)
+    assert not later.over() and 50 < later.left() <= 60
+    assert past.over()
+    with pytest.raises(socket.timeout):
+        past.left()
