@@ -15,6 +15,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
@@ -73,8 +74,7 @@ def load(path: str, run: Run) -> None:
 def read(path: str) -> str:
     """The file's text; empty where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return _read.text(path)
     except OSError:
         return ""
 
