@@ -34,7 +34,10 @@ def test_what_hangs_is_killed_with_its_children(tmp_path, name):
     with pytest.raises(TimeoutError, match=r"^sh -c did not end within 1 seconds, and was killed\. See dmesg"):
         shell(script, 1.0)
     assert time.monotonic() - began < SOON
-    assert living(int(pids.read_text())) == []
+    # The kernel ends what is killed when it comes to it.
+    while living(int(pids.read_text())):
+        assert time.monotonic() - began < 2 * SOON
+        time.sleep(0.05)
 
 
 def living(group: int) -> list[str]:
