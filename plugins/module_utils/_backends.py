@@ -14,6 +14,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read
 from ansible_collections.hardened.qdrant.plugins.module_utils._firewall import element_text
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
@@ -72,8 +73,7 @@ def ufw(ports: t.Collection[int], run: Run, settings: str = UFW_SETTINGS) -> Jso
     _code, status, _error = run(["ufw", "status"])
     _code, added, _error = run(["ufw", "show", "added"])
     try:
-        with open(settings, encoding="utf-8", errors="replace") as file:
-            ipv6 = ufw_ipv6(file.read())
+        ipv6 = ufw_ipv6(_read.text(settings))
     except OSError:
         ipv6 = False
     return {"active": status.startswith("Status: active"), "ipv6": ipv6, **parse_ufw(added, ports)}

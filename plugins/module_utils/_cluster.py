@@ -16,6 +16,10 @@ from collections import Counter
 from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
 
 
+# Seconds for all that a node says of its cluster: a question for each collection, and each of these takes milliseconds.
+LOOK = 60.0
+
+
 class ClusterError(Exception):
     """The node gave no usable answer; the message says which question, and what came instead."""
 
@@ -30,13 +34,16 @@ def key_header(api_key: str | None) -> dict[str, str]:
 
 
 class Node:
-    """The REST API of one node, over TLS and with a key unless the node has none."""
+    """The REST API of one node, over TLS and with a key unless the node has none, for some seconds from now: that many collections a node may invent."""
 
-    def __init__(self, target: _wire.Target, tls: _wire.Tls | None, api_key: str | None) -> None:
+    def __init__(self, target: _wire.Target, tls: _wire.Tls | None, api_key: str | None, seconds: float = LOOK) -> None:
         self._target, self._tls, self._headers = target, tls, key_header(api_key)
+        self._seconds, self._deadline = seconds, _wire.Deadline(seconds)
 
     def get(self, path: str) -> t.Any:
         """The ``result`` of an answer."""
+        if self._deadline.over():
+            raise ClusterError("GET %s: not asked, for what came before took %d seconds" % (path, self._seconds))
         answer = _wire.rest(self._target, path, headers=self._headers, tls=self._tls)
         if answer.status == 401:
             raise OtherKey("GET %s: HTTP 401, it has another key" % path)

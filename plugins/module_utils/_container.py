@@ -13,6 +13,7 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 NAME = "qdrant"  # of the container, and of its network
@@ -65,8 +66,7 @@ def server_pid(found: Json) -> int:
         raise OSError("the container does not run")
     if not found["HostConfig"].get("Init"):
         return pid
-    with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as file:
-        children = file.read().split()
+    children = _read.text("/proc/%d/task/%d/children" % (pid, pid)).split()
     return int(children[0]) if children else pid
 
 
@@ -90,8 +90,7 @@ def seccomp(found: Json, path: str) -> Json:
     rules = [rule for rule in profile.get("syscalls") or [] if rule.get("action") == "SCMP_ACT_ALLOW"]
     allowed = {name for rule in rules for name in rule.get("names") or []}
     try:
-        with open(path, encoding="utf-8") as file:
-            wanted = json.load(file)
+        wanted = json.loads(_read.content(path))
     except (OSError, ValueError):
         wanted = None
     # Allowed without a condition: what lets memory be both written and executed.

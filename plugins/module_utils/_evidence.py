@@ -34,6 +34,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import (
     _container,
     _firewall,
     _node,
+    _read,
     _secret_names,
     _unit_addresses,
     _wire,
@@ -52,6 +53,8 @@ PROC, PROC_SYS = {"self", "thread-self", "mounts", "net", "meminfo", "stat", "cp
 OWN_LIMITS = r"/proc/(%s)/(stat|statm|status|limits|maps|cgroup|mountinfo)$|/proc/(meminfo|stat|sys/vm/\w+)$|/sys/fs/cgroup/"
 # A bundle of CAs has a quarter of that.
 LARGEST_BUNDLE = 1 << 20
+# Bytes of a text, such as the kernel's table of connections, with 150 for each.
+LONGEST = 64 << 20
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
 # A port on which strangers serve: HTTPS.
@@ -110,8 +113,7 @@ class Place:
 
 
 def read(path: str) -> str:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
+    return _read.text(path, LONGEST)
 
 
 def api_keys(place: Place, settings: Json) -> dict[str, str]:
@@ -366,11 +368,7 @@ def _authorities(path: str) -> list[t.Any]:
     :raises OSError: it is longer than any bundle is, so that not all of it would be judged.
     """
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            text = file.read(LARGEST_BUNDLE + 1)
-        if len(text) > LARGEST_BUNDLE:
-            raise OSError("%s is longer than %d bytes" % (path, LARGEST_BUNDLE))
-        return _certificate.load_certificates(text)
+        return _certificate.load_certificates(_read.text(path, LARGEST_BUNDLE))
     except (FileNotFoundError, _certificate.CertificateError):
         return []
 

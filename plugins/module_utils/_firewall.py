@@ -15,7 +15,8 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run, patient
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read
+from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
 class FirewallError(Exception):
@@ -28,7 +29,7 @@ class ForeignError(Exception):
 
 def listing(table: str, run: Run) -> str:
     """The table in the kernel, without counters' values; empty if there is none. ``table`` is "FAMILY NAME"."""
-    code, output, _error = patient(run)(["nft", "--stateless", "list", "table", *table.split()])
+    code, output, _error = run(["nft", "--stateless", "list", "table", *table.split()])
     return output if code == 0 else ""
 
 
@@ -39,7 +40,7 @@ def rehearse(table: str, path: str, run: Run) -> str:
     """
     script = 'nft --file "$0" && exec nft --stateless list table %s' % table
     for _attempt in range(3):
-        code, output, error = patient(run)(["unshare", "--net", "sh", "-c", script, path])
+        code, output, error = run(["unshare", "--net", "sh", "-c", script, path])
         if not error.startswith("unshare:"):
             break
         # No namespace was to be had just now: the kernel frees those that ended a little later.
@@ -77,8 +78,7 @@ def load(path: str, run: Run) -> None:
 def read(path: str) -> str:
     """The file's text; empty where there is none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return _read.text(path)
     except OSError:
         return ""
 

@@ -26,7 +26,7 @@ def docker(run: Run, *arguments: str) -> None:
     try:
         code, _output, error = run(["docker", *arguments])
     except OSError as problem:
-        raise ImageError("docker cannot be run: %s" % problem) from None
+        raise ImageError("docker: %s" % problem) from None
     if code != 0:
         raise ImageError("docker %s: %s" % (arguments[0], error.strip()))
 

@@ -19,7 +19,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _secret_names, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 RECORD = "/run/hardened-qdrant/started.json"
@@ -85,12 +85,16 @@ class Release:
 
 
 def digest(path: str) -> str | None:
-    """SHA-256 of a file in hex, or None where it cannot be read."""
+    """SHA-256 of a file in hex, or None where it cannot be read, or is longer than any program is."""
     sha256 = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
+        with _read.opened(path) as file:
+            left = _read.LARGEST
             for block in iter(lambda: file.read(1 << 20), b""):
                 sha256.update(block)
+                left -= len(block)
+                if left < 0:
+                    return None
     except OSError:
         return None
     return sha256.hexdigest()
@@ -183,8 +187,7 @@ def machine() -> dict[str, t.Any]:
     """Memory in bytes, processors, and the distribution's name and version, as os-release(5) has them."""
     words = {}
     try:
-        with open("/etc/os-release", encoding="utf-8") as file:
-            words = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+        words = dict(line.split("=", 1) for line in _read.text("/etc/os-release").splitlines() if "=" in line)
     except OSError:
         pass
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -195,9 +198,8 @@ def machine() -> dict[str, t.Any]:
 def load_json(path: str) -> dict[str, t.Any]:
     """A JSON object from a file; empty where there is none, or where it is no JSON object."""
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except (OSError, ValueError):
+        content = json.loads(_read.content(path))
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -214,7 +216,7 @@ def has_image(image: str, run: Run) -> bool:
     """Whether the engine has an image with this id."""
     try:
         code, output, _error = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
-    except OSError:  # there is no engine any more
+    except FileNotFoundError:  # there is no engine any more
         return False
     return code == 0 and output.strip() == image
 
@@ -261,8 +263,7 @@ def unit_state(unit: str, run: Run) -> dict[str, str]:
 def start_arguments(unit_file: str) -> dict[str, str]:
     """The values of ``--uri`` and ``--bootstrap`` in a unit file's ExecStart."""
     try:
-        with open(unit_file, encoding="utf-8") as file:
-            text = file.read().replace("\\\n", " ")
+        text = _read.text(unit_file).replace("\\\n", " ")
     except OSError:
         return {}
     command = re.search(r"^ExecStart=(.*)$", text, re.MULTILINE)
@@ -285,8 +286,7 @@ def certificates(layout: Layout) -> dict[str, str]:
     texts = {}
     for name, file_name in (("certificate", "tls.crt"), ("trust", "ca.crt")):
         try:
-            with open(layout.credential_source(file_name), encoding="ascii", errors="replace") as file:
-                texts[name] = file.read()
+            texts[name] = _read.text(layout.credential_source(file_name))
         except OSError:
             texts[name] = ""
     return texts
@@ -295,8 +295,7 @@ def certificates(layout: Layout) -> dict[str, str]:
 def handed_over(layout: Layout, drop_ins: list[str]) -> list[str]:
     """The files that decide what a process of the unit is: settings, credentials, what the unit names beside them, unit and its drop-ins."""
     try:
-        with open(layout.unit_file, encoding="utf-8") as file:
-            text = file.read()
+        text = _read.text(layout.unit_file)
     except OSError:
         text = ""
     further = [path for path in (layout.outbound, layout.seccomp) if path in text]

@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import re
 import secrets as random
-import socket
-import ssl
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence, _node, _wire
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
@@ -23,6 +22,7 @@ Json = t.Dict[str, t.Any]
 RUN = "/run/qdrant-proxy"
 BINARY = "/usr/sbin/nginx"
 LOG = "qdrant_proxy"
+LOGGED = 10.0  # seconds in which a request is in the journal
 # Directives whose values say whether nodes are verified, and what is logged.
 DIRECTIVES = (
     "proxy_pass grpc_pass proxy_ssl_verify grpc_ssl_verify proxy_ssl_name grpc_ssl_name proxy_ssl_trusted_certificate grpc_ssl_trusted_certificate "
@@ -68,14 +68,9 @@ def upstreams(text: str) -> list[dict[str, t.Any]]:
 
 def verified(entry: Json, trust: str) -> Json:
     """Whether a node's port serves a certificate that verifies by its name, or why not."""
-    context = ssl.create_default_context(cafile=trust)
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    try:
-        with socket.create_connection((entry["address"], entry["port"]), timeout=_evidence.LOCAL_TIMEOUT) as plain:
-            with context.wrap_socket(plain, server_hostname=entry["name"]):
-                return {**entry, "verifies": True, "why": ""}
-    except (OSError, ValueError) as error:
-        return {**entry, "verifies": False, "why": _wire.describe(error)}
+    tls = _wire.Tls(ca_file=trust, server_name=entry["name"])
+    error = _wire.verification_error(_wire.Target(entry["address"], entry["port"]), tls, ["h2", "http/1.1"], _evidence.LOCAL_TIMEOUT)
+    return {**entry, "verifies": error is None, "why": error or ""}
 
 
 def settings(place: _evidence.Place) -> Json:
@@ -85,7 +80,9 @@ def settings(place: _evidence.Place) -> Json:
 
 def nodes(place: _evidence.Place) -> list[Json]:
     trust = os.path.join(RUN, "current", "upstream-ca.crt")
-    return [verified(entry, trust) for entry in upstreams(_evidence.read(os.path.join(RUN, "current", "nginx.conf"))) if entry["port"]]
+    entries = [entry for entry in upstreams(_evidence.read(os.path.join(RUN, "current", "nginx.conf"))) if entry["port"]]
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        return list(pool.map(lambda entry: verified(entry, trust), entries))
 
 
 def started(place: _evidence.Place) -> Json:
@@ -148,14 +145,14 @@ def log(place: _evidence.Place, run: Run) -> Json:
     """Whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
     marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
     _evidence.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
-    lines: list[str] = []
-    for _attempt in range(20):
+    deadline = _wire.Deadline(LOGGED)
+    while True:
         time.sleep(0.25)
         code, output, error = run(["journalctl", "--no-pager", "--output=cat", "--since=-2min", "--unit", place.unit])
         if code != 0:
             raise OSError(error.strip() or "journalctl failed")
         lines = output.splitlines()
-        if any(marker in line for line in lines):
+        if any(marker in line for line in lines) or deadline.over():
             break
     return {"logged": any(marker in line for line in lines), "keys": sum(key in line for line in lines)}
 

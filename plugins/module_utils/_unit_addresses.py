@@ -16,7 +16,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _secrets
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read, _secrets
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 # In gate.py as well, which stands alone on the node.
@@ -38,8 +38,7 @@ def of_file(path: str) -> list[str]:
     They stand there as numbers: `systemctl set-property` does not know the words, such as localhost, that a file may use.
     """
     try:
-        with open(path, "rb") as file:
-            return [word for value in LINE.findall(file.read()) for word in value.decode("ascii", "replace").split()]
+        return [word for value in LINE.findall(_read.content(path)) for word in value.decode("ascii", "replace").split()]
     except OSError:
         return []
 
@@ -47,8 +46,7 @@ def of_file(path: str) -> list[str]:
 def digest_without(path: str) -> str | None:
     """SHA-256 in hex of a unit's file but for its addresses, or None where it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.sha256(LINE.sub(b"", file.read())).hexdigest()
+        return hashlib.sha256(LINE.sub(b"", _read.content(path))).hexdigest()
     except OSError:
         return None
 
@@ -92,8 +90,7 @@ def note_in_record(path: str, record: t.Mapping[str, t.Any], addresses: list[str
 
 def note_in_copy(path: str, addresses: list[str]) -> None:
     """Write down in a copy of the unit's file what the unit was told since."""
-    with open(path, "rb") as file:
-        text = file.read()
+    text = _read.content(path)
     line = b"IPAddressAllow=%s\n" % " ".join(addresses).encode("ascii")
     _secrets.replace(path, LINE.sub(lambda _match: line, text).decode("utf-8"))
 

@@ -5,6 +5,9 @@
 
 Needs nothing but Python 3.9's standard library: modules use it, and so does the gate on a node, where it is installed alone.
 
+Every question ends within its ``timeout``, in seconds and overall, and reads no more than READ_LIMIT bytes, whatever the peer does: all of them go
+through ``_Connection``, which alone waits for a peer.
+
 No question raises: what went wrong is part of the answer. ``error`` is None, or begins with one of these words:
 ``refused`` (nothing listens), ``timeout`` (no answer in time: dropped on the way, or busy), ``no route`` (this host has no way to such an
 address, so it says nothing of the other one), ``unreachable`` (something on the way said so),
@@ -13,23 +16,30 @@ address, so it says nothing of the other one), ``unreachable`` (something on the
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import http.client
+import io
+import queue
 import socket
 import ssl
 import struct
+import threading
 import time
 import typing as t
 import urllib.parse
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-TIMEOUT = 5.0  # seconds for one question, connecting included
+TIMEOUT = 5.0  # seconds for one question, from the look-up of a name to the last byte
 # What Python 3.13 made its default, with all versions: extensions as RFC 5280 has them, and an end at any CA that is trusted. The second has no
 # name in 3.9; it is OpenSSL's X509_V_FLAG_PARTIAL_CHAIN. The preflight refuses the certificates that clients with 3.13 would.
 STRICTLY = ssl.VERIFY_X509_STRICT | 0x80000
-LIMIT = 1 << 20  # bytes of an answer that are read at most
+LIMIT = 1 << 20  # bytes of an answer's body that are read at most
+READ_LIMIT = 2 * LIMIT  # bytes that are read from a connection at most, headers and what wraps the body included
+HEADERS_LIMIT = 1 << 16  # bytes of an answer's headers in gRPC; http.client has limits of its own
 
 
 @dataclass(frozen=True)
@@ -62,18 +72,6 @@ class Tls:
         if protocols:
             context.set_alpn_protocols(list(protocols))
         return context
-
-
-class _Https(http.client.HTTPConnection):
-    """HTTPS to an address, whose certificate may be verified by a name."""
-
-    def __init__(self, target: Target, tls: Tls, timeout: float) -> None:
-        super().__init__(target.address, target.port, timeout=timeout)
-        self._context, self._name = tls.context(), tls.server_name or target.address
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
 
 
 @dataclass(frozen=True)
@@ -127,17 +125,171 @@ def describe(error: Exception) -> str:
 _FAILURES = (OSError, EOFError, ValueError, http.client.HTTPException)
 
 
-def _connect(target: Target, timeout: float) -> socket.socket:
-    return socket.create_connection((target.address, target.port), timeout=timeout)
+class Deadline:
+    """A moment by which something must have ended, some seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def over(self) -> bool:
+        return time.monotonic() >= self._end
+
+    def left(self) -> float:
+        """Seconds, more than 0.
+
+        :raises socket.timeout: there are none.
+        """
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise socket.timeout
+        return seconds
+
+
+def _addresses(target: Target, deadline: Deadline) -> list[t.Any]:
+    """What getaddrinfo says of a target. It takes no timeout, so a name, which somebody else must be asked for, is left to a thread."""
+    with contextlib.suppress(socket.gaierror):
+        return socket.getaddrinfo(target.address, target.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    answers: queue.SimpleQueue[t.Any] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(target.address, target.port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            answers.put(error)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        answer = answers.get(timeout=deadline.left())
+    except queue.Empty:
+        raise socket.timeout from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+class _Connection:
+    """A TCP connection, with TLS after ``handshake``. Every operation ends by one deadline, and all together read no more than READ_LIMIT bytes.
+
+    TLS is done in memory, so that no library reads from the peer, or waits for it, by itself: a peer that drips, or floods, gets no further time.
+    """
+
+    def __init__(self, target: Target, timeout: float) -> None:
+        self._deadline, self._unread = Deadline(timeout), READ_LIMIT
+        self._tls: ssl.SSLObject | None = None
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._socket = self._connected(target)
+
+    def _connected(self, target: Target) -> socket.socket:
+        addresses = _addresses(target, self._deadline)
+        failure = OSError("there is no such address")
+        for number, (family, kind, protocol, _name, address) in enumerate(addresses):
+            connection = socket.socket(family, kind, protocol)
+            try:
+                # The last address gets its share even where packets to the first are dropped.
+                connection.settimeout(self._deadline.left() / (len(addresses) - number))
+                connection.connect(address)
+                return connection
+            except OSError as error:
+                connection.close()
+                failure = error
+        raise failure
+
+    def __enter__(self) -> _Connection:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._socket.close()
+
+    def close(self) -> None:
+        """What http.client does when a connection has no further answer, and before it has read the one: nothing."""
+
+    def handshake(self, context: ssl.SSLContext, name: str | None = None) -> ssl.SSLObject:
+        """Speak TLS from now on; ``name`` is what the server's certificate is verified by, where the context verifies."""
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._through(self._tls.do_handshake)
+        return self._tls
+
+    def receive(self, length: int) -> bytes:
+        """At least one byte and up to ``length``, or none once the peer has closed, with a word of TLS or without."""
+        if self._tls is None:
+            return self._read(length)
+        tls = self._tls
+        try:
+            return self._through(lambda: tls.read(length))
+        except ssl.SSLEOFError:
+            return b""
+
+    def sendall(self, data: bytes) -> None:
+        tls = self._tls
+        if tls is None:
+            self._write(data)
+        else:
+            self._through(lambda: tls.write(data))
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What http.client reads from."""
+        return io.BufferedReader(_Stream(self))
+
+    def _through(self, operation: t.Callable[[], t.Any]) -> t.Any:
+        """The result of an operation of TLS, with whatever goes over the wire for it."""
+        while True:
+            try:
+                result = operation()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self._read(1 << 14)
+                if data:
+                    self._incoming.write(data)
+                else:
+                    self._incoming.write_eof()
+            except ssl.SSLError:
+                with contextlib.suppress(OSError):
+                    self._flush()  # the alert that says why
+                raise
+            else:
+                self._flush()
+                return result
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            self._write(self._outgoing.read())
+
+    def _read(self, length: int) -> bytes:
+        self._socket.settimeout(self._deadline.left())
+        data = self._socket.recv(length)
+        self._unread -= len(data)
+        if self._unread < 0:
+            raise ValueError("the answer is too long")
+        return data
+
+    def _write(self, data: bytes) -> None:
+        self._socket.settimeout(self._deadline.left())
+        self._socket.sendall(data)  # its timeout holds for all of the data
+
+
+class _Stream(io.RawIOBase):
+    """What a connection receives, as a file."""
+
+    def __init__(self, connection: _Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int:
+        data = self._connection.receive(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def can_connect(target: Target, timeout: float = TIMEOUT) -> str:
     """``open``, or the error that connecting ended with."""
     try:
-        _connect(target, timeout).close()
-    except OSError as error:
+        with _Connection(target, timeout):
+            return "open"
+    except _FAILURES as error:
         return describe(error)
-    return "open"
 
 
 def rest(
@@ -151,23 +303,30 @@ def rest(
     timeout: float = TIMEOUT,
 ) -> RestAnswer:
     """One HTTP/1.1 request. Without ``tls`` it goes out in plaintext."""
-    connection: http.client.HTTPConnection
     try:
-        if tls is None:
-            connection = http.client.HTTPConnection(target.address, target.port, timeout=timeout)
-        else:
-            connection = _Https(target, tls, timeout)
-    except OSError as error:  # trust that cannot be loaded
-        return RestAnswer(error=describe(error))
-    try:
-        connection.request(method, path, body=body, headers=dict(headers or {}))
-        response = connection.getresponse()
-        content = response.read(LIMIT)
-        return RestAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
+        context = None if tls is None else tls.context()
+        with _Connection(target, timeout) as connection:
+            if tls is not None and context is not None:
+                connection.handshake(context, tls.server_name or target.address)
+            conversation = http.client.HTTPConnection(target.address, target.port)
+            conversation.sock = connection
+            conversation.request(method, path, body=body, headers=dict(headers or {}))
+            response = conversation.getresponse()
+            content = response.read(LIMIT)
+            return RestAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
     except _FAILURES as error:
         return RestAnswer(error=describe(error))
-    finally:
-        connection.close()
+
+
+def verification_error(target: Target, tls: Tls, protocols: t.Sequence[str] = (), timeout: float = TIMEOUT) -> str | None:
+    """What keeps a port from a handshake that verifies; None if nothing does. Nothing is sent over it."""
+    try:
+        context = tls.context(protocols)
+        with _Connection(target, timeout) as connection:
+            connection.handshake(context, tls.server_name or target.address)
+    except _FAILURES as error:
+        return describe(error)
+    return None
 
 
 def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TLSVersion | None = None) -> Served:
@@ -179,7 +338,8 @@ def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TL
     if version is not None:
         context.minimum_version = context.maximum_version = version
     try:
-        with _connect(target, timeout) as plain, context.wrap_socket(plain) as secure:
+        with _Connection(target, timeout) as connection:
+            secure = connection.handshake(context)
             der = secure.getpeercert(binary_form=True) or b""
             cipher = secure.cipher()
             return Served(der, hashlib.sha256(der).hexdigest(), secure.version(), cipher[0] if cipher else None)
@@ -205,11 +365,11 @@ def accepts_client(target: Target, certificate: str | None = None, key: str | No
     try:
         if certificate:
             context.load_cert_chain(certificate, key)
-        with _connect(target, timeout) as plain:
+        with _Connection(target, timeout) as connection:
             try:
-                with context.wrap_socket(plain) as secure:
-                    secure.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
-                    return "accepted" if secure.recv(16) else "rejected"
+                connection.handshake(context)
+                connection.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
+                return "accepted" if connection.receive(16) else "rejected"
             except (ssl.SSLError, ConnectionError) as error:
                 # An alert, or a close in its place; what the local library cannot do says nothing about the server.
                 return "rejected" if "ALERT" in str(error) or "EOF" in str(error) or isinstance(error, ConnectionError) else describe(error)
@@ -237,10 +397,10 @@ def accepts_outdated(target: Target, what: str, timeout: float = TIMEOUT) -> str
         context.minimum_version, context.maximum_version = lowest, highest
     try:
         context.set_ciphers(suites)
-        with _connect(target, timeout) as plain:
+        with _Connection(target, timeout) as connection:
             try:
-                with context.wrap_socket(plain) as secure:
-                    return "accepted: %s %s" % (secure.version(), (secure.cipher() or ("unknown",))[0])
+                secure = connection.handshake(context)
+                return "accepted: %s %s" % (secure.version(), (secure.cipher() or ("unknown",))[0])
             except (ssl.SSLError, ConnectionError) as error:
                 return "rejected" if "ALERT" in str(error) or "EOF" in str(error) or isinstance(error, ConnectionError) else describe(error)
     except _FAILURES as error:
@@ -250,20 +410,26 @@ def accepts_outdated(target: Target, what: str, timeout: float = TIMEOUT) -> str
 def plaintext(target: Target, timeout: float = TIMEOUT) -> str:
     """``answered`` if the port speaks HTTP without TLS, ``silent`` if it takes connections but does not, or an error."""
     requests = (b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", _PREFACE + _frame(_SETTINGS, 0, 0, b""))
-    for request in requests:
-        try:
-            connection = _connect(target, timeout)
-        except OSError as error:
-            return describe(error)
-        try:
-            with connection:
-                connection.sendall(request)
-                answer = connection.recv(16)
-        except OSError:
-            answer = b""  # says nothing, or closes at once: so does a server that expected TLS
-        if answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS]):
-            return "answered"
-    return "silent"
+    # At once, so that a server that is silent to one has all of the time for the other.
+    with ThreadPoolExecutor(max_workers=len(requests)) as pool:
+        outcomes = list(pool.map(lambda request: _said_in_plaintext(target, request, timeout), requests))
+    return "answered" if "answered" in outcomes else next((outcome for outcome in outcomes if outcome != "silent"), "silent")
+
+
+def _said_in_plaintext(target: Target, request: bytes, timeout: float) -> str:
+    try:
+        connection = _Connection(target, timeout)
+    except _FAILURES as error:
+        return describe(error)
+    answer = b""
+    with connection, contextlib.suppress(OSError):  # says nothing, or closes at once: so does a server that expected TLS
+        connection.sendall(request)
+        while len(answer) < _FRAME_HEADER:
+            part = connection.receive(16)
+            if not part:
+                break
+            answer += part
+    return "answered" if answer.startswith(b"HTTP/") or answer[3:4] == bytes([_SETTINGS]) else "silent"
 
 
 # --- gRPC: one call over one HTTP/2 connection (RFC 9113), headers by HPACK (RFC 7541) ---------------------------------
@@ -272,6 +438,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 _END_STREAM, _ACK, _END_HEADERS, _PADDED, _PRIORITY = 0x1, 0x1, 0x4, 0x8, 0x20
 _STREAM = 1
+_FRAME_HEADER = 9  # bytes
 
 # HEADER_TABLE_SIZE = 0: headers come without references to earlier ones. INITIAL_WINDOW_SIZE = LIMIT.
 _OUR_SETTINGS = struct.pack(">HIHI", 0x1, 0, 0x4, LIMIT)
@@ -387,48 +554,36 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-class _Frames:
-    """Frames from a connection, until a deadline, and up to LIMIT bytes."""
-
-    def __init__(self, connection: socket.socket, deadline: float) -> None:
-        self._connection, self._deadline, self._left = connection, deadline, LIMIT
-
-    def _exactly(self, length: int) -> bytes:
-        self._left -= length
-        if self._left < 0:
-            raise ValueError("the answer is too long")
-        data = b""
-        while len(data) < length:
-            remaining = self._deadline - time.monotonic()
-            if remaining <= 0:
-                raise socket.timeout
-            self._connection.settimeout(remaining)
-            part = self._connection.recv(length - len(data))
-            if not part:
-                raise EOFError
-            data += part
-        return data
-
-    def next(self) -> tuple[int, int, int, bytes]:
-        """Kind, flags, stream, and payload without padding and priority."""
-        header = self._exactly(9)
-        length = int.from_bytes(header[:3], "big")
-        kind, flags, stream = header[3], header[4], int.from_bytes(header[5:], "big") & 0x7FFFFFFF
-        payload = self._exactly(length)
-        if kind in (_DATA, _HEADERS) and flags & _PADDED:
-            payload = payload[1 : len(payload) - payload[0]]
-        if kind == _HEADERS and flags & _PRIORITY:
-            payload = payload[5:]
-        return kind, flags, stream, payload
+def _exactly(connection: _Connection, length: int) -> bytes:
+    data = bytearray()
+    while len(data) < length:
+        part = connection.receive(length - len(data))
+        if not part:
+            raise EOFError
+        data += part
+    return bytes(data)
 
 
-def _converse(connection: socket.socket, frames: _Frames) -> tuple[dict[str, str], bytes]:
+def _next_frame(connection: _Connection) -> tuple[int, int, int, bytes]:
+    """Kind, flags, stream, and payload without padding and priority."""
+    header = _exactly(connection, _FRAME_HEADER)
+    kind, flags, stream = header[3], header[4], int.from_bytes(header[5:], "big") & 0x7FFFFFFF
+    payload = _exactly(connection, int.from_bytes(header[:3], "big"))
+    if kind in (_DATA, _HEADERS) and flags & _PADDED:
+        payload = payload[1 : len(payload) - payload[0]]
+    if kind == _HEADERS and flags & _PRIORITY:
+        payload = payload[5:]
+    return kind, flags, stream, payload
+
+
+def _converse(connection: _Connection) -> tuple[dict[str, str], bytes]:
     """Read the answer to the one call: its headers and trailers together, and its body."""
     headers: dict[str, str] = {}
-    body = block = b""
+    body, block = bytearray(), bytearray()
+    left = HEADERS_LIMIT
     ended = False
     while True:
-        kind, flags, stream, payload = frames.next()
+        kind, flags, stream, payload = _next_frame(connection)
         if kind == _SETTINGS and not flags & _ACK:
             connection.sendall(_frame(_SETTINGS, _ACK, 0, b""))
         elif kind == _PING and not flags & _ACK:
@@ -441,13 +596,16 @@ def _converse(connection: socket.socket, frames: _Frames) -> tuple[dict[str, str
             body += payload
             ended = bool(flags & _END_STREAM)
         elif stream == _STREAM and kind in (_HEADERS, _CONTINUATION):
+            left -= len(payload)
+            if left < 0:
+                raise ValueError("the headers are too long")
             block += payload
             ended = ended or bool(kind == _HEADERS and flags & _END_STREAM)
             if flags & _END_HEADERS:
-                headers.update(_headers(block))
-                block = b""
+                headers.update(_headers(bytes(block)))
+                block.clear()
         if ended and not block:
-            return headers, body
+            return headers, bytes(body)
 
 
 def grpc(
@@ -469,12 +627,11 @@ def grpc(
         ("te", "trailers"),
         *(metadata or {}).items(),
     ]
-    deadline = time.monotonic() + timeout
     try:
-        connection = _connect(target, timeout)
-        try:
-            if tls is not None:
-                connection = tls.context(["h2"]).wrap_socket(connection, server_hostname=tls.server_name or target.address)
+        context = None if tls is None else tls.context(["h2"])
+        with _Connection(target, timeout) as connection:
+            if tls is not None and context is not None:
+                connection.handshake(context, tls.server_name or target.address)
             connection.sendall(
                 _PREFACE
                 + _frame(_SETTINGS, 0, 0, _OUR_SETTINGS)
@@ -482,9 +639,7 @@ def grpc(
                 + _frame(_HEADERS, _END_HEADERS, _STREAM, b"".join(_literal(*header) for header in request))
                 + _frame(_DATA, _END_STREAM, _STREAM, b"\0" + struct.pack(">I", len(message)) + message)
             )
-            headers, body = _converse(connection, _Frames(connection, deadline))
-        finally:
-            connection.close()
+            headers, body = _converse(connection)
         if "grpc-status" not in headers:
             return GrpcAnswer(error="protocol: HTTP %s without a grpc-status" % headers.get(":status"))
         return GrpcAnswer(int(headers["grpc-status"]), urllib.parse.unquote(headers.get("grpc-message", "")), body[5:])

@@ -61,6 +61,7 @@ options:
     description:
       - Seconds to wait until the cluster is healthy. The module fails if it is not by then.
       - V(0) looks once and fails only if the node does not answer.
+      - A look lasts a minute at most. A node that takes longer to say all that it knows does not answer.
     type: int
     default: 0
 """
@@ -107,6 +108,7 @@ cluster:
 """
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _keys, _wire
@@ -141,17 +143,25 @@ def main() -> None:
     def nodes(address: str) -> list[_cluster.Node]:
         return [_cluster.Node(_wire.Target(address, params["http_port"]), tls, key) for key in keys]
 
+    def look(address: str) -> dict | None | _cluster.ClusterError:
+        try:
+            return _cluster.observe(nodes(address)[0]) if address == params["address"] else _cluster.observe_peer(nodes(address))
+        except _cluster.ClusterError as error:
+            return error
+
+    addresses = [params["address"], *params["peers"]]
     deadline = time.monotonic() + params["wait"]
     healthy_since = None
     while True:
         result, views, reasons = {}, {}, []
-        for address in [params["address"], *params["peers"]]:
-            try:
-                seen = _cluster.observe(nodes(address)[0]) if address == params["address"] else _cluster.observe_peer(nodes(address))
-                if seen is not None:
-                    views[address] = seen
-            except _cluster.ClusterError as error:
-                reasons.append("%s does not answer: %s" % (address, error) if params["peers"] else "the node does not answer: %s" % error)
+        # At once, so that a look lasts no longer than the slowest of them.
+        with ThreadPoolExecutor(max_workers=16) as pool:
+            looks = list(pool.map(look, addresses))
+        for address, seen in zip(addresses, looks):
+            if isinstance(seen, _cluster.ClusterError):
+                reasons.append("%s does not answer: %s" % (address, seen) if params["peers"] else "the node does not answer: %s" % seen)
+            elif seen is not None:
+                views[address] = seen
         if params["address"] in views:
             seen = views[params["address"]]
             result = {"cluster": seen, "single_copies": _cluster.single_copies(seen)}

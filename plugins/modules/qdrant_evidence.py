@@ -187,7 +187,7 @@ def main() -> None:
         place = _evidence.Place(**{name: params[name] for name in PLACE})
         named = {name: params[name] for name in ("peers", "clients")}
         wanted = {name: params[name] for name in ("authorities", "outbound_authorities", "names")}
-        document = _evidence.observe_node(place, params["targets"], _run.questions(module), named, wanted)
+        document = _evidence.observe_node(place, params["targets"], _run.ask, named, wanted)
         if "network" in document.get("container", {}):
             network = document["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])

@@ -71,7 +71,7 @@ def main() -> None:
     )
     # A server that does not take a value may say which.
     secrets = _secret_names.sought(_secret_names.texts(_node.load_json(module.params["secrets_file"])))
-    unit, run = module.params["unit"], _run.questions(module)
+    unit, run = module.params["unit"], _run.ask
     try:
         _code, journal, _error = run(["journalctl", "--no-pager", "--output=json", "--lines=400", "--unit", unit])
         _code, shown, _error = run(["systemctl", "show", "--property=ExecMainCode,ExecMainStatus", "--", unit])

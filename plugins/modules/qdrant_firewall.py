@@ -144,7 +144,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.commands(module))
+        result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.change)
     except _firewall.ForeignError as error:
         module.fail_json(msg="Nothing was changed: %s." % error)
     except _firewall.FirewallError as error:

@@ -96,7 +96,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        result = observe(module.params["table"], module.params["ports"], _run.questions(module))
+        result = observe(module.params["table"], module.params["ports"], _run.ask)
     except (OSError, ValueError) as error:
         module.fail_json(msg="Cannot look at the firewall: %s. This task must be root's (become: true)." % error)
     module.exit_json(changed=False, **result)

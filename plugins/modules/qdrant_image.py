@@ -86,7 +86,7 @@ def main() -> None:
     params = module.params
     before = _node.load_json(params["path"])
     try:
-        server = _image.server_digest(params["image"], _run.commands(module), module.tmpdir)
+        server = _image.server_digest(params["image"], _run.within(_run.IMAGE), module.tmpdir)
         manifest = _image.manifest(params["image"], params["version"], params["artefact_sha256"], server)
         if manifest != before and not module.check_mode:
             write(params["path"], manifest)

@@ -78,7 +78,7 @@ def main() -> None:
     salt, wanted = params["salt"], params["digests"]
     if not salt or wanted is None:
         module.fail_json(msg="The digests are missing. Call this module as hardened.qdrant.qdrant_keys_info: its action plugin sets them.")
-    run = _run.questions(module)
+    run = _run.ask
     try:
         active = _node.unit_state(params["unit"], run).get("ActiveState") == "active"
         show = ["systemctl", "show", "--property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic", "--", params["unit"]]

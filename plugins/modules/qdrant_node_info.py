@@ -352,7 +352,7 @@ def main() -> None:
         supports_check_mode=True,
     )
 
-    run = _run.questions(module)
+    run = _run.ask
     try:
         unknown = sorted(set(module.params["folders"]) - set(_marks.BEFORE))
         if unknown:

@@ -93,7 +93,7 @@ def main() -> None:
         p2p_port=None,
         **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port", "server_name")}
     )
-    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.questions(module)))
+    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.ask))
 
 
 if __name__ == "__main__":

@@ -56,9 +56,9 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _node, _run
 def main() -> None:
     options = {"unit": {"type": "str", "default": "qdrant.service"}, "copy": {"type": "path"}}
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
-    unit, copy, run = module.params["unit"], module.params["copy"], _run.commands(module)
+    unit, copy, run = module.params["unit"], module.params["copy"], _run.change
     try:
-        state, record = _node.unit_state(unit, _run.patient(run)), _node.load_json(_node.RECORD)
+        state, record = _node.unit_state(unit, _run.ask), _node.load_json(_node.RECORD)
         if copy:
             told = _unit_addresses.of_file(copy) if os.path.exists(copy) else None
         else:

@@ -32,12 +32,17 @@ FOLDERS = ("storage", "snapshots")
 LABEL = "hardened.qdrant"
 FILES = "/run/hardened-qdrant/container/"
 BRIDGE = "qdrant0"
+PATIENCE = 60  # seconds for one command
 # systemd gives a unit that has credentials mounts of its own, and the engine sees the host's.
 ON_HOST = ("nsenter", "--target=1", "--mount")
 
 
-def run(*command: str, check: bool = True) -> str:
-    result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+def run(*command: str, check: bool = True, patience: int = PATIENCE) -> str:
+    try:
+        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=patience)
+    except subprocess.TimeoutExpired:
+        told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), PATIENCE)
+        raise OSError(told) from None
     if check and result.returncode != 0:
         raise OSError("%s: %s" % (" ".join(command[:3]), result.stderr.strip()))
     return result.stdout.strip()
@@ -118,7 +123,7 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 def stop(arguments: argparse.Namespace) -> None:
     for found in filter(own_container, named("container")):
-        run("docker", "stop", "--time=%d" % arguments.time, found["Id"])
+        run("docker", "stop", "--time=%d" % arguments.time, found["Id"], patience=arguments.time + PATIENCE)
 
 
 def clear(arguments: argparse.Namespace) -> None:

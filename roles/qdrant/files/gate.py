@@ -32,6 +32,7 @@ MINIMUM_KEY_LENGTH = 16  # what could only be a mistake; the role itself asks fo
 UNAUTHENTICATED = 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
 OK = 0
 ADDRESSES = re.compile(rb"^IPAddressAllow=(.*)\n", re.MULTILINE)
+PATIENCE = 60  # seconds for a program that only tells something
 PAUSE = 0.1  # seconds between two looks at a server that is not up yet
 ODD_ANSWERS = 10  # of a server that talks, but not as it should: a second, for one that is just starting
 
@@ -75,7 +76,10 @@ def record(arguments: argparse.Namespace) -> None:
     Credentials are read from systemd's copies: what counts is what the process gets, not what the disk says a moment later.
     """
     show = ["systemctl", "show", "--value", "--property=DropInPaths", "--", arguments.unit]
-    drop_ins = subprocess.run(show, check=True, capture_output=True, text=True).stdout.split()
+    try:
+        drop_ins = subprocess.run(show, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout.split()
+    except subprocess.TimeoutExpired:
+        raise Refused("systemctl show did not end within %d seconds; systemctl list-jobs says what systemd waits for" % PATIENCE) from None
     files, addresses = {}, []
     for path in arguments.files + drop_ins:
         name = os.path.basename(path)

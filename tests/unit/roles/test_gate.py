@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+import time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -102,6 +107,54 @@ def test_a_gate_that_cannot_judge_a_living_server_says_why(gate, monkeypatch, ca
     monkeypatch.setattr(sys, "argv", ["gate", "probe", "--user=root", "--address=127.0.0.1", "--http-port=1"])
     assert gate.main() == 1
     assert "cannot judge, so the node stays down: FileNotFoundError" in capsys.readouterr().err
+
+
+def test_a_server_that_drips_is_not_waited_for_longer_than_one_that_is_silent(gate, monkeypatch):
+    monkeypatch.setattr(_wire, "rest", functools.partial(_wire.rest, timeout=0.5))
+    monkeypatch.setattr(_wire, "plaintext", functools.partial(_wire.plaintext, timeout=0.5))
+
+    def drip(listener) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection = listener.accept()[0]
+                threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+    def one(connection) -> None:
+        with connection, contextlib.suppress(OSError):
+            for byte in b"\x16\x03\x03\x40\0\2\0\x3f\xfc" + b"x" * 200:
+                connection.sendall(bytes([byte]))
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(gate.Refused, match=r"did not answer as it should \(timeout\)"):
+            gate.wait_for_server(_wire.Target("127.0.0.1", listener.getsockname()[1]), _wire.Tls(ca_data=CA), 1)
+        assert time.monotonic() - began < 5
+
+
+def test_a_systemd_that_hangs_shuts_the_gate(gate, tmp_path, monkeypatch):
+    hang(tmp_path, monkeypatch, "systemctl")
+    monkeypatch.setattr(gate, "PATIENCE", 0.5)
+    with pytest.raises(gate.Refused, match="systemctl show did not end within"):
+        gate.record(gate.parse(["record", "--unit=qdrant.service", "--binary=/bin/true", "/etc/hostname"]))
+
+
+def test_an_engine_that_hangs_does_not_hold_a_container_s_start(tmp_path, monkeypatch):
+    hang(tmp_path, monkeypatch, "docker")
+    spec = importlib.util.spec_from_file_location("container", SOURCE.with_name("container.py"))
+    container = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(container)
+    monkeypatch.setattr(container, "PATIENCE", 0.5)
+    with pytest.raises(OSError, match=r"docker ps --all did not end within 0 seconds\. See systemctl status docker"):
+        container.run("docker", "ps", "--all", "--quiet")
+
+
+def hang(folder: Path, monkeypatch, program: str) -> None:
+    """Have a program that hangs found first."""
+    (folder / program).write_text("#!/bin/sh\nexec sleep 60\n")
+    (folder / program).chmod(0o755)
+    monkeypatch.setenv("PATH", "%s:%s" % (folder, os.environ["PATH"]))
 
 
 def test_a_server_of_another_user_lives_even_where_proc_shows_nothing_of_it(gate, monkeypatch):

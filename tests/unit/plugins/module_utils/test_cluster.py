@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _wire
@@ -93,6 +94,17 @@ def test_observation_of_a_cluster(monkeypatch):
         "shards": [{"id": 0, "peer": 1, "state": "Active"}, {"id": 0, "peer": 2, "state": "Dead"}],
         "transfers": 1,
     }
+
+
+def test_a_node_that_invents_collections_is_not_asked_for_ever(monkeypatch):
+    def rest(_target, path, **_named):
+        time.sleep(0.05)
+        result = {"collections": [{"name": str(number)} for number in range(1000)]} if path == "/collections" else {}
+        return _wire.RestAnswer(200, body=json.dumps({"result": {"peer_id": 1, **result}}).encode())
+
+    monkeypatch.setattr(_wire, "rest", rest)
+    with pytest.raises(_cluster.ClusterError, match="not asked, for what came before took 1 seconds"):
+        _cluster.observe(_cluster.Node(_wire.Target("192.0.2.1", 1), _wire.Tls(), "key", seconds=1))
 
 
 def test_collections_with_a_single_copy_are_named():

@@ -9,13 +9,15 @@ What they do on real hosts is tested there.
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _digests, _firewall
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _firewall, _wire
 from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_certificate,
     qdrant_cluster_info,
@@ -69,7 +71,7 @@ def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypa
         entries = ({"SYSLOG_IDENTIFIER": "systemd", "MESSAGE": "Starting q."}, {"SYSLOG_IDENTIFIER": "qdrant", "MESSAGE": "ERROR os error 98"})
         return 0, "\n".join(map(json.dumps, entries)) if words[0] == "journalctl" else "ExecMainCode=1\nExecMainStatus=101\n", ""
 
-    monkeypatch.setattr(qdrant_failure_info._run, "questions", lambda _module: run)
+    monkeypatch.setattr(qdrant_failure_info._run, "ask", run)
     result = call(qdrant_failure_info, unit="q.service")
     assert [words[-1] for words in asked] == ["q.service", "q.service"]
     assert result["who"] == "server" and "a panic" in result["cause"] and "ss -ltnp" in result["remedy"] and result["text"] == "Starting q.\nERROR os error 98"
@@ -179,6 +181,21 @@ def test_cluster_info_without_a_node(call, tmp_path):
     (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(timezone.utc))[0])
     result = call(qdrant_cluster_info, address="127.0.0.1", http_port=port, ca_path=str(tmp_path / "ca.crt"), secrets_file=str(path))
     assert result["failed"] and "refused" in result["msg"] and "qdrant_restart_strategy=parallel" in result["msg"] and KEY not in str(result)
+
+
+def test_cluster_info_ends_when_it_should_though_peers_say_nothing(call, tmp_path, monkeypatch):
+    """Every question takes as long as it may, of every peer; a look is over with the slowest."""
+    monkeypatch.setattr(_wire, "rest", functools.partial(_wire.rest, timeout=0.5))
+    (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}}))
+    (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(timezone.utc))[0])
+    with socket.create_server(("0.0.0.0", 0), backlog=64) as listener:
+        began = time.monotonic()
+        result = call(
+            qdrant_cluster_info, address="127.0.0.1", http_port=listener.getsockname()[1], ca_path=str(tmp_path / "ca.crt"),
+            secrets_file=str(tmp_path / "secrets.yaml"), peers=["127.0.0.%d" % number for number in range(2, 14)], wait=1,
+        )  # fmt: skip
+    assert result["failed"] and all("127.0.0.%d does not answer: GET /cluster: timeout" % number in result["msg"] for number in range(1, 14))
+    assert time.monotonic() - began < 5
 
 
 def test_evidence_of_a_vantage(call):
