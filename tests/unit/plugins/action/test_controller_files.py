@@ -81,7 +81,7 @@ VARIABLES = {
     "qdrant_api_key": KEY,
     "qdrant_client_ca_certificate": CA,
     "qdrant_client_ca_private_key": CA_KEY,
-    "groups": {},
+    "groups": {"qdrant": ["node1"]},
     "hostvars": {},
     "ansible_inventory_sources": [],
 }
@@ -129,21 +129,21 @@ def test_no_file_is_written_through_a_symlink(run, tmp_path, name, file, check):
 
 
 def test_saved_evidence_is_read_where_nobody_else_could_have_written_it(run, tmp_path):
-    run(qdrant_verify, evidence={"node1": EVIDENCE}, fail_on="never", report_dir=str(tmp_path / "report"))
+    run(qdrant_verify, evidence={"node1": EVIDENCE}, fail_on="never", report_dir=str(tmp_path / "report"), variables=VARIABLES)
     saved = tmp_path / "report/report.json"
     for option in ("evidence_file", "compare_with"):
         words = {"fail_on": "never", **({"evidence": {"node1": EVIDENCE}} if option == "compare_with" else {})}
-        assert run(qdrant_verify, **words, **{option: str(saved)})["counts"]["passed"]
+        assert run(qdrant_verify, variables=VARIABLES, **words, **{option: str(saved)})["counts"]["passed"]
         saved.chmod(0o666)
         with pytest.raises(AnsibleActionFail, match="report.json may be written by everyone"):
-            run(qdrant_verify, **words, **{option: str(saved)})
+            run(qdrant_verify, variables=VARIABLES, **words, **{option: str(saved)})
         saved.chmod(0o600)
         (tmp_path / "link.json").symlink_to(saved)
         with pytest.raises(AnsibleActionFail, match="link.json is not read: it is a symlink"):
-            run(qdrant_verify, **words, **{option: str(tmp_path / "link.json")})
+            run(qdrant_verify, variables=VARIABLES, **words, **{option: str(tmp_path / "link.json")})
         (tmp_path / "link.json").unlink()
         with pytest.raises(AnsibleActionFail, match="there is no such file"):
-            run(qdrant_verify, **words, **{option: str(tmp_path / "none.json")})
+            run(qdrant_verify, variables=VARIABLES, **words, **{option: str(tmp_path / "none.json")})
 
 
 # --- requests and what was signed -------------------------------------------------------------------------------------------
