@@ -251,8 +251,9 @@ class _Connection:
                 return result
 
     def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._write(self._outgoing.read())
+        data = self._outgoing.read()
+        if data:
+            self._write(data)
 
     def _read(self, length: int) -> bytes:
         self._socket.settimeout(self._deadline.left())

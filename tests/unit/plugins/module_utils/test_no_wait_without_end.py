@@ -60,7 +60,7 @@ def reads(call: ast.Call) -> bool:
         return True
     if name_of(call) != "open" or owner_of(call) not in ("", "io", "codecs"):
         return False
-    modes = [argument for argument in call.args[1:2]] + [word.value for word in call.keywords if word.arg == "mode"]
+    modes = call.args[1:2] + [word.value for word in call.keywords if word.arg == "mode"]
     return not modes or not isinstance(modes[0], ast.Constant) or not any(letter in str(modes[0].value) for letter in "wax")
 
 

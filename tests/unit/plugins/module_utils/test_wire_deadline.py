@@ -142,7 +142,7 @@ QUESTIONS = {
     "client": lambda target, timeout: _wire.accepts_client(target, timeout=timeout),
     "outdated version": lambda target, timeout: _wire.accepts_outdated(target, "version", timeout),
     "outdated suite": lambda target, timeout: _wire.accepts_outdated(target, "suite", timeout),
-    "plaintext": lambda target, timeout: _wire.plaintext(target, timeout),
+    "plaintext": _wire.plaintext,
 }
 IN_TLS = ("rest, TLS", "grpc, TLS", "client")
 
