@@ -10,3 +10,5 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action
 
 class ActionModule(_action.Question):
     """Has the host change its table."""
+
+    deadline = 900.0

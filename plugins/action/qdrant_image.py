@@ -11,4 +11,4 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action
 class ActionModule(_action.Question):
     """Has the host write an image's manifest."""
 
-    deadline = 900.0
+    deadline = 3600.0

@@ -14,7 +14,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall, _read, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 Json = t.Dict[str, t.Any]
@@ -60,8 +60,7 @@ BRIDGE = "qdrant0"
 def text_of(path: str | None) -> str:
     """A file's text; empty where there is none."""
     try:
-        with open(path or "", encoding="utf-8", errors="replace") as file:
-            return file.read()
+        return _read.text(path or "")
     except OSError:
         return ""
 

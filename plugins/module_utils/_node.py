@@ -19,7 +19,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _read, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _read, _secret_names, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 RECORD = "/run/hardened-qdrant/started.json"
@@ -129,8 +129,7 @@ def path_state(path: str) -> dict[str, t.Any] | None:
 def settings_hold_secret(layout: Layout) -> bool:
     """Whether something in the file of settings is secret by its name. What this collection wrote holds none; what is there may be somebody else's."""
     try:
-        with open(layout.config, encoding="utf-8", errors="replace") as file:
-            return _secret_names.in_text(file.read())
+        return _secret_names.in_text(_read.text(layout.config))
     except OSError:
         return False
 

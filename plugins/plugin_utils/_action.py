@@ -52,7 +52,7 @@ class HostAction(Action):
     ``deadline``: seconds for the whole task, whatever the host does.
     """
 
-    deadline = 300.0
+    deadline = 600.0
     # Whether the answer to the module may hold facts, which come back below ``facts``.
     _asks_for_facts = False
 

@@ -41,7 +41,7 @@ def run(*command: str, check: bool = True, patience: int = PATIENCE) -> str:
     try:
         result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=patience)
     except subprocess.TimeoutExpired:
-        told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), PATIENCE)
+        told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), patience)
         raise OSError(told) from None
     if check and result.returncode != 0:
         raise OSError("%s: %s" % (" ".join(command[:3]), result.stderr.strip()))

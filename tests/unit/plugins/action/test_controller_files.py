@@ -30,7 +30,9 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority,
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._files import TEMPORARY
 
 PROJECT = Path(__file__).parents[4]
-EVIDENCE = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
+JUDGED = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
+# What the module returned: without what judging adds.
+EVIDENCE = {name: value for name, value in JUDGED.items() if name not in ("advisories", "document", "limits", "supports", "vantages")}
 NOW = datetime.now(timezone.utc)
 CA, CA_KEY = _authority.create("test", NOW)
 KEY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa"
@@ -81,10 +83,18 @@ VARIABLES = {
     "qdrant_api_key": KEY,
     "qdrant_client_ca_certificate": CA,
     "qdrant_client_ca_private_key": CA_KEY,
-    "groups": {"qdrant": ["node1"]},
+    "groups": {},
     "hostvars": {},
     "ansible_inventory_sources": [],
 }
+# A host of the group whose certificates are none of this test's business.
+OF_NODE1 = {**VARIABLES, "groups": {"qdrant": ["node1"]}, "hostvars": {"node1": {}}}
+
+
+def variables_for(module) -> dict:
+    return OF_NODE1 if module is qdrant_verify else VARIABLES
+
+
 PRIVATE = {"file", "vault.yml", "keys.yml", "token", "shop.key", "shop.crt", "report.html", "report.json", "report.md", "report.sarif", "junit.xml"}
 
 
@@ -92,7 +102,7 @@ PRIVATE = {"file", "vault.yml", "keys.yml", "token", "shop.key", "shop.crt", "re
 def test_files_are_made_with_their_mode(run, tmp_path, name):
     module, words, files = WRITERS[name]
     folder = tmp_path / "group_vars/qdrant"
-    run(module, variables=VARIABLES, **words(folder))
+    run(module, variables=variables_for(module), **words(folder))
     made = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert made == {file: 0o600 if file in PRIVATE else 0o644 for file in files}
 
@@ -105,7 +115,7 @@ def test_a_folder_that_others_may_write_gets_no_file(run, tmp_path, name, check)
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     with pytest.raises(AnsibleActionFail, match=r"group_vars/qdrant may be written by everyone \(mode 0777\). Take that away \(chmod go-w"):
-        run(module, check=check, variables=VARIABLES, **words(folder))
+        run(module, check=check, variables=variables_for(module), **words(folder))
     assert not list(folder.iterdir())
 
 
@@ -120,30 +130,30 @@ def test_no_file_is_written_through_a_symlink(run, tmp_path, name, file, check):
     arguments = {**words(folder)}
     kept = (name, file) in (("qdrant_init", "main.yml"), ("qdrant_init", "vault.yml"))
     if kept:
-        assert str(folder / file) in run(module, check=check, variables=VARIABLES, **arguments)["kept"]
+        assert str(folder / file) in run(module, check=check, variables=variables_for(module), **arguments)["kept"]
     else:
         with pytest.raises(AnsibleActionFail, match="%s.* (is a symlink, to %s|is there already)" % (file, victim)):
-            run(module, check=check, variables=VARIABLES, **arguments)
+            run(module, check=check, variables=variables_for(module), **arguments)
     assert victim.read_text() == "theirs" and (folder / file).is_symlink()
     assert not [path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
 
 
 def test_saved_evidence_is_read_where_nobody_else_could_have_written_it(run, tmp_path):
-    run(qdrant_verify, evidence={"node1": EVIDENCE}, fail_on="never", report_dir=str(tmp_path / "report"), variables=VARIABLES)
+    run(qdrant_verify, evidence={"node1": EVIDENCE}, fail_on="never", report_dir=str(tmp_path / "report"), variables=OF_NODE1)
     saved = tmp_path / "report/report.json"
     for option in ("evidence_file", "compare_with"):
         words = {"fail_on": "never", **({"evidence": {"node1": EVIDENCE}} if option == "compare_with" else {})}
-        assert run(qdrant_verify, variables=VARIABLES, **words, **{option: str(saved)})["counts"]["passed"]
+        assert run(qdrant_verify, variables=OF_NODE1, **words, **{option: str(saved)})["counts"]["passed"]
         saved.chmod(0o666)
         with pytest.raises(AnsibleActionFail, match="report.json may be written by everyone"):
-            run(qdrant_verify, variables=VARIABLES, **words, **{option: str(saved)})
+            run(qdrant_verify, variables=OF_NODE1, **words, **{option: str(saved)})
         saved.chmod(0o600)
         (tmp_path / "link.json").symlink_to(saved)
         with pytest.raises(AnsibleActionFail, match="link.json is not read: it is a symlink"):
-            run(qdrant_verify, variables=VARIABLES, **words, **{option: str(tmp_path / "link.json")})
+            run(qdrant_verify, variables=OF_NODE1, **words, **{option: str(tmp_path / "link.json")})
         (tmp_path / "link.json").unlink()
         with pytest.raises(AnsibleActionFail, match="there is no such file"):
-            run(qdrant_verify, variables=VARIABLES, **words, **{option: str(tmp_path / "none.json")})
+            run(qdrant_verify, variables=OF_NODE1, **words, **{option: str(tmp_path / "none.json")})
 
 
 # --- requests and what was signed -------------------------------------------------------------------------------------------

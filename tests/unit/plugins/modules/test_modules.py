@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _firewall, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _digests, _firewall, _wire
 from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_certificate,
     qdrant_cluster_info,
@@ -80,7 +80,7 @@ def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypa
 def test_failure_info_tells_no_secret(call, monkeypatch, tmp_path):
     (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}, "inference": {"token": "the-token"}}))
     entry = {"SYSLOG_IDENTIFIER": "qdrant", "MESSAGE": "ERROR invalid value: %s, and the-token%s" % (KEY, " " * 590 + "the-token")}
-    monkeypatch.setattr(qdrant_failure_info._run, "questions", lambda _module: lambda _words: (0, json.dumps(entry), ""))
+    monkeypatch.setattr(qdrant_failure_info._run, "ask", lambda _words: (0, json.dumps(entry), ""))
     result = call(qdrant_failure_info, secrets_file=str(tmp_path / "secrets.yaml"))
     assert "invalid value: (hidden), and (hidden)" in result["text"] and "the-token"[:3] not in result["text"].split("and", 1)[1]
     assert KEY not in json.dumps(result) and "the-token" not in json.dumps(result)
@@ -230,7 +230,7 @@ def test_a_table_or_a_file_of_others_is_neither_replaced_nor_removed(call, monke
         asked.append(words)
         return 0, live if "list" in words else rules, ""
 
-    monkeypatch.setattr(qdrant_firewall._run, "commands", lambda _module: run)
+    monkeypatch.setattr(qdrant_firewall._run, "change", run)
     monkeypatch.setattr(qdrant_firewall.AnsibleModule, "get_bin_path", lambda *_words, **_more: "/usr/sbin/nft")
     result = call(qdrant_firewall, state=state, path=str(path), rules=rules)
     assert result["failed"] and "the table inet hardened_qdrant was not made by this collection" in result["msg"]
