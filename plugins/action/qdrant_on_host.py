@@ -46,7 +46,6 @@ class ActionModule(_action.HostAction):
             shared_loader_obj=self._shared_loader_obj,
         )
         self._send_nothing_to_disk()
-        action._low_level_execute_command = _action.heard(action._low_level_execute_command)
         try:
             return self._admit(action.run(task_vars=variables), variables)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:

@@ -64,7 +64,7 @@ class HostAction(Action):
             )
         seconds = self._seconds()
         try:
-            with _ansible.deadline(seconds):
+            with _ansible.deadline(seconds), _ansible.listening(functools.partial(self._hear, task_vars or {})):
                 return super().run(tmp, task_vars)
         except _ansible.DeadlineError:
             raise AnsibleActionFail(
@@ -90,8 +90,17 @@ class HostAction(Action):
         except _shapes.Misshapen as error:
             raise AnsibleActionFail(_border.misshapen(self._host(variables), module, error)) from None
 
-    def _low_level_execute_command(self, *positional: t.Any, **named: t.Any) -> dict[str, t.Any]:
-        return safe_to_show(super()._low_level_execute_command(*positional, **named))
+    def _hear(self, variables: Variables, output: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return the output of a command on the host, safe to be shown.
+
+        Here and no later: Ansible shows a module's warnings by itself, quotes an answer that it cannot parse, and its own actions keep some answers to themselves.
+        """
+        heard = {**output, **{stream: _border.escape_output(output[stream]) for stream in ("stdout", "stderr") if output.get(stream)}}
+        try:
+            _border.listen(str(heard.get("stdout", "")), facts=self._asks_for_facts)
+        except _border.Hostile as error:
+            raise AnsibleActionFail(_border.accusation(self._host(variables), self._asked(), error)) from None
+        return heard
 
     def _admit(self, answer: t.Mapping[str, t.Any], variables: Variables) -> dict[str, t.Any]:
         """Return an answer that passed the border.
@@ -121,21 +130,3 @@ class Question(HostAction):
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         return self._execute_module(module_args=dict(self._task.args), task_vars=variables)
-
-
-def safe_to_show(heard: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Return the output of a command with what steers a terminal escaped.
-
-    Here and no later: Ansible itself shows warnings of a module's answer, and quotes an answer that it cannot parse.
-    """
-    return {**heard, **{stream: _border.escape_output(heard[stream]) for stream in ("stdout", "stderr") if heard.get(stream)}}
-
-
-def heard(execute: t.Callable[..., dict[str, t.Any]]) -> t.Callable[..., dict[str, t.Any]]:
-    """Return a way to execute commands whose output is safe to show, for an action of Ansible's own."""
-
-    @functools.wraps(execute)
-    def wrapped(*positional: t.Any, **named: t.Any) -> dict[str, t.Any]:
-        return safe_to_show(execute(*positional, **named))
-
-    return wrapped

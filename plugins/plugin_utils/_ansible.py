@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import typing as t
 
 from ansible import constants
+from ansible.plugins.action import ActionBase
 from ansible.vars import manager
 
 
@@ -46,6 +48,27 @@ def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:
         facts = inventory.get("ansible_facts") or {}
     # Ansible's own facts lost their prefix on their way here. Its own variables it protects itself.
     return sorted(name for name in facts if name in inventory and name != "ansible_facts" or str(name).startswith(("qdrant_", "__qdrant")))
+
+
+@contextlib.contextmanager
+def listening(hear: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]) -> t.Iterator[None]:
+    """Whatever an action has a host do meanwhile, its output passes a function before Ansible reads it: actions that others call, too.
+
+    For this process alone: an action runs in a process of its own.
+
+    :param hear: takes a command's result, {rc, stdout, stderr, ...}, and returns what is made of it.
+    """
+    before = ActionBase._low_level_execute_command
+
+    @functools.wraps(before)
+    def execute(action: ActionBase, *positional: t.Any, **named: t.Any) -> dict[str, t.Any]:
+        return hear(before(action, *positional, **named))
+
+    ActionBase._low_level_execute_command = execute
+    try:
+        yield
+    finally:
+        ActionBase._low_level_execute_command = before
 
 
 class _Over(BaseException):

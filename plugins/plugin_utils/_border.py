@@ -29,6 +29,21 @@ class Hostile(Exception):
     """An answer that no module of this collection gives. The message says what it tried."""
 
 
+def listen(output: str, *, facts: bool = False) -> None:
+    """Look at what a module printed before Ansible does.
+
+    :raises Hostile: it is an answer that would set variables, or have Ansible act.
+    """
+    begin = output.find("{")
+    if begin < 0 or not ("ansible_facts" in output or any(key in output for key in _ACTED_UPON)):
+        return
+    try:
+        answer = json.JSONDecoder().raw_decode(output, begin)[0]
+    except ValueError:
+        return  # no answer, so nothing comes of it
+    _refuse(answer, facts)
+
+
 def admit(answer: t.Mapping[str, t.Any], *, facts: bool = False) -> dict[str, t.Any]:
     """Return an answer as plain data whose texts are safe to show.
 
@@ -37,24 +52,31 @@ def admit(answer: t.Mapping[str, t.Any], *, facts: bool = False) -> dict[str, t.
     :raises Hostile: the answer would set variables, or have Ansible act.
     """
     admitted = {str(key): value for key, value in answer.items()}
+    _refuse(admitted, facts)
     given = admitted.pop("ansible_facts", None) or {}
-    if not isinstance(given, t.Mapping):
-        raise Hostile("facts that are no mapping")
-    interpreter = given.get(INTERPRETER)
-    if interpreter is not None and not (isinstance(interpreter, str) and _PROGRAM.fullmatch(interpreter)):
-        raise Hostile("an interpreter that is no path: %s" % _text.clean(str(interpreter), 100))
-    beyond = {key: value for key, value in given.items() if key != INTERPRETER}
-    if beyond and not facts:
-        raise Hostile("set the variables %s" % _names(beyond))
-    acting = _ACTED_UPON.intersection(admitted)
-    if acting:
-        raise Hostile("have Ansible act, by %s" % _names(acting))
     admitted = _text.clean_all(admitted, limit=LIMIT, keep="\n\t")
     if facts:
-        admitted["facts"] = _text.clean_all({str(key).removeprefix("ansible_"): value for key, value in beyond.items()}, limit=LIMIT)
-    if interpreter is not None:
-        admitted["ansible_facts"] = {INTERPRETER: str(interpreter)}
+        found = {str(key).removeprefix("ansible_"): value for key, value in given.items() if key != INTERPRETER}
+        admitted["facts"] = _text.clean_all(found, limit=LIMIT)
+    if INTERPRETER in given:
+        admitted["ansible_facts"] = {INTERPRETER: str(given[INTERPRETER])}
     return admitted
+
+
+def _refuse(answer: t.Mapping[str, t.Any], facts: bool) -> None:
+    """Raise Hostile for an answer that is more than data."""
+    given = answer.get("ansible_facts") or {}
+    if not isinstance(given, t.Mapping):
+        raise Hostile("return facts that are no mapping")
+    interpreter = given.get(INTERPRETER)
+    if interpreter is not None and not (isinstance(interpreter, str) and _PROGRAM.fullmatch(interpreter)):
+        raise Hostile("name an interpreter that is no path: %s" % _text.clean(str(interpreter), 100))
+    beyond = [key for key in given if key != INTERPRETER]
+    if beyond and not facts:
+        raise Hostile("set the variables %s" % _names(beyond))
+    acting = _ACTED_UPON.intersection(answer)
+    if acting:
+        raise Hostile("have Ansible act, by %s" % _names(acting))
 
 
 # In JSON, in this order: an escaped backslash, which begins no escape; a character by its number, in two halves beyond the first 65536; one by its letter.

@@ -54,15 +54,15 @@ def test_facts_of_a_host_end_every_playbook(deployment, attacker, needles, playb
 
 # The module, a change that has it called, and the playbook. Ansible's own action plugins ask more than one module.
 WAYS = [
+    ("hardened.qdrant.qdrant_evidence", {}, "verify"),
+    ("hardened.qdrant.qdrant_tls_info", {}, "verify"),
+    ("hardened.qdrant.qdrant_cluster_info", {}, "rolling_restart"),
     ("ansible.legacy.copy", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 40}}}, "site"),
     ("ansible.legacy.stat", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 1000}}}, "site"),
     ("ansible.builtin.systemd_service", {"qdrant_tls_timer": True}, "site"),
-    ("hardened.qdrant.qdrant_secrets", {"qdrant_read_only_api_key": secrets.token_urlsafe(33)}, "rotate_api_keys"),
-    ("hardened.qdrant.qdrant_keys_info", {}, "rotate_api_keys"),
     ("hardened.qdrant.qdrant_certificate", {"qdrant_tls_force_renewal": True}, "rotate_certificates"),
-    ("hardened.qdrant.qdrant_tls_info", {}, "verify"),
-    ("hardened.qdrant.qdrant_cluster_info", {"qdrant_restart_force": True}, "rolling_restart"),
-    ("hardened.qdrant.qdrant_evidence", {}, "verify"),
+    ("hardened.qdrant.qdrant_keys_info", {}, "rotate_api_keys"),
+    ("hardened.qdrant.qdrant_secrets", {"qdrant_read_only_api_key": secrets.token_urlsafe(33)}, "rotate_api_keys"),
 ]
 
 
@@ -73,13 +73,6 @@ def test_no_module_is_a_way_around(deployment, attacker, needles, module, change
     result = attacker.run("hardened.qdrant.%s" % playbook, "-e", json.dumps(change))
     assert result.returncode != 0 and module in attacker.asked(), result.stdout[-3000:]
     assert NAMED in result.stdout + result.stderr and attacker.heard(needles[-1]) == []
-
-
-def test_facts_that_are_asked_for_are_no_variables(deployment, attacker):
-    """Ansible's module for facts is asked where others should try a node."""
-    attacker.answers({"module": "setup$", "merge": {**facts(deployment), "interfaces": "all"}})
-    result = attacker.run("hardened.qdrant.verify")
-    assert result.returncode == 0 and "VERIFIED" in result.stdout and "ansible.builtin.setup" in attacker.asked(), result.stdout[-3000:]
 
 
 def test_facts_of_an_earlier_play_are_refused(deployment, attacker, needles, folder):
@@ -138,6 +131,13 @@ def test_secrets_are_sent_to_no_file_of_a_host(deployment, attacker):
     assert host.run("ls -A /home/*/.ansible/tmp 2>/dev/null || true") == before
 
 
-def test_the_others_were_served_all_along(deployment):
-    """And an honest Python is believed again."""
-    assert "VERIFIED" in deployment.playbook("hardened.qdrant.verify").stdout
+def test_an_honest_python_is_believed_again(deployment):
+    """What runs that ended left behind converges."""
+    assert "\nVERIFIED" in deployment.playbook("hardened.qdrant.site").stdout
+
+
+def test_facts_that_are_asked_for_are_no_variables(deployment, attacker):
+    """Ansible's module for facts is asked where others should try a node."""
+    attacker.answers({"module": "setup$", "merge": {**facts(deployment), "interfaces": "all"}})
+    result = attacker.run("hardened.qdrant.verify")
+    assert result.returncode == 0 and "\nVERIFIED" in result.stdout and "ansible.builtin.setup" in attacker.asked(), result.stdout[-3000:]

@@ -88,7 +88,8 @@ VARIABLES = {
     "ansible_inventory_sources": [],
 }
 # A host of the group whose certificates are none of this test's business.
-OF_NODE1 = {**VARIABLES, "groups": {"qdrant": ["node1"]}, "hostvars": {"node1": {}}}
+NODES = ["node1", "node2", "node3"]
+OF_NODE1 = {**VARIABLES, "groups": {"qdrant": NODES}, "hostvars": {name: {} for name in NODES}}
 
 
 def variables_for(module) -> dict:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ ESCAPES = "\x1b[2J\u202e\u200b"
 def test_an_answer_that_would_set_something_is_refused(answer):
     with pytest.raises(_border.Hostile):
         _border.admit({"changed": False, **answer})
+    with pytest.raises(_border.Hostile):
+        _border.listen("junk before\n%s junk after" % json.dumps({"changed": False, **answer}))
 
 
 def test_an_interpreter_that_ansible_found_is_kept():
@@ -68,10 +71,10 @@ def test_whatever_is_admitted_is_safe_to_show_and_sets_nothing(answer):
 
 @given(st.text(st.characters() | st.sampled_from("\\\x1b\r\x7f\u202e\U000e0041\u2028u")), st.booleans())
 def test_the_output_of_a_module_stays_what_it_is_and_steers_no_terminal(text, as_escapes):
-    heard = _action.safe_to_show({"stdout": json.dumps({"a": text}, ensure_ascii=as_escapes), "stderr": text, "rc": 0})
-    for stream in ("stdout", "stderr"):
-        assert heard[stream].replace("\n", "").replace("\t", "").isprintable()
-    read = json.loads(heard["stdout"])["a"]
+    heard = _border.escape_output(json.dumps({"a": text}, ensure_ascii=as_escapes))
+    for shown in (heard, _border.escape_output(text)):
+        assert shown.replace("\n", "").replace("\t", "").isprintable()
+    read = json.loads(heard)["a"]
     assert read.replace("\n", "").replace("\t", "").isprintable()
     if text.isprintable() and _text.clean(text, len(text)) == text:
         assert read == text
@@ -191,19 +194,20 @@ def wrapped():
             yield pytest.param(task[called], id=parameter.id)
 
 
-@pytest.mark.parametrize("call", list(wrapped()))
-def test_modules_that_are_called_across_the_border_have_these_options(call):
-    """What linters look at where a module is called directly."""
-    from ansible.plugins.loader import fragment_loader, init_plugin_loader, module_loader
-    from ansible.utils import plugin_docs
-    from ansible.utils.collection_loader import AnsibleCollectionConfig
+@pytest.fixture(scope="module")
+def documentation() -> dict:
+    """Of every module that is called across the border its documentation, by its name."""
+    names = sorted({parameter.values[0]["module"] for parameter in wrapped()})
+    found = subprocess.run(["ansible-doc", "--type", "module", "--json", *names], capture_output=True, text=True, check=True, timeout=120)
+    return {name: entry["doc"] for name, entry in json.loads(found.stdout).items()}
 
-    if AnsibleCollectionConfig.collection_finder is None:
-        init_plugin_loader()
+
+@pytest.mark.parametrize("call", list(wrapped()))
+def test_modules_that_are_called_across_the_border_have_these_options(documentation, call):
+    """What linters look at where a module is called directly."""
     assert set(call) <= {"module", "options", "deadline"}
-    documentation = plugin_docs.get_plugin_docs(call["module"], "module", module_loader, fragment_loader, False)[0]
-    known = set(documentation["options"]) | {alias for option in documentation["options"].values() for alias in option.get("aliases") or []}
-    assert set(call["options"]) <= known
-    assert {name for name, option in documentation["options"].items() if option.get("required")} <= set(call["options"]) | {"src"}
+    options = documentation[call["module"]]["options"]
+    assert set(call["options"]) <= set(options) | {alias for option in options.values() for alias in option.get("aliases") or []}
+    assert {name for name, option in options.items() if option.get("required")} <= set(call["options"])
     if call["module"] == "ansible.builtin.file" and call["options"].get("state") == "directory" and not call["options"].get("recurse"):
         assert "mode" in call["options"]
