@@ -93,7 +93,7 @@ class HostAction(Action):
     def _hear(self, variables: Variables, output: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the output of a command on the host, safe to be shown.
 
-        Here and no later: Ansible shows a module's warnings by itself, quotes an answer that it cannot parse, and its own actions keep some answers to themselves.
+        Here and no later: Ansible shows a module's warnings by itself, quotes what it cannot parse, and its own actions keep some answers to themselves.
         """
         heard = {**output, **{stream: _border.escape_output(output[stream]) for stream in ("stdout", "stderr") if output.get(stream)}}
         try:

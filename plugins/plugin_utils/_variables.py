@@ -210,8 +210,6 @@ def _addresses(facts: t.Mapping[str, t.Any], own: str) -> list[str]:
     return sorted(address for address in found if not ipaddress.ip_address(address).is_loopback)[:MOST_ADDRESSES]
 
 
-
-
 def of_host(host: str, hostvars: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
     """A variable of another host, of the type that its role declares; the default where it is not known here, or of another type."""
     try:

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -35,11 +34,13 @@ def main():
     with open(FOLDER + "/heard", "ab") as file:
         file.write(payload)
     if b"_ANSIBALLZ_WRAPPER" not in payload:
-        os.execv(REAL, [REAL] + sys.argv[1:]) if len(sys.argv) > 1 else sys.exit(subprocess.run([REAL], input=payload).returncode)
+        if len(sys.argv) > 1:
+            os.execv(REAL, [REAL] + sys.argv[1:])
+        return subprocess.run([REAL], input=payload, check=False).returncode
     module = re.search(rb"ansible_module='([\w.]+)'", payload).group(1).decode()
     with open(FOLDER + "/asked", "a") as file:
         file.write(module + "\n")
-    done = subprocess.run([REAL] + sys.argv[1:], input=payload, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run([REAL] + sys.argv[1:], input=payload, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     output = done.stdout.decode()
     with open(FOLDER + "/plan.json") as file:
         rule = next((rule for rule in json.load(file) if re.search(rule["module"], module)), {})

@@ -67,8 +67,8 @@ def folder(tmp_path_factory) -> Path:
 def attack(deployment, folder: Path, hosts: list) -> Attacker:
     for host in hosts:
         host.run("mkdir -p /opt/hostile; chmod 0777 /opt/hostile")
-        host.put(str(HERE / "attacker.py"), "/opt/hostile/python")
-        host.run("chmod 0755 /opt/hostile/python")
+        host.put(str(HERE / "attacker.py"), "/opt/hostile/attacker.py")
+        host.run("printf '#!/bin/sh\\nexec /usr/bin/python3 /opt/hostile/attacker.py \"$@\"\\n' > /opt/hostile/python; chmod 0755 /opt/hostile/python")
     attacked = {"all": {"hosts": {host.name: {"ansible_python_interpreter": "/opt/hostile/python"} for host in hosts}}}
     (folder / "attacked.yml").write_text(yaml.safe_dump(attacked))
     return Attacker(deployment, folder, hosts)

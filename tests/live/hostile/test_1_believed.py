@@ -88,7 +88,8 @@ def test_facts_of_an_earlier_play_are_refused(deployment, attacker, needles, fol
 @pytest.mark.parametrize(
     "rule",
     [
-        {"merge": {"msg": TEXT, "warnings": [TEXT], "deprecations": [{"msg": TEXT, "version": "9"}], "exception": TEXT, "diff": {"before": TEXT, "after": "x"}}},
+        {"merge": {"msg": TEXT, "warnings": [TEXT], "exception": TEXT, "diff": {"before": TEXT, "after": "x"}}},
+        {"merge": {"deprecations": [{"msg": TEXT, "version": "9"}]}},
         {"merge": {"failed": True, "msg": TEXT}, "ascii": False},
         {"merge": {"state": TEXT, "restart_reasons": [TEXT], "architecture": TEXT}},
         {"print": "%s no answer %s" % (TEXT, TEXT)},

@@ -27,7 +27,7 @@ UNKNOWN = x509.ObjectIdentifier("1.2.3.4")
 KEY = ec.generate_private_key(ec.SECP256R1())
 WANTED = _certificate.Wanted("node1", ["node1", "db.example"], ["192.0.2.1", "2001:db8::1"], "ecdsa-p256", "", CA, needed=("IP:192.0.2.1",))
 NAMES = _certificate.general_names(WANTED)
-BOTH = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 FORBIDDEN = "content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only"
 USAGE = {name: False for name in FORBIDDEN.split()}
 
