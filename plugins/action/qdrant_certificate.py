@@ -21,6 +21,8 @@ SET_HERE = ("issuer", "trust", "pending", "certificate", "private_key")
 class ActionModule(_action.HostAction):
     """Module, signature, module again. Where nothing is due, the first call is all."""
 
+    sends_secrets = True
+
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         for name in SET_HERE:

@@ -19,6 +19,8 @@ SET_HERE = ("salt", "digest", "content")
 class ActionModule(_action.HostAction):
     """Module with a digest, and, where something differs, module with the secrets. In check mode, and where nothing differs, the first call is all."""
 
+    sends_secrets = True
+
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = dict(self._task.args)
         for name in SET_HERE:

@@ -53,6 +53,8 @@ class HostAction(Action):
     """
 
     deadline = 600.0
+    # Whether modules are sent keys.
+    sends_secrets = False
     # Whether the answer to the module may hold facts, which come back below ``facts``.
     _asks_for_facts = False
 
@@ -116,6 +118,12 @@ class HostAction(Action):
         """Have modules sent by their interpreter's standard input. Without, Ansible's default, what they are sent lies in a file of the host."""
         if "pipelining" in getattr(self._connection, "option_definitions", {}):
             self._connection.set_option("pipelining", True)
+        if self.sends_secrets and not self._connection.is_pipelining_enabled():
+            become = getattr(self._connection.become, "name", "none")
+            raise AnsibleActionFail(
+                "Keys would lie in a file of the host: the connection %s with the become method %s takes modules by files alone. Use ssh and sudo."
+                % (self._connection.transport, become)
+            )
 
     def _host(self, variables: Variables) -> str:
         return str(self._task.delegate_to or variables.get("inventory_hostname", "the host"))

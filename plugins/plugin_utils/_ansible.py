@@ -15,6 +15,11 @@ from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible.vars import manager
 
+try:
+    from ansible.module_utils import secrets
+except ImportError:  # before 2.22
+    secrets = None
+
 
 def facts_are_variables() -> bool:
     """Return whether facts are variables too (``inject_facts_as_vars``, on by default), which outrank the inventory's."""
@@ -30,6 +35,12 @@ def facts_kept_apart() -> t.Iterator[None]:
         yield
     finally:
         manager.clean_facts = before
+
+
+def hide(value: t.Any) -> None:
+    """Have Ansible leave a secret out of whatever it prints, by its interface for that, which 2.22 brought. It knows what its own vaults held by itself."""
+    if secrets is not None and isinstance(value, str) and value:
+        secrets.register_secret(str(value))
 
 
 def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:

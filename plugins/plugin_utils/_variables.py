@@ -18,7 +18,7 @@ from pathlib import Path
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _ansible, _plaintext, _values
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -127,17 +127,16 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
             ) from None
         reason = text.split(":", 1)[-1].strip() if "undefined" in text else "it cannot be templated"
         raise VariableError("%s cannot be read: %s" % (name, reason)) from None
+    if name in _plaintext.SECRETS:
+        _ansible.hide(value)
     return convert(name, value)
 
 
 def origin(value: t.Any) -> str:
     """Where a value was written, as ``FILE:LINE``, of a JSON file as ``FILE``; empty where ansible-core does not tell.
 
-    Tried with ansible-core 2.19 and later, which mark values with their origin, and 2.18, which does so for mappings that were not templated.
+    Tried with ansible-core 2.19 and later, which mark values with their origin.
     """
-    position = getattr(value, "ansible_pos", None)
-    if position:
-        return "%s:%d" % (position[0], position[1])
     try:
         from ansible._internal._datatag._tags import Origin  # not a public interface, so nothing depends on its being there
     except ImportError:
