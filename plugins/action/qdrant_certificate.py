@@ -35,7 +35,7 @@ class ActionModule(_action.HostAction):
         try:
             authority, arguments["trust"] = self._authority(variables, arguments.get("phase") or _rollover.CURRENT, life)
             arguments["issuer"] = authority.pem()
-            result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+            result = self._ask(arguments, variables)
             if result.get("failed") or "request" not in result:
                 return result
             self._compare_clocks(result["time"])
@@ -48,12 +48,18 @@ class ActionModule(_action.HostAction):
 
     def _install(self, arguments: dict[str, t.Any], result: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """The second call of the module, with the certificate. The reasons are the first call's, and so is the state before."""
-        arguments["pending"] = result["pending"]
-        installed = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+        installed = self._ask({**arguments, "pending": result.get("pending", "")}, variables)
         if not installed.get("failed"):
             installed["reasons"] = result["reasons"]
-            installed["diff"]["before"] = result["diff"]["before"]
+            before = (result.get("diff") or {}).get("before", "")
+            installed["diff"] = {**(installed.get("diff") or {}), "before": before}
         return installed
+
+    def _ask(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Return the module's answer. What waits to be signed is the controller's to say, not the host's."""
+        result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+        result.pop("waiting", None)
+        return result
 
     @staticmethod
     def _wanted(arguments: dict[str, t.Any]) -> _certificate.Wanted:
@@ -94,7 +100,7 @@ class ActionModule(_action.HostAction):
                 arguments["certificate"] = _certificate.pem_of(_certificate.presented(_own.certificates(chain, _own.CERTIFICATE)))
                 arguments["private_key"] = _certificate.key_pem(_own.private_key(key))
                 return self._provided(arguments, variables)
-            result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+            result = self._ask(arguments, variables)
             if result.get("failed") or "request" not in result:
                 return result
             self._compare_clocks(result["time"])
@@ -114,10 +120,10 @@ class ActionModule(_action.HostAction):
     def _provided(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """A key of the user's travels only to a node that does not have it, to be written there."""
         key = arguments.pop("private_key")
-        result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
+        result = self._ask(arguments, variables)
         if result.get("failed") or not result.get("key_wanted") or self._task.check_mode:
             return result
-        return self._execute_module(module_name=MODULE, module_args={**arguments, "private_key": key}, task_vars=variables)
+        return self._ask({**arguments, "private_key": key}, variables)
 
     def _authority(self, variables: dict[str, t.Any], phase: str, life: timedelta) -> tuple[_authority.Authority, str]:
         """The CA that signs in a phase, and those that are trusted then."""

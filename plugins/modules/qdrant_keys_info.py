@@ -50,10 +50,15 @@ disk:
   returned: always
   type: dict
   sample: {"api_key": "api_key", "alt_api_key": null, "read_only_api_key": "other"}
+  contains: &keys
+    api_key: {description: "A name, or null.", type: str}
+    alt_api_key: {description: "A name, or null.", type: str}
+    read_only_api_key: {description: "A name, or null.", type: str}
 running:
   description: The same of the keys that the process was started with; null where none runs.
   returned: always
   type: dict
+  contains: *keys
 outage:
   description: Seconds between the unit's last stop and its last start; null if it was not stopped since the host booted.
   returned: always
