@@ -37,11 +37,11 @@ PATIENCE = 60  # seconds for one command
 ON_HOST = ("nsenter", "--target=1", "--mount")
 
 
-def run(*command: str, check: bool = True, patience: int = PATIENCE) -> str:
+def run(*command: str, check: bool = True, longer: int = 0) -> str:
     try:
-        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=patience)
+        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=PATIENCE + longer)
     except subprocess.TimeoutExpired:
-        told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), patience)
+        told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), PATIENCE + longer)
         raise OSError(told) from None
     if check and result.returncode != 0:
         raise OSError("%s: %s" % (" ".join(command[:3]), result.stderr.strip()))
@@ -123,7 +123,7 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 def stop(arguments: argparse.Namespace) -> None:
     for found in filter(own_container, named("container")):
-        run("docker", "stop", "--time=%d" % arguments.time, found["Id"], patience=arguments.time + PATIENCE)
+        run("docker", "stop", "--time=%d" % arguments.time, found["Id"], longer=arguments.time)
 
 
 def clear(arguments: argparse.Namespace) -> None:

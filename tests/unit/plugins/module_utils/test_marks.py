@@ -339,7 +339,7 @@ def steps(monkeypatch):
     spec.loader.exec_module(module)
     module.asked, module.there = [], {"container": [], "network": []}
 
-    def run(*words, check=True, patience=0):
+    def run(*words, check=True, longer=0):
         module.asked.append(words[1:])
         kind = "network" if words[1] == "network" else "container"
         if words[1] == "ps" or words[1:3] == ("network", "ls"):
