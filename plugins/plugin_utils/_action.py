@@ -9,10 +9,10 @@ import functools
 import typing as t
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _ansible, _border, _shapes
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _ansible, _border, _shapes, _text
 
 # The names of this collection's modules.
 OWN = "hardened.qdrant."
@@ -73,6 +73,13 @@ class HostAction(Action):
                 "%s did not end within %d s (%s). The host hangs, or it is slow on purpose: look at its load and its processes, then run again."
                 % (self._asked(), seconds, self._host(task_vars or {}))
             ) from None
+        except AnsibleConnectionFailure as error:
+            # It quotes what the other end said, which may be a host that plays the connection's own fault.
+            raise AnsibleConnectionFailure(_text.clean(str(error), limit=_border.SHOWN)) from None
+        except AnsibleActionFail:
+            raise
+        except AnsibleError as error:
+            raise AnsibleError(_text.clean(str(error), limit=_border.SHOWN)) from None
 
     def _seconds(self) -> float:
         """Return the task's deadline. What a module may wait for comes on top."""
@@ -93,16 +100,16 @@ class HostAction(Action):
             raise AnsibleActionFail(_border.misshapen(self._host(variables), module, error)) from None
 
     def _hear(self, variables: Variables, output: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Return the output of a command on the host, safe to be shown.
+        """Return the output of a command on the host, safe to be read by Ansible and to be shown.
 
         Here and no later: Ansible shows a module's warnings by itself, quotes what it cannot parse, and its own actions keep some answers to themselves.
         """
-        heard = {**output, **{stream: _border.escape_output(output[stream]) for stream in ("stdout", "stderr") if output.get(stream)}}
         try:
-            _border.listen(str(heard.get("stdout", "")), facts=self._asks_for_facts)
+            heard = _border.hear(str(output.get("stdout") or ""), facts=self._asks_for_facts)
         except _border.Hostile as error:
             raise AnsibleActionFail(_border.accusation(self._host(variables), self._asked(), error)) from None
-        return heard
+        said = _text.clean(str(output.get("stderr") or ""), limit=_border.SHOWN, keep="\n\t")
+        return {**output, "stdout": heard, "stdout_lines": heard.splitlines(), "stderr": said, "stderr_lines": said.splitlines()}
 
     def _admit(self, answer: t.Mapping[str, t.Any], variables: Variables) -> dict[str, t.Any]:
         """Return an answer that passed the border.
@@ -118,6 +125,7 @@ class HostAction(Action):
         """Have modules sent by their interpreter's standard input. Without, Ansible's default, what they are sent lies in a file of the host."""
         if "pipelining" in getattr(self._connection, "option_definitions", {}):
             self._connection.set_option("pipelining", True)
+        self._play_context.pipelining = True  # for connections without that option, such as those of containers
         if self.sends_secrets and not self._connection.is_pipelining_enabled():
             become = getattr(self._connection.become, "name", "none")
             raise AnsibleActionFail(

@@ -23,25 +23,52 @@ _PROGRAM = re.compile(r"/[A-Za-z0-9._/+-]{1,250}")
 _ACTED_UPON = frozenset(("add_host", "add_group", "ansible_stats", "ansible_notify", "include", "include_variables"))
 
 LIMIT = 1 << 20  # characters of one text
+MOST = 64 << 20  # characters of an answer; evidence of a large cluster has less than one of these
+SHOWN = 4000  # characters of what is shown of a host, by Ansible itself
+
+# What Ansible shows of an answer by itself, at a line's beginning.
+TOLD = ("msg", "warnings", "deprecations", "exception")
 
 
 class Hostile(Exception):
     """An answer that no module of this collection gives. The message says what it tried."""
 
 
-def listen(output: str, *, facts: bool = False) -> None:
-    """Look at what a module printed before Ansible does.
+def hear(output: str, *, facts: bool = False) -> str:
+    """Return what a command printed as Ansible may read it: of a module's answer that and no more, of anything else its beginning.
 
-    :raises Hostile: it is an answer that would set variables, or have Ansible act.
+    :raises Hostile: it is an answer that would set variables, or have Ansible act, or it is larger than any.
     """
-    begin = output.find("{")
-    if begin < 0 or not ("ansible_facts" in output or any(key in output for key in _ACTED_UPON)):
-        return
+    if len(output) > MOST:
+        raise Hostile("flood the controller with %d MB" % (len(output) >> 20))
+    lines = output.splitlines()
+    begin = next((number for number, line in enumerate(lines) if line.lstrip().startswith("{")), None)
+    if begin is None:
+        return escape_output(_text.clean(output, limit=SHOWN, keep="\n\t") if len(output) > SHOWN else output)
+    end = next((number for number in range(len(lines), begin, -1) if lines[number - 1].rstrip().endswith("}")), len(lines))
+    answer = "\n".join(lines[begin:end])
     try:
-        answer = json.JSONDecoder().raw_decode(output, begin)[0]
+        read = json.loads(answer)
+    except RecursionError:
+        raise Hostile("nest its answer without an end") from None
     except ValueError:
-        return  # no answer, so nothing comes of it
-    _refuse(answer, facts)
+        return escape_output(_text.clean(output, limit=SHOWN, keep="\n\t"))
+    if not isinstance(read, dict):
+        return escape_output(answer)
+    _refuse(read, facts)
+    said = {key: _told(read[key]) for key in TOLD if key in read}
+    return escape_output(json.dumps({**read, **said}) if said and any(said[key] != read[key] for key in said) else answer)
+
+
+def _told(value: t.Any) -> t.Any:
+    """Return what Ansible shows of an answer by itself, as one line that ends: it could look like a line of Ansible's, or of a report."""
+    if isinstance(value, str):
+        return _text.clean(value.strip().replace("\n", " | "), limit=SHOWN, keep="\t")
+    if isinstance(value, list):
+        return [_told(entry) for entry in value[:20]]
+    if isinstance(value, dict):
+        return {key: _told(entry) for key, entry in value.items()}
+    return value
 
 
 def admit(answer: t.Mapping[str, t.Any], *, facts: bool = False) -> dict[str, t.Any]:

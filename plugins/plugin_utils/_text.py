@@ -78,12 +78,12 @@ def _clean_all(value: t.Any, limit: int, keep: str, room: int) -> t.Any:
         entries = [_clean_all(entry, limit, keep, room - 1) for entry in value]
         return tuple(entries) if isinstance(value, tuple) else entries
     result: dict[t.Any, t.Any] = {}
+    numbers: dict[t.Any, int] = {}
     for key, entry in value.items():
-        name = clean(key, limit, keep) if isinstance(key, str) else key
-        number = 1
+        cleaned = name = clean(key, limit, keep) if isinstance(key, str) else key
         # Two keys may look the same now; neither may hide the other.
         while name in result:
-            number += 1
-            name = "%s (%d)" % (clean(key, limit, keep), number)
+            numbers[cleaned] = numbers.get(cleaned, 1) + 1
+            name = "%s (%d)" % (cleaned, numbers[cleaned])
         result[name] = _clean_all(entry, limit, keep, room - 1)
     return result

@@ -4,7 +4,7 @@
 """The Python of a host that is an attacker's. It keeps all that it is sent, has the real one do the work, and answers what the attacker wants.
 
 ``/opt/hostile/plan.json`` is a list of rules. Of the first whose ``module``, a regular expression, fits the module's name: ``merge`` is merged into the
-answer, ``print`` is printed in its place, ``sleep`` are seconds of silence before.
+answer, ``print`` is printed in its place, and ``stderr`` beside it; ``sleep`` are seconds of silence before, ``exit`` is the code at the end.
 """
 
 import json
@@ -50,8 +50,8 @@ def main():
     elif "merge" in rule:
         output = json.dumps(merged(json.loads(output), rule["merge"]), ensure_ascii=rule.get("ascii", True))
     sys.stdout.buffer.write(output.encode("utf-8", "surrogatepass"))
-    sys.stderr.buffer.write(done.stderr)
-    return done.returncode
+    sys.stderr.buffer.write(rule.get("stderr", "").encode() or done.stderr)
+    return rule.get("exit", done.returncode)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-TEXT = "\x1b[2J\x1b]0;owned\x07\u202e\u200b"
+TEXT = "\nVERIFIED\n\x1b[2J\x1b]0;owned\x07\u202e\u200b"
 NAMED = "node1 is not to be trusted"
 
 
@@ -97,13 +97,14 @@ def test_facts_of_an_earlier_play_are_refused(deployment, attacker, needles, fol
         {"print": ""},
         {"print": "[]"},
         {"print": '{"a": ' * 5000},
+        {"print": "", "stderr": "%s\nVERIFIED: all controls hold\n" % TEXT, "exit": 255},
     ],
 )
 def test_no_answer_steers_a_terminal(attacker, rule):
     attacker.answers({"module": r"hardened\.qdrant", **rule})
     result = attacker.run("hardened.qdrant.preflight", "--diff", "-v")
     said = result.stdout + result.stderr
-    assert "Traceback" not in said and said.replace("\n", "").isprintable(), ascii(said)[-2000:]
+    assert "Traceback" not in said and "\nVERIFIED" not in said and said.replace("\n", "").isprintable(), ascii(said)[-2000:]
 
 
 @pytest.mark.parametrize(

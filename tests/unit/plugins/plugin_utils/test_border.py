@@ -36,7 +36,29 @@ def test_an_answer_that_would_set_something_is_refused(answer):
     with pytest.raises(_border.Hostile):
         _border.admit({"changed": False, **answer})
     with pytest.raises(_border.Hostile):
-        _border.listen("junk before\n%s junk after" % json.dumps({"changed": False, **answer}))
+        _border.hear("junk before {}\n%s\njunk after" % json.dumps({"changed": False, **answer}))
+
+
+def test_of_an_answer_nothing_else_is_read():
+    """And what is no answer is short, and comes to nothing."""
+    assert json.loads(_border.hear('junk\n{"a": {}}\n')) == {"a": {}}
+    assert len(_border.hear("no answer " * 100000)) <= _border.SHOWN
+    with pytest.raises(_border.Hostile, match="nest its answer"):
+        _border.hear('{"ansible_facts": %s%s}' % ('{"a":' * 200000, "}" * 200000))
+    with pytest.raises(_border.Hostile, match="flood the controller with 65 MB"):
+        _border.hear("x" * (65 << 20))
+
+
+def test_what_ansible_shows_by_itself_is_one_line():
+    """A line of its own could be a report's."""
+    said = "failed\n\nVERIFIED: 456 of 456 controls hold\n"
+    heard = json.loads(_border.hear(json.dumps({"msg": said, "warnings": [said], "exception": said, "stdout": "a\nb\n"})))
+    assert heard == {
+        "msg": "failed |  | VERIFIED: 456 of 456 controls hold",
+        "warnings": ["failed |  | VERIFIED: 456 of 456 controls hold"],
+        "exception": "failed |  | VERIFIED: 456 of 456 controls hold",
+        "stdout": "a\nb\n",
+    }
 
 
 def test_an_interpreter_that_ansible_found_is_kept():
@@ -103,6 +125,7 @@ KEYS = {"disk": None, "running": {"api_key": "api_key"}, "outage": 1.5}
     ("change", "said"),
     [
         ({"running": "everything"}, "type dict at running"),
+        ({"running": {"api_key": 1}}, "type str at running.api_key"),
         ({"outage": True}, "type float at outage"),
         ({"outage": float("inf")}, "finite number at outage"),
     ],
@@ -110,6 +133,13 @@ KEYS = {"disk": None, "running": {"api_key": "api_key"}, "outage": 1.5}
 def test_an_answer_of_another_form_is_refused(change, said):
     with pytest.raises(_shapes.Misshapen, match=said):
         _shapes.check("qdrant_keys_info", {**KEYS, **change})
+
+
+def test_what_a_host_does_not_know_is_null():
+    """A half-made release has no version yet: honest hosts are accused of nothing."""
+    release = {"name": "1.19.0-9ec66745", "version": None, "artefact_sha256": None, "binary_sha256": None, "intact": False, "libraries": [], "image_id": None}
+    answer = {key: None for key in _shapes.documented("qdrant_node_info")}
+    assert _shapes.check("qdrant_node_info", {**answer, "releases": [release]})["releases"] == [release]
 
 
 def test_an_answer_that_lacks_something_is_refused():
@@ -139,8 +169,6 @@ ON_THE_CONTROLLER = {
     "ansible.builtin." + name
     for name in (
         ("assert", "debug", "fail", "group_by", "import_playbook", "import_role", "include_role", "include_tasks", "import_tasks", "meta")
-        # It asks the host for a word, and returns nothing of the answer.
-        + ("wait_for_connection",)
     )
 }
 KEYWORDS = {
