@@ -24,7 +24,7 @@ SETTINGS = {
 # Called like secrets, and paths of files.
 PATHS = ("tls.key",)
 
-WORDS = "keys?|tokens?|password|passwd|passphrase|pwd|pass|secrets?|credentials?|auth|authorization|bearer|cookies?|dsn|connection_?string"
+WORDS = "keys?|tokens?|password|passwd|passphrase|pwd|secrets?|credentials?|authorization|bearer|cookies?|dsn|connection_?string"
 NAME = re.compile(r"(?:%s)$" % WORDS, re.IGNORECASE)
 # Characters; a shorter text stands in words that are not secret, too.
 SHORTEST = 8
