@@ -168,3 +168,9 @@ def test_secrets_that_the_server_would_take_for_something_else_are_refused(path,
 )
 def test_a_file_that_holds_a_secret_is_known_by_its_names(text, found):
     assert _secret_names.in_text(text) == found
+
+
+def test_a_header_is_a_secret_and_a_switch_with_such_a_word_is_none():
+    assert _secret_names.is_secret(("inference", "headers", "Authorization"), "Bearer x")
+    for path in ("service.enforce_internal_auth", "service.jwt_rbac", "storage.performance.bypass", "service.keys_only", "tls.key"):
+        assert not _secret_names.is_secret(path.split("."), True), path
