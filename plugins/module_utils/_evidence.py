@@ -377,7 +377,8 @@ def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[s
     """Where settings of TLS come from beside the file of settings, or could: variables, files that Qdrant reads on top of it, sections of the secrets' file."""
     folder = "/proc/%d/root/config" % pid
     files = [name for name in (os.listdir(folder) if os.path.isdir(folder) else []) if name != "config.yaml"]
-    sections = [name for name in _node.load_json(place.secrets) if name != "service"]
+    # Other sections hold secrets of other services. A name may be a path, whose first part is the section.
+    sections = [name for name in _node.load_json(place.secrets) if re.split(r"[.\[]", name.lower())[0] in ("tls", "cluster")]
     return sorted([name for name in given if name.startswith("QDRANT__TLS")] + ["config/" + name for name in files] + ["secrets: " + name for name in sections])
 
 

@@ -258,6 +258,14 @@ def test_peers_are_believed_by_what_the_settings_name_and_nothing_beside(believe
     assert believed(OURS, QDRANT__TLS__CA_CERT="/x")["peers"]["set_elsewhere"] == ["QDRANT__TLS__CA_CERT"]
 
 
+def test_secrets_of_other_services_say_nothing_of_tls(believed, monkeypatch):
+    secrets = {"service": {"api_key": "x"}, "storage": {"snapshots_config": {}}, "inference": {"token": "x"}}
+    monkeypatch.setattr(_evidence._node, "load_json", lambda _path: secrets)
+    assert believed(OURS)["peers"]["set_elsewhere"] == []
+    secrets.update({"TLS": {"ca_cert": "/x"}, "cluster.p2p": {"enable_tls": False}, "tls[0]": 1})
+    assert believed(OURS)["peers"]["set_elsewhere"] == ["secrets: TLS", "secrets: cluster.p2p", "secrets: tls[0]"]
+
+
 def test_names_that_lead_elsewhere_are_differences(tmp_path, monkeypatch):
     """A root of its own stands for the server's."""
     (tmp_path / "root/etc").mkdir(parents=True)
