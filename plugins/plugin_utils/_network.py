@@ -9,14 +9,13 @@ Names are resolved here, on the controller. So nodes need no resolver, and an ad
 from __future__ import annotations
 
 import ipaddress
-import socket
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._variables import VariableError
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._variables import VariableError, resolve
 
 Network = _values.Network
 # A name in, its addresses out; empty where it has none.
@@ -65,15 +64,6 @@ def is_address(value: t.Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-def resolve(name: str) -> list[str]:
-    """The addresses of a name, as the controller's resolver has them."""
-    try:
-        entries = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
-    return sorted({str(entry[4][0]).partition("%")[0] for entry in entries})
 
 
 def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolver: Resolver) -> list[str]:

@@ -150,17 +150,22 @@ def origin(value: t.Any) -> str:
         return ""
 
 
+def resolve(name: str) -> list[str]:
+    """Return the addresses of a name, as the controller's resolver has them."""
+    try:
+        entries = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return sorted({str(entry[4][0]).partition("%")[0] for entry in entries})
+
+
 @functools.lru_cache
 def resolved(name: str) -> str:
     """Return the address of a host by its name, as the controller sees it, or by itself if it is one; empty where there is none, or more than one.
 
     IPv4 goes before IPv6. Loopback is no address by which others reach a host.
     """
-    try:
-        answers = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return ""
-    found = {ipaddress.ip_address(str(answer[4][0]).partition("%")[0]) for answer in answers}
+    found = [ipaddress.ip_address(address) for address in resolve(name)]
     for version in (4, 6):
         family = [address for address in found if address.version == version and not address.is_loopback]
         if family:
