@@ -15,19 +15,16 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _own, _requests, _rollover, _variables
 
 MODULE = "hardened.qdrant.qdrant_certificate"
-SET_HERE = ("issuer", "trust", "pending", "certificate", "private_key")
 
 
 class ActionModule(_action.HostAction):
     """Module, signature, module again. Where nothing is due, the first call is all."""
 
+    set_here = ("issuer", "trust", "pending", "certificate", "private_key")
     sends_secrets = True
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        arguments = dict(self._task.args)
-        for name in SET_HERE:
-            if arguments.get(name):
-                raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+        arguments = self._arguments()
         source = arguments.get("source") or "internal"
         if source != "internal":
             return self._of_another(source, arguments, variables)

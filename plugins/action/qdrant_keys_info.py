@@ -13,17 +13,15 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _variables
 
 MODULE = "hardened.qdrant.qdrant_keys_info"
-SET_HERE = ("salt", "digests")
 
 
 class ActionModule(_action.HostAction):
     """One call of the module, with digests of the keys that the variables hold."""
 
+    set_here = ("salt", "digests")
+
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        arguments = dict(self._task.args)
-        for name in SET_HERE:
-            if arguments.get(name):
-                raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+        arguments = self._arguments()
         try:
             keys = {name: _variables.read(self._templar, variables, "qdrant_" + name, "") for name in _keys.NAMES}
         except _variables.VariableError as error:

@@ -13,19 +13,16 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secret_settings, _variables
 
 MODULE = "hardened.qdrant.qdrant_secrets"
-SET_HERE = ("salt", "digest", "content")
 
 
 class ActionModule(_action.HostAction):
     """Module with a digest, and, where something differs, module with the secrets. In check mode, and where nothing differs, the first call is all."""
 
+    set_here = ("salt", "digest", "content")
     sends_secrets = True
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        arguments = dict(self._task.args)
-        for name in SET_HERE:
-            if arguments.get(name):
-                raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+        arguments = self._arguments()
         content = self._content(variables)
         salt = _digests.salt()
         question = {**arguments, "salt": salt, "digest": _digests.digest(content.encode(), salt)}

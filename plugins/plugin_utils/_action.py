@@ -53,6 +53,8 @@ class HostAction(Action):
     """
 
     deadline = 600.0
+    # The module's options that the action sets, and no task does.
+    set_here: tuple[str, ...] = ()
     # Whether modules are sent keys.
     sends_secrets = False
     # Whether the answer to the module may hold facts, which come back below ``facts``.
@@ -80,6 +82,16 @@ class HostAction(Action):
             raise
         except AnsibleError as error:
             raise AnsibleError(_text.clean(str(error), limit=_border.SHOWN)) from None
+
+    def _arguments(self) -> dict[str, t.Any]:
+        """Return the task's arguments, as a copy to add to.
+
+        :raises AnsibleActionFail: they hold what the action sets itself.
+        """
+        for name in self.set_here:
+            if self._task.args.get(name):
+                raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+        return dict(self._task.args)
 
     def _seconds(self) -> float:
         """Return the task's deadline. What a module may wait for comes on top."""

@@ -364,7 +364,7 @@ def test_a_ca_that_cannot_sign_is_refused_before_the_node_is_asked(monkeypatch, 
     assert plugin.calls == []
 
 
-@pytest.mark.parametrize("name", qdrant_certificate.SET_HERE)
+@pytest.mark.parametrize("name", qdrant_certificate.ActionModule.set_here)
 def test_what_the_action_sets_cannot_be_given(monkeypatch, name):
     _plugin, run = certificate(monkeypatch, [], **{name: "x"})
     with pytest.raises(AnsibleActionFail, match=name):
