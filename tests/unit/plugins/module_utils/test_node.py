@@ -139,3 +139,8 @@ def test_start_arguments(tmp_path, text, expected):
 def test_cluster_scheme(tmp_path, state, scheme):
     (tmp_path / "raft_state.json").write_text(state)
     assert _node.cluster_scheme(str(tmp_path)) == scheme
+
+
+def test_an_address_is_this_hosts_if_something_could_listen_there():
+    assert _node.has_address("127.0.0.1") and not _node.has_address("203.0.113.5") and not _node.has_address("2001:db8::5")
+    assert not _node.has_address("no address")

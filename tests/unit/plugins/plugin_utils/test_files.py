@@ -286,6 +286,7 @@ def test_somebody_else_than_root(monkeypatch):
         (folder / "passed").mkdir(mode=0o711)  # root's, to pass but not to list
         (folder / "passed/mine").mkdir()
         os.chown(folder / "passed/mine", NOBODY, NOBODY)
+        (folder / "closed").mkdir(mode=0o700)
         (folder / "theirs").mkdir()
         os.chown(folder / "theirs", OTHER, OTHER)
         monkeypatch.setenv("SUDO_UID", str(OTHER))
@@ -295,7 +296,7 @@ def test_somebody_else_than_root(monkeypatch):
             os.setresgid(*[int(sys.argv[2])] * 3)
             os.setresuid(*[int(sys.argv[2])] * 3)
             folder = Path(sys.argv[1])
-            for path in (folder / "passed/mine/file", folder / "new/file", folder / "passed/file", folder / "theirs/file", "/root/file"):
+            for path in (folder / "passed/mine/file", folder / "new/file", folder / "passed/file", folder / "theirs/file", folder / "closed/file"):
                 try:
                     _files.write(path, "text", 0o600)
                     print("written and read:", _files.read(path))

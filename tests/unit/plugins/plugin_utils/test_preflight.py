@@ -61,6 +61,13 @@ def test_a_single_node_may_be_on_loopback():
     assert _preflight.check_address("qdrant_address", "127.0.0.1", cluster=False) == []
 
 
+def test_an_address_that_the_node_does_not_have_is_refused():
+    (problem,) = _preflight.check_own_address("203.0.113.5", {"203.0.113.5": False}, "node1")
+    assert "no interface of node1 has it" in str(problem) and "ip -brief address" in str(problem)
+    for there in ({"203.0.113.5": True}, {}, None, "no mapping"):
+        assert _preflight.check_own_address("203.0.113.5", there, "node1") == []
+
+
 def test_addresses_within_a_group():
     def problems(addresses, name="a"):
         return " ".join(problem.what for problem in _preflight.check_addresses(addresses, name, True).problems)
