@@ -616,31 +616,45 @@ def same_certificates(left: str, right: str) -> bool:
 
 
 class Store:
-    """The folder of a node's generations. Everything in it is root's alone."""
+    """The folder of a node's generations. Everything in it is root's alone.
+
+    ``current`` leads to the generation in use. One that is staged waits for the node's restart: ``next`` leads to it, and takes the place of ``current``
+    then. What is read is the one in use, and after ``look`` or a writing the one that counts for the next start.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.generations = os.path.join(folder, "generations")
         self.current = os.path.join(folder, "current")
+        self.next = os.path.join(folder, "next")
+        self._newest = self.current
 
     # Reading
 
     def generation(self) -> str | None:
-        """Name of the generation in use."""
-        try:
-            return os.path.basename(os.readlink(self.current))
-        except OSError:
-            return None
+        """Return the name of the generation."""
+        return _led_to(self._newest)
 
     def read(self, name: str) -> str:
-        with open(os.path.join(self.current, name), encoding="ascii") as file:
+        with open(os.path.join(self._newest, name), encoding="ascii") as file:
             return file.read()
 
     def leaf(self) -> x509.Certificate:
         return load_certificates(self.read(CERTIFICATE))[0]
 
+    def look(self, report: t.Callable[[], Report]) -> Report:
+        """Return what is due: of the generation in use if it is nothing, otherwise of the staged one, where there is one.
+
+        From then on that one is read.
+        """
+        found = report()
+        if os.path.islink(self.next) and (found.reissue or found.reinstall):
+            self._newest = self.next
+            found = report()
+        return found
+
     def report(self, wanted: Wanted, now: datetime) -> Report:
-        """What is due of the generation in use."""
+        """Return what is due of the generation."""
         if self.generation() is None:
             return Report(reissue=["there is no certificate"])
         try:
@@ -655,10 +669,10 @@ class Store:
         return report
 
     def _modes(self) -> t.Iterator[tuple[str, int]]:
-        """Each path of the generation in use and above it, with the mode that it should have."""
-        current = os.path.realpath(self.current)
-        yield from ((path, 0o700) for path in (self.folder, self.generations, current))
-        yield from ((os.path.join(current, name), 0o600) for name in FILES)
+        """Each path of the generation and above it, with the mode that it should have."""
+        newest = os.path.realpath(self._newest)
+        yield from ((path, 0o700) for path in (self.folder, self.generations, newest))
+        yield from ((os.path.join(newest, name), 0o600) for name in FILES)
 
     def wrong_permissions(self) -> list[str]:
         wrong = []
@@ -670,6 +684,11 @@ class Store:
 
     # Writing. A run may be killed between any two lines: then the next one finds the generation in use as it was, or the new
     # one complete.
+
+    def forget_staged(self) -> None:
+        """Have no generation wait where the one in use counts."""
+        if self._newest == self.current and os.path.islink(self.next):
+            os.unlink(self.next)
 
     def mend_permissions(self) -> None:
         for path, mode in self._modes():
@@ -683,8 +702,8 @@ class Store:
         _write(os.path.join(pending, KEY), key_pem(key))
         return os.path.basename(pending), request_for(key, wanted)
 
-    def install(self, pending: str, chain: str, trust: str, wanted: Wanted, now: datetime) -> None:
-        """Complete a pending folder with its certificate and put it in use, if certificate, key and names go together."""
+    def install(self, pending: str, chain: str, trust: str, wanted: Wanted, now: datetime, staged: bool = False) -> None:
+        """Complete a pending folder with its certificate and put it in use, or stage it, if certificate, key and names go together."""
         folder = os.path.join(self.generations, os.path.basename(pending))
         try:
             with open(os.path.join(folder, KEY), encoding="ascii") as file:
@@ -699,7 +718,7 @@ class Store:
             _remove(os.path.join(folder, name))  # of a run that was killed here, in a folder that waited since before
             _write(os.path.join(folder, name), content)
         _remove(os.path.join(folder, REQUEST))
-        self._put_in_use(folder, certificates[0], now)
+        self._put_in_use(folder, certificates[0], now, staged)
 
     def provided(self, chain: str, key: str, trust: str) -> list[str]:
         """Why a generation with these, as the user keeps them, is due; empty if it is in use."""
@@ -713,8 +732,10 @@ class Store:
         except (OSError, ValueError, CertificateError) as error:
             return ["what is there cannot be read: %s" % error]
 
-    def place(self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime, wanted_purposes: t.Iterable[str] = BOTH) -> None:
-        """Put a key and a certificate of the user's in use, if they go together."""
+    def place(
+        self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime, wanted_purposes: t.Iterable[str] = BOTH, staged: bool = False
+    ) -> None:
+        """Put a key and a certificate of the user's in use, or stage them, if they go together."""
         certificates = load_certificates(chain)
         problems = unusable(certificates, load_key(key), load_certificates(trust), needed, now, wanted_purposes)
         if problems:
@@ -722,16 +743,20 @@ class Store:
         folder = self._make_pending()
         for name, content in ((KEY, key_pem(load_key(key))), (CERTIFICATE, pem_of(certificates)), (TRUST, pem_of(load_certificates(trust)))):
             _write(os.path.join(folder, name), content)
-        self._put_in_use(folder, certificates[0], now)
+        self._put_in_use(folder, certificates[0], now, staged)
 
     def key_for(self, chain: str) -> str:
-        """The node's own private key in PEM form, if it is the one of a chain's first certificate; empty if it is not, or cannot be read."""
-        try:
-            text = self.read(KEY)
-            own = public_bytes(serialization.load_pem_private_key(text.encode(), None))
-            return text if own == public_bytes(load_certificates(chain)[0].public_key()) else ""
-        except (OSError, ValueError, TypeError, CertificateError):
-            return ""
+        """Return the node's own private key in PEM form, in use or staged, if it is the one of a chain's first certificate; empty if none is."""
+        for link in (self.current, self.next):
+            try:
+                with open(os.path.join(link, KEY), encoding="ascii") as file:
+                    text = file.read()
+                own = public_bytes(serialization.load_pem_private_key(text.encode(), None))
+                if own == public_bytes(load_certificates(chain)[0].public_key()):
+                    return text
+            except (OSError, ValueError, TypeError, CertificateError):
+                continue
+        return ""
 
     def waiting(self) -> str | None:
         """The request whose certificate another party has yet to sign, in PEM form, if there is one."""
@@ -757,19 +782,19 @@ class Store:
         os.rename(pending, folder)
         return WAITING, text
 
-    def reinstall(self, trust: str, now: datetime) -> None:
+    def reinstall(self, trust: str, now: datetime, staged: bool = False) -> None:
         """A new generation with the same key and certificate, and other trusted CAs."""
         chain, key = self.read(CERTIFICATE), self.read(KEY)
         folder = self._make_pending()
         for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, pem_of(load_certificates(trust)))):
             _write(os.path.join(folder, name), content)
-        self._put_in_use(folder, load_certificates(chain)[0], now)
+        self._put_in_use(folder, load_certificates(chain)[0], now, staged)
 
     def prune(self, keep: int) -> None:
-        """Remove all but the newest ``keep`` generations, and never the one in use, nor what bears no generation's name."""
+        """Remove all but the newest ``keep`` generations, and never the one in use or the staged one, nor what bears no generation's name."""
         names = sorted(filter(GENERATION.fullmatch, os.listdir(self.generations)))
         for name in names[: max(0, len(names) - keep)]:
-            if name != self.generation():
+            if name not in (_led_to(self.current), _led_to(self.next)):
                 shutil.rmtree(os.path.join(self.generations, name))
 
     def _make_pending(self) -> str:
@@ -780,19 +805,29 @@ class Store:
                 shutil.rmtree(os.path.join(self.generations, name))
         return tempfile.mkdtemp(prefix=PENDING, dir=self.generations)  # 0700
 
-    def _put_in_use(self, folder: str, leaf: x509.Certificate, now: datetime) -> None:
+    def _put_in_use(self, folder: str, leaf: x509.Certificate, now: datetime, staged: bool) -> None:
         name = "%s-%s" % (now.strftime("%Y%m%dT%H%M%SZ"), ("%08x" % leaf.serial_number)[:8])
         while os.path.exists(os.path.join(self.generations, name)):
             name += "+"
         _sync(folder)
         os.rename(folder, os.path.join(self.generations, name))
         _sync(self.generations)
+        self._newest = self.next if staged else self.current
         temporary = self.current + ".new"
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
+        _remove(temporary)
         os.symlink(os.path.join("generations", name), temporary)
-        os.replace(temporary, self.current)
+        os.replace(temporary, self._newest)
+        if not staged:
+            _remove(self.next)  # of a run before
         _sync(self.folder)
+
+
+def _led_to(link: str) -> str | None:
+    """Return the name of the generation that a link leads to; None without one."""
+    try:
+        return os.path.basename(os.readlink(link))
+    except OSError:
+        return None
 
 
 def general_names(wanted: Wanted) -> list[x509.GeneralName]:

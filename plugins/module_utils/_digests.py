@@ -14,6 +14,11 @@ import hmac
 import secrets
 
 
+def sha256(text: str) -> str:
+    """The digest of a text that is no secret, in hex."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
 def salt() -> str:
     """A new salt, in hex."""
     return secrets.token_hex(32)

@@ -10,12 +10,11 @@ import ipaddress
 import os
 import re
 import shlex
-import tempfile
 import time
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _read
+from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _read
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
@@ -126,17 +125,6 @@ def refuse_foreign(table: str, path: str, live: str, *texts: str) -> None:
         raise ForeignError("%s was not made by this collection, and stays as it is. Name another file, or move it away" % path)
 
 
-def draft(path: str, text: str) -> str:
-    """A temporary file beside path with the text, readable like the final one; return its path."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".%s." % os.path.basename(path))
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    return temporary
-
-
 # --- the way back ------------------------------------------------------------------------------------------------------
 
 ROLLBACK_UNIT = "qdrant-firewall-rollback"
@@ -175,7 +163,7 @@ def arm(table: str, path: str, seconds: int, run: Run, folder: str = ROLLBACK_FO
             contents["file"] = before
         contents["undo.sh"] = rollback_script(table, path, folder, bool(live), bool(before))
         for name, content in contents.items():
-            os.replace(draft(os.path.join(folder, name), content), os.path.join(folder, name))
+            _files.atomic_write(os.path.join(folder, name), content.encode("utf-8"))
     run(["systemctl", "reset-failed", ROLLBACK_UNIT + ".service"])
     timer = ["systemd-run", "--quiet", "--collect", "--unit=" + ROLLBACK_UNIT, "--on-active=%ds" % seconds, "--timer-property=AccuracySec=1s"]
     code, output, error = run([*timer, "/bin/sh", os.path.join(folder, "undo.sh")])

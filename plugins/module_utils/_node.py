@@ -19,7 +19,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _read, _secret_names, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _read, _secret_names, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 RECORD = "/run/hardened-qdrant/started.json"
@@ -291,28 +291,67 @@ def certificates(layout: Layout) -> dict[str, str]:
     return texts
 
 
-def handed_over(layout: Layout, drop_ins: list[str]) -> list[str]:
+@dataclass(frozen=True)
+class Staged:
+    """What takes the place of what is on disk before the next start.
+
+    ``digests`` by path, of the unit's file without its addresses; the ``unit``'s text and the ``release``'s folder, None where they stay.
+    """
+
+    digests: t.Mapping[str, str | None] = field(default_factory=dict)
+    unit: bytes | None = None
+    release: str | None = None
+
+
+def handed_over(layout: Layout, drop_ins: list[str], unit: bytes | None = None) -> list[str]:
     """The files that decide what a process of the unit is: settings, credentials, what the unit names beside them, unit and its drop-ins."""
     try:
-        text = _read.text(layout.unit_file)
+        text = _read.content(layout.unit_file) if unit is None else unit
     except OSError:
-        text = ""
-    further = [path for path in (layout.outbound, layout.seccomp) if path in text]
+        text = b""
+    further = [path for path in (layout.outbound, layout.seccomp) if path.encode() in text]
     return [layout.config, *map(layout.credential_source, CREDENTIALS), *further, layout.unit_file, *drop_ins]
 
 
-def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.Any]) -> list[str]:
-    """Why the running process is not what the disk says it should be; empty where it is, or where nothing runs."""
+def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.Any], staged: Staged | None = None) -> list[str]:
+    """Why the running process is not what the disk says it should be; empty where it is, or where nothing runs.
+
+    With ``staged``, why it is not what the disk will say.
+    """
     if state.get("ActiveState") != "active":
         return []
     if record.get("schema") != RECORD_SCHEMA or record.get("invocation") != state.get("InvocationID"):
         return ["its start was not recorded"]
+    coming = staged or Staged()
     started_with = record.get("files", {})
-    paths = handed_over(layout, state.get("DropInPaths", "").split())
+    paths = handed_over(layout, state.get("DropInPaths", "").split(), coming.unit)
     # A running unit is told its addresses without a restart.
-    digests = {path: _unit_addresses.digest_without(path) if path == layout.unit_file else digest(path) for path in paths}
+    on_disk = {layout.unit_file: _unit_addresses.digest_without}
+    digests = {path: coming.digests[path] if path in coming.digests else on_disk.get(path, digest)(path) for path in paths}
     reasons = ["%s changed" % path for path in paths if digests[path] != started_with.get(path)]
     reasons += ["%s is gone" % path for path in started_with if path not in paths]
-    if record.get("release") != os.path.realpath(os.path.join(layout.current, "qdrant")):
+    if record.get("release") != os.path.realpath(os.path.join(coming.release or layout.current, "qdrant")):
         reasons.append("another release is installed")
     return reasons
+
+
+def staged(layout: Layout, entries: t.Sequence[_files.Entry], record: dict[str, t.Any], running_secrets: str) -> Staged:
+    """Return what entries of the wanted state (_files) make of what the next process is started with.
+
+    The secrets of an entry are known by a salted digest: those that the process runs are in the file ``running_secrets``.
+    """
+    digests: dict[str, str | None] = {}
+    unit = release = None
+    for entry in entries:
+        if entry.kind == _files.LINK and entry.path == layout.current:
+            release = os.path.join(layout.install_dir, entry.target)
+        elif entry.kind == _files.LINK and entry.staged and os.path.islink(entry.staged):
+            digests.update((os.path.join(entry.path, name), digest(os.path.join(entry.staged, name))) for name in CREDENTIALS[1:])
+        elif entry.kind == _files.FILE and entry.path == layout.unit_file:
+            unit = entry.content
+            digests[entry.path] = _unit_addresses.digest_of(entry.content or b"")
+        elif entry.kind == _files.FILE and entry.secret:
+            digests[entry.path] = record.get("files", {}).get(entry.path) if _files.has_content(entry, running_secrets) else None
+        elif entry.kind == _files.FILE:
+            digests[entry.path] = hashlib.sha256(entry.content or b"").hexdigest()
+    return Staged(digests, unit, release)

@@ -14,9 +14,10 @@ import hashlib
 import json
 import os
 import re
+import stat
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _read, _secrets
+from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _read
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 # In gate.py as well, which stands alone on the node.
@@ -32,21 +33,31 @@ def drop_in_of(unit: str) -> str:
     return "/run/systemd/system.control/%s.d/50-IPAddressAllow.conf" % unit
 
 
-def of_file(path: str) -> list[str]:
-    """The addresses in a unit's file; none where it has no such line, or cannot be read.
+def of_text(text: bytes) -> list[str]:
+    """Return the addresses in the text of a unit; none where it has no such line.
 
     They stand there as numbers: `systemctl set-property` does not know the words, such as localhost, that a file may use.
     """
+    return [word for value in LINE.findall(text) for word in value.decode("ascii", "replace").split()]
+
+
+def of_file(path: str) -> list[str]:
+    """Return the addresses in a unit's file; none where it has no such line, or cannot be read."""
     try:
-        return [word for value in LINE.findall(_read.content(path)) for word in value.decode("ascii", "replace").split()]
+        return of_text(_read.content(path))
     except OSError:
         return []
 
 
+def digest_of(text: bytes) -> str:
+    """Return the SHA-256 in hex of a unit's text but for its addresses."""
+    return hashlib.sha256(LINE.sub(b"", text)).hexdigest()
+
+
 def digest_without(path: str) -> str | None:
-    """SHA-256 in hex of a unit's file but for its addresses, or None where it cannot be read."""
+    """Return the same of a unit's file, or None where it cannot be read."""
     try:
-        return hashlib.sha256(LINE.sub(b"", _read.content(path))).hexdigest()
+        return digest_of(_read.content(path))
     except OSError:
         return None
 
@@ -56,14 +67,15 @@ def told_of_record(state: t.Mapping[str, str], record: t.Mapping[str, t.Any]) ->
     return (record.get("addresses") or []) if record and record.get("invocation") == state.get("InvocationID") else None
 
 
-def due(unit: str, state: t.Mapping[str, str], told: list[str] | None) -> bool:
-    """Whether the running unit was told other addresses than its file's, or was told by a run that was killed before it cleaned up.
+def due(unit: str, state: t.Mapping[str, str], told: list[str] | None, wanted: list[str] | None = None) -> bool:
+    """Whether the running unit was told other addresses than the wanted ones, or was told by a run that was killed before it cleaned up.
 
-    ``state`` is what ``_node.unit_state`` returns, ``told`` what it was told, None where nobody knows.
+    ``state`` is what ``_node.unit_state`` returns, ``told`` what it was told, None where nobody knows; ``wanted`` are those of its file where it is None.
     """
     if os.path.exists(drop_in_of(unit)):
         return True
-    return state.get("ActiveState") == "active" and told is not None and told != of_file(file_of(unit))
+    addresses = of_file(file_of(unit)) if wanted is None else wanted
+    return state.get("ActiveState") == "active" and told is not None and told != addresses
 
 
 def tell(unit: str, state: t.Mapping[str, str], run: Run) -> None:
@@ -83,16 +95,28 @@ def tell(unit: str, state: t.Mapping[str, str], run: Run) -> None:
     _told(run, ["daemon-reload"])
 
 
+def put_into_file(path: str, addresses: list[str]) -> None:
+    """Write addresses into a unit's file, and leave all else of it as it is: what else changes is taken into use with a restart."""
+    before = _read.content(path)
+    after = _with(before, addresses)
+    if after != before:
+        status = os.stat(path)
+        _files.atomic_write(path, after, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
 def note_in_record(path: str, record: t.Mapping[str, t.Any], addresses: list[str]) -> None:
     """Write down in a record of a start what the unit was told since."""
-    _secrets.replace(path, json.dumps({**record, "addresses": addresses}, indent=2))
+    _files.atomic_write(path, json.dumps({**record, "addresses": addresses}, indent=2).encode("utf-8"))
 
 
 def note_in_copy(path: str, addresses: list[str]) -> None:
     """Write down in a copy of the unit's file what the unit was told since."""
-    text = _read.content(path)
+    _files.atomic_write(path, _with(_read.content(path), addresses))
+
+
+def _with(text: bytes, addresses: list[str]) -> bytes:
     line = b"IPAddressAllow=%s\n" % " ".join(addresses).encode("ascii")
-    _secrets.replace(path, LINE.sub(lambda _match: line, text).decode("utf-8"))
+    return LINE.sub(lambda _match: line, text)
 
 
 def _told(run: Run, words: list[str]) -> None:

@@ -68,6 +68,12 @@ options:
     description: How many generations to keep, the one in use included.
     type: int
     default: 2
+  staged:
+    description:
+      - Whether a new generation waits for the node's restart. C(next) points to it until M(hardened.qdrant.qdrant_files) puts it in the place of C(current),
+        so whatever restarts the node before brings up the certificate that it served.
+    type: bool
+    default: false
   source:
     description:
       - Who signs. V(internal), the CA whose key the controller has.
@@ -161,7 +167,7 @@ certificate:
     sans: {description: Names and addresses., type: list, elements: str}
     key_type: {description: The key's type., type: str}
 generation:
-  description: Name of the generation in use after the task.
+  description: Name of the generation after the task, in use or staged.
   returned: when there is one
   type: str
 pending:
@@ -213,7 +219,7 @@ def diff_text(result: dict) -> str:
 def execute(module: AnsibleModule, now: datetime) -> dict:
     """Look at the certificate, and do what can be done without the CA; then, called again with the certificate, install it."""
     params = module.params
-    store = _certificate.Store(params["dir"])
+    store, staged = _certificate.Store(params["dir"]), params["staged"]
     issuer = params["issuer"]
     wanted = _certificate.Wanted(
         common_name=params["common_name"],
@@ -234,23 +240,25 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         key = params["private_key"] or store.key_for(params["certificate"])
         request = {"key_wanted": not key}
         if key:
-            reasons = store.provided(params["certificate"], key, wanted.trust)
+            reasons = store.look(lambda: _certificate.Report(reissue=store.provided(params["certificate"], key, wanted.trust))).reissue
         else:
             reasons = ["another certificate is provided" if store.generation() else "there is no certificate"]
         permissions = store.wrong_permissions() if not reasons else []
         if not module.check_mode and key:
             if reasons:
-                store.place(params["certificate"], key, wanted.trust, wanted.needed, now, wanted.purposes)
+                store.place(params["certificate"], key, wanted.trust, wanted.needed, now, wanted.purposes, staged)
                 store.prune(params["keep"])
-            elif permissions:
+            else:
+                store.forget_staged()
+            if permissions:
                 store.mend_permissions()
         reasons += permissions
     elif params["certificate"]:
-        store.install(params["pending"], params["certificate"], wanted.trust, wanted, now)
+        store.install(params["pending"], params["certificate"], wanted.trust, wanted, now, staged)
         store.prune(params["keep"])
         reasons, request = ["installed"], {}
     else:
-        report = store.report(wanted, now)
+        report = store.look(lambda: store.report(wanted, now))
         if params["source"] in _certificate.AWAITED and store.waiting() is not None and not report.reissue:
             report.reissue.append("a certificate that was asked for is awaited")
         reasons, request = report.reasons(), {}
@@ -259,8 +267,10 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
                 make = store.keep_request if params["source"] in _certificate.AWAITED else store.make_request
                 request = dict(zip(("pending", "request"), make(wanted)))
             elif report.reinstall:
-                store.reinstall(wanted.trust, now)
+                store.reinstall(wanted.trust, now, staged)
                 store.prune(params["keep"])
+            else:
+                store.forget_staged()
             if report.permissions and not report.reissue:
                 store.mend_permissions()
     after = summary(store, now, wanted.renew_fraction)
@@ -280,6 +290,7 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "revoked": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 2},
+            "staged": {"type": "bool", "default": False},
             "source": {"type": "str", "choices": ["internal", "provided", "csr", "acme", "vault_pki"], "default": "internal"},
             "csr_dir": {"type": "path"},
             "needed": {"type": "list", "elements": "str", "default": []},

@@ -73,7 +73,7 @@ differed:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall, _run
+from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _firewall, _run
 
 
 def present(module: AnsibleModule, run: _run.Run) -> dict:
@@ -83,7 +83,7 @@ def present(module: AnsibleModule, run: _run.Run) -> dict:
     if module.check_mode and (module.get_bin_path("nft") is None or not os.path.isdir(os.path.dirname(path))):
         # A clean host: there is neither a tool to compare with, nor a folder for a draft.
         return {"differed": ["file", "kernel"], "diff": {"before": before, "after": rules}}
-    draft = _firewall.draft(path, rules)
+    draft = _files.draft(path, rules.encode("utf-8"), 0o644)
     try:
         wanted = _firewall.rehearse(table, draft, run)
         live = _firewall.listing(table, run)

@@ -56,21 +56,9 @@ manifest:
 """
 
 import json
-import os
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _image, _node, _run
-
-
-def write(path: str, content: dict) -> None:
-    """The manifest is what makes a release count as installed, so it is there as a whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".release.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=4, sort_keys=True)
-        file.write("\n")
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _image, _node, _run
 
 
 def main() -> None:
@@ -89,7 +77,9 @@ def main() -> None:
         server = _image.server_digest(params["image"], _run.within(_run.IMAGE), module.tmpdir)
         manifest = _image.manifest(params["image"], params["version"], params["artefact_sha256"], server)
         if manifest != before and not module.check_mode:
-            write(params["path"], manifest)
+            # It is what makes a release count as installed, so it is there as a whole or not at all.
+            text = json.dumps(manifest, indent=4, sort_keys=True) + "\n"
+            _files.atomic_write(params["path"], text.encode("utf-8"), 0o644)
     except _image.ImageError as error:
         module.fail_json(msg="Cannot look into the image %s: %s." % (params["image"], error))
     except OSError as error:

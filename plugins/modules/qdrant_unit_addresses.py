@@ -26,6 +26,10 @@ options:
   copy:
     description: The copy of its file that the unit was started with, where it keeps one. Without it, Qdrant's own record of its start.
     type: path
+  addresses:
+    description: The addresses. They are written into the unit's file first, and nothing else of it is changed. Without it, those of the file.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -40,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 addresses:
-  description: Those of the unit's file.
+  description: Those that the running unit has now.
   returned: always
   type: list
   elements: str
@@ -54,7 +58,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _node, _run
 
 
 def main() -> None:
-    options = {"unit": {"type": "str", "default": "qdrant.service"}, "copy": {"type": "path"}}
+    options = {"unit": {"type": "str", "default": "qdrant.service"}, "copy": {"type": "path"}, "addresses": {"type": "list", "elements": "str"}}
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
     unit, copy, run = module.params["unit"], module.params["copy"], _run.change
     try:
@@ -63,9 +67,13 @@ def main() -> None:
             told = _unit_addresses.of_file(copy) if os.path.exists(copy) else None
         else:
             told = _unit_addresses.told_of_record(state, record)
-        wanted = _unit_addresses.of_file(_unit_addresses.file_of(unit))
-        due = _unit_addresses.due(unit, state, told)
+        file, wanted = _unit_addresses.file_of(unit), module.params["addresses"]
+        if wanted is None:
+            wanted = _unit_addresses.of_file(file)
+        due = _unit_addresses.due(unit, state, told, wanted)
         if due and not module.check_mode:
+            if module.params["addresses"] is not None:
+                _unit_addresses.put_into_file(file, wanted)
             _unit_addresses.tell(unit, state, run)
             if told is not None and copy:
                 _unit_addresses.note_in_copy(copy, wanted)

@@ -48,6 +48,45 @@ def test_nothing_is_due_of_a_fresh_certificate(store):
     assert store.report(wanted(), NOW).reasons() == []
 
 
+def test_a_generation_is_staged_until_the_node_is_restarted(store):
+    before = store.generation()
+    want, later = wanted(key_type="ecdsa-p384"), NOW + timedelta(hours=1)
+    pending, request = store.make_request(want)
+    store.install(pending, _authority.sign(AUTHORITY, request, want, later, LIFE), want.trust, want, later, staged=True)
+    staged = store.generation()
+    assert staged != before and os.path.basename(os.readlink(store.current)) == before and os.path.basename(os.readlink(store.next)) == staged
+    # Whoever asks what is in use is told of that.
+    assert _certificate.Store(store.folder).generation() == before
+    store.prune(1)
+    assert set(os.listdir(store.generations)) == {before, staged}, "neither the one in use nor the staged one is removed"
+    # A run that is killed here: the next one finds it, and makes no other.
+    again = _certificate.Store(store.folder)
+    assert again.look(lambda: again.report(want, later)).reasons() == [] and again.generation() == staged
+    again.forget_staged()
+    assert os.path.islink(store.next)
+    # Wanted is what is in use, after all.
+    again = _certificate.Store(store.folder)
+    assert again.look(lambda: again.report(wanted(), later)).reasons() == [] and again.generation() == before
+    again.forget_staged()
+    assert not os.path.lexists(store.next)
+
+
+def test_what_is_put_in_use_leaves_nothing_staged(store):
+    store.reinstall(AUTHORITY.pem(), NOW, staged=True)
+    assert os.path.islink(store.next)
+    issue(store, wanted(dns_names=["node1", "other"]), NOW + timedelta(hours=1))
+    assert not os.path.lexists(store.next) and store.generation() == os.path.basename(os.readlink(store.current))
+
+
+def test_a_staged_generation_whose_time_has_passed_is_due_again(store):
+    want = wanted(key_type="ecdsa-p384")
+    pending, request = store.make_request(want)
+    store.install(pending, _authority.sign(AUTHORITY, request, want, NOW, LIFE), want.trust, want, NOW, staged=True)
+    late = NOW + LIFE * 0.9
+    again = _certificate.Store(store.folder)
+    assert again.look(lambda: again.report(want, late)).reissue and again.generation() == store.generation()
+
+
 def test_everything_is_due_without_one(tmp_path):
     assert _certificate.Store(str(tmp_path)).report(wanted(), NOW).reissue == ["there is no certificate"]
 

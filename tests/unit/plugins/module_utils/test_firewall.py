@@ -56,13 +56,6 @@ def test_where_no_namespace_is_to_be_had_nothing_is_claimed(monkeypatch):
         _firewall.differences("inet x", "/file", answering(0, ""))
 
 
-def test_a_draft_lies_beside_the_file_and_can_be_read_like_it(tmp_path):
-    path = tmp_path / "firewall.nft"
-    draft = _firewall.draft(str(path), "rules")
-    assert os.path.dirname(draft) == str(tmp_path) and _firewall.read(draft) == "rules" and os.stat(draft).st_mode & 0o777 == 0o644
-    assert _firewall.read(str(path)) == ""
-
-
 # --- what a table does to a stranger's packet, from the JSON that nft prints -------------------------------------------
 
 

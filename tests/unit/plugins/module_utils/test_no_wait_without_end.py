@@ -31,7 +31,6 @@ WAITS = {"wait", "waitpid", "communicate", "join"}
 READ_BY_THEMSELVES = {
     "plugins/module_utils/_certificate.py": "folders of certificates; the file stands alone beside the timer",
     "plugins/module_utils/_keys.py": "files of secrets",
-    "plugins/module_utils/_secrets.py": "files of secrets",
     "roles/qdrant/files/gate.py": "credentials that systemd made, /proc, and files of root's",
     "roles/qdrant/files/container.py": "credentials that systemd made, and /proc",
     "roles/qdrant_proxy/files/stage.py": "files of root's, and /proc",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _files, _node, _unit_addresses
 
 LDD = """\
 \tlinux-vdso.so.1 (0x00007ffd5a5f2000)
@@ -75,6 +75,51 @@ def test_changed_settings_and_drop_ins_are_reasons(layout, tmp_path):
     assert _node.restart_reasons(layout, state, record) == ["%s changed" % layout.config, "%s changed" % drop_in]
     record["files"][str(drop_in)] = _node.digest(str(drop_in))
     assert "%s is gone" % drop_in in _node.restart_reasons(layout, RUNNING, record)
+
+
+def test_what_is_staged_is_a_reason_and_what_the_process_runs_is_none(layout, tmp_path):
+    """The plan before anything is put in use: of each entry, the process was started with it or was not."""
+    record = record_of(layout)
+    salt = _digests.salt()
+
+    def plan(*entries, secrets="none"):
+        return _node.restart_reasons(layout, RUNNING, record, _node.staged(layout, entries, record, str(tmp_path / secrets)))
+
+    def file(path, text, **further):
+        return _files.Entry(path, content=text, **further)
+
+    settings, secrets = layout.config, layout.credential_source("secrets.yaml")
+    assert plan() == [] and plan(file(settings, b"settings")) == []
+    assert plan(file(settings, b"others")) == ["%s changed" % settings]
+    # Edited in place while the process runs what is wanted: it is written back, and nothing is restarted.
+    (tmp_path / "config_dir/config.yaml").write_text("edited")
+    assert plan() == ["%s changed" % settings] and plan(file(settings, b"settings")) == []
+    (tmp_path / "config_dir/config.yaml").write_text("settings")
+    # Secrets by a digest, against those that systemd handed over.
+    (tmp_path / "handed-over").write_text("content 0")
+    for text, reasons in ((b"content 0", []), (b"new keys", ["%s changed" % secrets])):
+        entry = _files.Entry(secrets, salt=salt, digest=_digests.digest(text, salt), secret=True)
+        assert plan(entry, secrets="handed-over") == reasons
+    # A certificate that waits.
+    link = _files.Entry(str(tmp_path / "config_dir/tls/current"), _files.LINK, staged=str(tmp_path / "config_dir/tls/next"))
+    assert plan(link) == []
+    (tmp_path / "config_dir/tls/waiting").mkdir()
+    for name in _node.CREDENTIALS[1:]:
+        (tmp_path / "config_dir/tls/waiting" / name).write_text("new")
+    (tmp_path / "config_dir/tls/next").symlink_to("waiting")
+    assert plan(link) == ["%s changed" % layout.credential_source(name) for name in _node.CREDENTIALS[1:]] and plan() == []
+    # A release, and a unit whose addresses alone differ.
+    assert plan(_files.Entry(layout.current, _files.LINK, target="releases/1.0.0-aaaaaaaa")) == []
+    assert plan(_files.Entry(layout.current, _files.LINK, target="releases/2.0.0-bbbbbbbb")) == ["another release is installed"]
+    unit = b"[Service]\nIPAddressAllow=192.0.2.1\nBindReadOnlyPaths=%s\n"
+    record["files"][layout.unit_file] = _unit_addresses.digest_of(unit % b"/x")
+    assert plan(file(layout.unit_file, unit.replace(b"2.1", b"2.2") % b"/x")) == []
+    assert plan(file(layout.unit_file, unit % b"/y")) == ["%s changed" % layout.unit_file]
+    # What the unit names beside them counts as soon as it does.
+    bundle = file(layout.outbound, b"CA")
+    named = unit % layout.outbound.encode()
+    assert plan(bundle, file(layout.unit_file, unit % b"/x")) == []
+    assert plan(bundle, file(layout.unit_file, named)) == ["%s changed" % layout.outbound, "%s changed" % layout.unit_file]
 
 
 def test_another_release_is_a_reason(layout, tmp_path):

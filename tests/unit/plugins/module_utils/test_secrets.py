@@ -4,18 +4,10 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 
 import pytest
 import yaml
-from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _secrets
-
-SALT = _digests.salt()
-
-
-def differs(path, text: str) -> list[str]:
-    return _secrets.differs(str(path), SALT, _digests.digest(text.encode(), SALT))
+from ansible_collections.hardened.qdrant.plugins.module_utils import _secrets
 
 
 @pytest.mark.parametrize("key", ["00123", "1e5", "true", "null", "~", "a: b", "#x", "'\"\\", "{}", "plain"])
@@ -42,32 +34,3 @@ def test_keys_of_the_service_outrank_what_else_was_given_for_it():
 
 def test_the_same_secrets_in_another_order_are_the_same_file():
     assert _secrets.render({"api_key": "a"}, {"b": {"x": 1, "y": 2}, "a": 1}) == _secrets.render({"api_key": "a"}, {"a": 1, "b": {"y": 2, "x": 1}})
-
-
-def test_replace_writes_a_private_file_and_removes_what_a_killed_run_left(tmp_path):
-    path = tmp_path / "secrets.yaml"
-    (tmp_path / ".secrets.yaml.left").write_text("old")
-    (tmp_path / "config.yaml").write_text("settings")
-    assert differs(path, "text") == ["missing"]
-    _secrets.replace(str(path), "text")
-    assert path.read_text() == "text"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert sorted(os.listdir(tmp_path)) == ["config.yaml", "secrets.yaml"]
-    assert differs(path, "text") == []
-
-
-def test_differences_are_named(tmp_path):
-    path = tmp_path / "secrets.yaml"
-    path.write_text("other")
-    path.chmod(0o644)
-    assert differs(path, "text") == ["content", "mode"]
-
-
-def test_a_symlink_is_replaced_not_followed(tmp_path):
-    target = tmp_path / "target"
-    target.write_text("text")
-    path = tmp_path / "secrets.yaml"
-    path.symlink_to(target)
-    assert differs(path, "text") == ["content"]
-    _secrets.replace(str(path), "new")
-    assert target.read_text() == "text" and not path.is_symlink()

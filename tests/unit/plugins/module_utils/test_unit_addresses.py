@@ -56,6 +56,21 @@ def test_due_is_what_was_not_told(node):
     assert _unit_addresses.due(UNIT, {"ActiveState": "inactive"}, None)
 
 
+def test_wanted_addresses_are_told_before_the_unit_is_replaced(node):
+    """Nodes that run let new ones in at once; what else changes of their units waits for their restart."""
+    _write, folder, _drop_in = node
+    told, wanted = ["127.0.0.0/8", "192.0.2.1"], ["127.0.0.0/8", "192.0.2.7"]
+    assert _unit_addresses.due(UNIT, RUNNING, told, wanted) and not _unit_addresses.due(UNIT, RUNNING, wanted, wanted)
+    path = folder / UNIT
+    path.chmod(0o640)
+    _unit_addresses.put_into_file(str(path), wanted)
+    assert path.read_text(encoding="ascii") == TEXT % "127.0.0.0/8 192.0.2.7" and path.stat().st_mode & 0o777 == 0o640
+    assert _unit_addresses.of_text(path.read_bytes()) == wanted
+    path.write_text("[Service]\nExecStart=/q\n", encoding="ascii")
+    _unit_addresses.put_into_file(str(path), wanted)
+    assert path.read_text(encoding="ascii") == "[Service]\nExecStart=/q\n", "a unit without addresses stays as it is"
+
+
 def test_a_record_says_what_its_own_start_was_told():
     record = {"invocation": "abc", "addresses": ["192.0.2.1"]}
     assert _unit_addresses.told_of_record(RUNNING, record) == ["192.0.2.1"]

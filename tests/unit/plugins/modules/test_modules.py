@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_failure_info, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info,
-qdrant_node_info, qdrant_secrets, qdrant_tls_info and qdrant_unit_addresses, called as Ansible calls them: arguments in, JSON out.
+qdrant_files, qdrant_node_info, qdrant_plan_info, qdrant_tls_info and qdrant_unit_addresses, called as Ansible calls them: arguments in, JSON out.
 
 What they do on real hosts is tested there.
 """
@@ -23,11 +23,12 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_cluster_info,
     qdrant_evidence,
     qdrant_failure_info,
+    qdrant_files,
     qdrant_firewall,
     qdrant_firewall_info,
     qdrant_keys_info,
     qdrant_node_info,
-    qdrant_secrets,
+    qdrant_plan_info,
     qdrant_tls_info,
     qdrant_unit_addresses,
 )
@@ -48,19 +49,33 @@ def call(capsys):
     return run
 
 
-def test_secrets_are_compared_by_a_digest_and_written_by_a_second_call(call, tmp_path):
+def test_files_that_are_secret_are_compared_by_a_digest_and_written_by_a_second_call(call, tmp_path):
     path, salt = tmp_path / "secrets.yaml", _digests.salt()
-    question = {"path": str(path), "salt": salt, "digest": _digests.digest(KEY.encode(), salt)}
+    entry = {"path": str(path), "kind": "file", "mode": "0600"}
+    question = {"wanted": {}, "entries": [{**entry, "salt": salt, "digest": _digests.digest(KEY.encode(), salt)}]}
+    order = {"wanted": {}, "entries": [{**entry, "secret_text": KEY}]}
     for check in (True, False):
-        asked = call(qdrant_secrets, check=check, **question)
-        assert asked["changed"] and asked["differed"] == ["missing"] and not path.exists()
-    assert call(qdrant_secrets, check=True, path=str(path), content=KEY)["changed"] and not path.exists()
-    written = call(qdrant_secrets, path=str(path), content=KEY)
+        asked = call(qdrant_files, check=check, **question)
+        assert asked["changed"] and asked["differed"] == {str(path): ["missing"]} and asked["lacking"] == [str(path)] and not path.exists()
+    assert call(qdrant_files, check=True, **order)["changed"] and not path.exists()
+    written = call(qdrant_files, **order)
     assert written["changed"] and KEY not in json.dumps(written) and path.read_text() == KEY
-    assert not call(qdrant_secrets, **question)["changed"]
+    assert not call(qdrant_files, **question)["changed"]
     path.chmod(0o644)
-    assert call(qdrant_secrets, **question)["differed"] == ["mode"]
-    assert "action plugin" in call(qdrant_secrets, path=str(path))["msg"]
+    assert call(qdrant_files, **question)["differed"] == {str(path): ["mode"]}
+    assert "action plugin" in call(qdrant_files, wanted={})["msg"] and "action plugin" in call(qdrant_plan_info, wanted={})["msg"]
+
+
+def test_a_unit_that_is_written_is_read_by_systemd(call, monkeypatch, tmp_path):
+    told = []
+    monkeypatch.setattr(qdrant_files, "UNITS", "%s/" % tmp_path)
+    monkeypatch.setattr(qdrant_files._run, "change", lambda words: (told.append(words) or 0, "", ""))
+    entry = {"path": str(tmp_path / "q.service"), "kind": "file", "mode": "0644", "text": "[Unit]\n"}
+    for check, expected in ((True, []), (False, [["systemctl", "daemon-reload"]]), (False, [["systemctl", "daemon-reload"]])):
+        call(qdrant_files, check=check, wanted={}, entries=[entry])
+        assert told == expected
+    monkeypatch.setattr(qdrant_files._run, "change", lambda words: (1, "", "no bus"))
+    assert "systemctl daemon-reload: no bus" in call(qdrant_files, wanted={}, entries=[{**entry, "text": "[Unit]\nA=1\n"}])["msg"]
 
 
 def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypatch):

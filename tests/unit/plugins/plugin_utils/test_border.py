@@ -152,8 +152,8 @@ def test_what_is_not_documented_is_left_out():
 
 
 def test_lists_and_nested_values_are_looked_into():
-    with pytest.raises(_shapes.Misshapen, match=r"type str at differed\[1\]"):
-        _shapes.check("qdrant_secrets", {"differed": ["mode", 1]})
+    with pytest.raises(_shapes.Misshapen, match=r"type str at lacking\[1\]"):
+        _shapes.check("qdrant_files", {"differed": {}, "lacking": ["mode", 1]})
     with pytest.raises(_shapes.Misshapen, match="type bool at cluster.enabled"):
         _shapes.check("qdrant_cluster_info", {"healthy": True, "unhealthy_because": [], "cluster": {"enabled": "yes"}})
 

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's half of qdrant_plan_info: makes entries of the wanted state, secrets by a salted digest."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secrets_file, _wanted
+
+
+class ActionModule(_action.HostAction):
+    """One call of the module."""
+
+    set_here = ("entries",)
+
+    def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        arguments = self._arguments()
+        try:
+            wanted = _wanted.parse(arguments.pop("wanted", None)).of(arguments.pop("parts", None))
+        except _wanted.WantedError as error:
+            raise AnsibleActionFail("wanted is no document of wanted state. %s." % error) from None
+        secret = _secrets_file.text(self._templar, variables) if wanted.secret else ""
+        arguments.update(wanted={}, entries=_wanted.question(wanted, secret, _digests.salt()))
+        result = self._execute_module(module_args=arguments, task_vars=variables)
+        result.pop("invocation", None)
+        return result
