@@ -53,8 +53,14 @@ REMEDIES = (
     (r"SIGKILL|\boom\b|oom-kill", "the kernel ended it, most often for want of memory. Raise qdrant_memory_max, or keep vectors on disk"),
     (r"status=243/CREDENTIALS|set up credentials", "a file that systemd hands over is missing or cannot be read. hardened.qdrant.site writes them"),
     (r"status=226/NAMESPACE|mount namespacing", "a file or folder that the unit shows the server is missing. hardened.qdrant.site writes what is its own"),
+    (
+        r"status=203/EXEC|Exec format error",
+        "the host cannot run the binary: it is for another architecture, or is no program. Install the release for this host, with its checksum",
+    ),
     (r"Dependency failed", "what the unit needs did not start. systemctl status qdrant-firewall docker says why"),
 )
+# How systemd says that one of its own steps failed, before the program ran (systemd.exec(5), "Process Exit Codes").
+STEP = re.compile(r"status=2[0-4]\d/[A-Z_]+")
 # What a server says of an error and what is none of its own: numbered lines of a chain or a trace, and settings' files that it looks for in vain.
 NOISE = re.compile(r"^\d+: |backtrace|Config file not found", re.IGNORECASE)
 ERROR = re.compile(r"panic|\bERROR\b|\berror\b", re.IGNORECASE)
@@ -100,12 +106,18 @@ def lines(output: str, secrets: t.Collection[str] = ()) -> list[Line]:
 
 
 def of_last_start(found: t.Sequence[Line]) -> list[Line]:
-    """The lines of the last start that got as far as a process of its own; all of them where none did."""
+    """Return the lines of the last start that says why it failed: by a process of its own, or by a step of systemd's before that.
+
+    A start that succeeded is never it: what that server said since has nothing to do with the failure.
+    """
     begins = [number for number, line in enumerate(found) if line.who == SYSTEMD and line.text.startswith("Starting ")]
     for begin, end in zip(reversed(begins), [len(found), *reversed(begins)]):
-        if any(line.who != SYSTEMD for line in found[begin:end]):
-            return list(found[begin:end])
-    return list(found)
+        block = list(found[begin:end])
+        if any(line.who == SYSTEMD and line.text.startswith("Started ") for line in block):
+            break
+        if any(line.who != SYSTEMD or STEP.search(line.text) for line in block):
+            return block
+    return list(found[begins[-1] :] if begins else found)
 
 
 def way_it_ended(properties: t.Mapping[str, str]) -> str:

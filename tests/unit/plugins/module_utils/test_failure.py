@@ -39,6 +39,18 @@ def test_the_server_is_quoted_without_a_word_of_the_gate():
     assert found["who"] == "server" and "(exit code 1)" in found["cause"] and "ss -ltnp" in found["remedy"]
 
 
+def test_a_binary_that_cannot_run_is_not_blamed_on_the_server_before_it():
+    """The server that ran until the restart had its own errors, of peers that were away for instance."""
+    before = [STARTING, ("systemd", "Started qdrant.service - Qdrant."), ("qdrant", "ERROR cannot reach https://192.0.2.1: raft_state"), ("qdrant", "SIGTERM")]
+    stopped = ("systemd", "Stopped qdrant.service - Qdrant.")
+    ended = ("systemd", "qdrant.service: Main process exited, code=exited, status=203/EXEC")
+    found = cause(*before, stopped, STARTING, ended, FAILED, properties={"ExecMainCode": "1", "ExecMainStatus": "203"})
+    assert found["who"] == "systemd" and "status=203/EXEC" in found["cause"] and "another architecture" in found["remedy"]
+    # Nor where nothing but a dependency failed.
+    found = cause(*before, stopped, STARTING, ("systemd", "Dependency failed for qdrant.service - Qdrant."))
+    assert found["who"] == "systemd" and "raft_state" not in found["cause"] and "qdrant-firewall" in found["remedy"]
+
+
 def test_a_server_that_was_refused_is_not_said_to_have_ended():
     refused = ("python3", "gate: REST answered a request without a key with HTTP 200 instead of 401")
     found = cause(STARTING, ("qdrant", "INFO ready"), refused, FAILED, properties=STOPPED)
