@@ -380,7 +380,7 @@ class ActionModule(_action.ControllerAction):
             dashboard=bool(self._read("qdrant_dashboard")),
             audit=audit,
         )
-        # What is secret goes the way of the API keys, by the action plugin of qdrant_secrets.
+        # What is secret goes the way of the API keys, by the action plugin of qdrant_files.
         settings = _secret_settings.split(_settings.merge(hardened, config if isinstance(config, dict) else {}))[0]
         self._take(_preflight.check_risks(_settings.weakened(settings), address in ("0.0.0.0", "::"), accepted))
         return settings

@@ -151,6 +151,10 @@ reasons:
   type: list
   elements: str
   sample: ["it expires on 2026-03-31"]
+renewed:
+  description: Whether there is, or in check mode would be, a new generation, so that the node has to be restarted.
+  returned: always
+  type: bool
 certificate:
   description: The certificate in use after the task.
   returned: when there is one
@@ -243,7 +247,7 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
             reasons = store.look(lambda: _certificate.Report(reissue=store.provided(params["certificate"], key, wanted.trust))).reissue
         else:
             reasons = ["another certificate is provided" if store.generation() else "there is no certificate"]
-        permissions = store.wrong_permissions() if not reasons else []
+        renewed, permissions = bool(reasons), store.wrong_permissions() if not reasons else []
         if not module.check_mode and key:
             if reasons:
                 store.place(params["certificate"], key, wanted.trust, wanted.needed, now, wanted.purposes, staged)
@@ -256,12 +260,12 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
     elif params["certificate"]:
         store.install(params["pending"], params["certificate"], wanted.trust, wanted, now, staged)
         store.prune(params["keep"])
-        reasons, request = ["installed"], {}
+        renewed, reasons, request = True, ["installed"], {}
     else:
         report = store.look(lambda: store.report(wanted, now))
         if params["source"] in _certificate.AWAITED and store.waiting() is not None and not report.reissue:
             report.reissue.append("a certificate that was asked for is awaited")
-        reasons, request = report.reasons(), {}
+        renewed, reasons, request = bool(report.reissue or report.reinstall), report.reasons(), {}
         if not module.check_mode:
             if report.reissue:
                 make = store.keep_request if params["source"] in _certificate.AWAITED else store.make_request
@@ -274,7 +278,8 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
             if report.permissions and not report.reissue:
                 store.mend_permissions()
     after = summary(store, now, wanted.renew_fraction)
-    return {"changed": bool(reasons), "reasons": reasons, "diff": {"before": diff_text(before), "after": diff_text(after)}, **request, **after}
+    diff = {"before": diff_text(before), "after": diff_text(after)}
+    return {"changed": bool(reasons), "reasons": reasons, "renewed": renewed, "diff": diff, **request, **after}
 
 
 def main() -> None:
@@ -308,7 +313,7 @@ def main() -> None:
     now = datetime.now(timezone.utc)
     if _certificate.CRYPTOGRAPHY_ERROR is not None:
         if module.check_mode and not os.path.lexists(os.path.join(module.params["dir"], "current")):
-            module.exit_json(changed=True, reasons=["there is no certificate"], time=now.timestamp())
+            module.exit_json(changed=True, reasons=["there is no certificate"], renewed=True, time=now.timestamp())
         module.fail_json(msg=missing_required_lib("cryptography"), exception=_certificate.CRYPTOGRAPHY_ERROR)
     if module.params["source"] == "internal" and not module.params["issuer"]:
         module.fail_json(msg="The option issuer is missing. Call this module as hardened.qdrant.qdrant_certificate: its action plugin sets it.")

@@ -36,7 +36,7 @@ options:
     type: str
     default: qdrant.service
   secrets_file:
-    description: The file on the node that holds its API key, as M(hardened.qdrant.qdrant_secrets) writes it. Used where the unit has no copy.
+    description: The file on the node that holds its API key, as M(hardened.qdrant.qdrant_files) writes it. Used where the unit has no copy.
     type: path
     default: /etc/qdrant/secrets.yaml
   expected_peers:

@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - hardened.qdrant.attributes.action
 options:
   path:
-    description: The file of the node's keys, as M(hardened.qdrant.qdrant_secrets) writes it.
+    description: The file of the node's keys, as M(hardened.qdrant.qdrant_files) writes it.
     type: path
     default: /etc/qdrant/secrets.yaml
   unit:

@@ -186,7 +186,7 @@ firewalls:
 files:
   description:
     - Of each of O(paths) its C(kind), C(owner), C(group), C(mode) in octal, and, of a file, C(sha256); null where there is nothing.
-    - The filter P(hardened.qdrant.due#filter) compares them with what is wanted, so that later tasks run only where they have work.
+    - M(hardened.qdrant.qdrant_files) takes them as O(hardened.qdrant.qdrant_files#module:seen), and asks a host nothing that has all of it.
   returned: always
   type: dict
 settings_hold_secret:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from pathlib import Path
@@ -52,17 +53,21 @@ def test_facts_of_a_host_end_every_playbook(deployment, attacker, needles, playb
     assert not Path("/tmp/hostile-ran").exists() and not Path("/tmp/hostile-requests").exists()
 
 
+# Another file, which is copied to the nodes and never comes into use.
+OTHER_RELEASE = {"qdrant_binary_file": __file__, "qdrant_checksum": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}
 # The module, a change that has it called, and the playbook. Ansible's own action plugins ask more than one module.
 WAYS = [
     ("hardened.qdrant.qdrant_evidence", {}, "verify"),
     ("hardened.qdrant.qdrant_tls_info", {}, "verify"),
     ("hardened.qdrant.qdrant_cluster_info", {}, "rolling_restart"),
-    ("ansible.legacy.copy", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 40}}}, "site"),
-    ("ansible.legacy.stat", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 1000}}}, "site"),
+    ("ansible.legacy.copy", OTHER_RELEASE, "site"),
+    ("ansible.legacy.stat", OTHER_RELEASE, "site"),
+    ("hardened.qdrant.qdrant_plan_info", {}, "site"),
+    ("hardened.qdrant.qdrant_files", {"qdrant_config": {"service": {"max_request_size_mb": secrets.randbelow(900) + 40}}}, "site"),
     ("ansible.builtin.systemd_service", {"qdrant_tls_timer": True}, "site"),
     ("hardened.qdrant.qdrant_certificate", {"qdrant_tls_force_renewal": True}, "rotate_certificates"),
     ("hardened.qdrant.qdrant_keys_info", {}, "rotate_api_keys"),
-    ("hardened.qdrant.qdrant_secrets", {"qdrant_read_only_api_key": secrets.token_urlsafe(33)}, "rotate_api_keys"),
+    ("hardened.qdrant.qdrant_files", {"qdrant_read_only_api_key": secrets.token_urlsafe(33)}, "rotate_api_keys"),
 ]
 
 
