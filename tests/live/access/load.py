@@ -45,6 +45,15 @@ class Client:
         """Another key from the next request on, and no other."""
         self._keys = [key]
 
+    def points(self, node) -> set[int]:
+        """The numbers of the points that a node answers with, by the key that is tried first."""
+        found, offset = set(), None
+        while True:
+            records, offset = self._connection(node, self._keys[0]).scroll(NAME, limit=1000, with_payload=False, offset=offset)
+            found |= {record.id for record in records}
+            if offset is None:
+                return found
+
     def request(self, action):
         """The result of one request: any node, any key. Raises what the last try ended with."""
         deadline, last = time.monotonic() + PATIENCE, None
