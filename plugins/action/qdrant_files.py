@@ -18,7 +18,7 @@ MODULE = "hardened.qdrant.qdrant_files"
 class ActionModule(_action.HostAction):
     """One call of the module, and another one with the secrets where the host lacks some."""
 
-    set_here = ("entries",)
+    set_here = ("entries", "secrets")
     sends_secrets = True
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -31,17 +31,18 @@ class ActionModule(_action.HostAction):
         if not wanted.entries or (seen and _wanted.as_seen(wanted, seen)):
             return {"changed": False, "differed": {}, "lacking": [], "diff": []}
         secret = _secrets_file.text(self._templar, variables) if wanted.secret else ""
-        result = self._ask(_wanted.question(wanted, secret, _digests.salt()), variables)
+        result = self._ask(_wanted.question(wanted, secret, _digests.salt()), variables=variables)
         if result.get("failed") or not result.get("lacking") or self._task.check_mode:
             return result
-        written = self._ask(_wanted.order(wanted, secret), variables)
+        written = self._ask(*_wanted.order(wanted, secret), variables=variables)
         if not written.get("failed"):
             # The first call says which part of the secrets differed, and knows the state before.
             written.update({name: result.get(name) for name in ("differed", "diff")})
         return written
 
-    def _ask(self, entries: list[dict[str, t.Any]], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _ask(self, entries: list[dict[str, t.Any]], secrets: dict[str, str] | None = None, *, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Return the module's answer, without what it was sent."""
-        result = self._execute_module(module_name=MODULE, module_args={"wanted": {}, "entries": entries}, task_vars=variables)
+        arguments = {"wanted": {}, "entries": entries, **({"secrets": secrets} if secrets else {})}
+        result = self._execute_module(module_name=MODULE, module_args=arguments, task_vars=variables)
         result.pop("invocation", None)
         return result

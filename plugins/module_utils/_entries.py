@@ -10,20 +10,22 @@ import typing as t
 from ansible_collections.hardened.qdrant.plugins.module_utils import _files
 
 
-def options(secrets: bool = False) -> dict[str, t.Any]:
-    """Return the option's specification. ``secrets``: the contents of secret files may be among the entries."""
+def options() -> dict[str, t.Any]:
+    """Return the option's specification.
+
+    Secrets are no part of it: Ansible writes into the journal what a module was called with, and leaves out options of a module that are secret, but not
+    parts of one.
+    """
     found: dict[str, t.Any] = {name: {"type": "str"} for name in ("owner", "group", "mode", "text", "salt", "digest", "target")}
     found["path"] = {"type": "path", "required": True}
     found["kind"] = {"type": "str", "choices": ["folder", "file", "link", "absent"], "required": True}
     found["staged"] = {"type": "path"}
-    if secrets:
-        found["secret_text"] = {"type": "str", "no_log": True}
     return found
 
 
-def entry_of(given: t.Mapping[str, t.Any]) -> _files.Entry:
-    """Return an entry of the option."""
-    secret_text = given.get("secret_text")
+def entry_of(given: t.Mapping[str, t.Any], secrets: t.Mapping[str, str] | None = None) -> _files.Entry:
+    """Return an entry of the option; ``secrets`` are the texts of secret files by path."""
+    secret_text = (secrets or {}).get(given["path"])
     text = secret_text if secret_text is not None else given["text"]
     return _files.Entry(
         path=given["path"],

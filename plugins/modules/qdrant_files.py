@@ -48,11 +48,13 @@ options:
       group: {description: The group., type: str}
       mode: {description: The mode in octal., type: str}
       text: {description: The content of a file., type: str}
-      secret_text: {description: The content of a secret file., type: str}
       salt: {description: What O(entries[].digest) is salted with., type: str}
       digest: {description: The salted digest of a secret file., type: str}
       target: {description: The target of a link., type: str}
       staged: {description: The link that takes a link's place., type: path}
+  secrets:
+    description: The contents of secret files, by path. Set by the action plugin.
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -112,13 +114,16 @@ def main() -> None:
             "wanted": {"type": "dict", "required": True},
             "parts": {"type": "list", "elements": "str"},
             "seen": {"type": "dict"},
-            "entries": {"type": "list", "elements": "dict", "options": _entries.options(secrets=True)},
+            "entries": {"type": "list", "elements": "dict", "options": _entries.options()},
+            "secrets": {"type": "dict", "no_log": True},
         },
+        # Texts of whole files would fill the journal.
+        no_log=True,
         supports_check_mode=True,
     )
     if module.params["entries"] is None:
         module.fail_json(msg="The entries are missing. Call this module as hardened.qdrant.qdrant_files: its action plugin makes them of wanted.")
-    entries = [_entries.entry_of(entry) for entry in module.params["entries"]]
+    entries = [_entries.entry_of(entry, module.params["secrets"]) for entry in module.params["entries"]]
     try:
         differed = {entry.path: wrong for entry, wrong in ((entry, _files.differences(entry)) for entry in entries) if wrong}
         due = [entry for entry in entries if entry.path in differed]

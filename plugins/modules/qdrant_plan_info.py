@@ -151,6 +151,8 @@ def main() -> None:
             "data_dir": {"type": "path", "default": "/var/lib/qdrant/storage"},
             "entries": {"type": "list", "elements": "dict", "options": _entries.options()},
         },
+        # Texts of whole files would fill the journal.
+        no_log=True,
         supports_check_mode=True,
     )
     if module.params["entries"] is None:

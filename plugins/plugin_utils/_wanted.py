@@ -120,9 +120,9 @@ def question(wanted: Wanted, secret_text: str, salt: str) -> list[Json]:
     return [_sent(entry, salt=salt, digest=_digests.digest(secret_text.encode("utf-8"), salt)) if entry.secret else _sent(entry) for entry in wanted.entries]
 
 
-def order(wanted: Wanted, secret_text: str) -> list[Json]:
-    """Return the entries with all contents, secrets among them."""
-    return [_sent(entry, secret_text=secret_text) if entry.secret else _sent(entry) for entry in wanted.entries]
+def order(wanted: Wanted, secret_text: str) -> tuple[list[Json], dict[str, str]]:
+    """Return the entries, and apart from them the contents of secret files by path."""
+    return [_sent(entry) for entry in wanted.entries], {entry.path: secret_text for entry in wanted.entries if entry.secret}
 
 
 def _sent(entry: Entry, **further: str) -> Json:

@@ -210,9 +210,22 @@ def test_a_file_that_may_hold_a_secret_is_exchanged_without_showing_it(monkeypat
 
 
 def test_only_what_is_written_is_ever_handed_to_a_module():
-    """Whoever adds a secret option to a module adds it here, with the file that it is written into; what only compares takes digests."""
-    written = {("_entries.py", "secret_text"), ("qdrant_certificate.py", "private_key")}
+    """Whoever adds a secret option to a module adds it here, with the file that it is written into; what only compares takes digests.
+
+    None is a part of another option: Ansible writes what a module is called with into the journal, but for options that are secret as a whole.
+    """
+    written = {("qdrant_files.py", "secrets"), ("qdrant_certificate.py", "private_key")}
     found = set()
     for path in sorted((ROLE.parents[1] / "plugins").glob("module*/*.py")):
-        found |= {(path.name, name) for name in re.findall(r'"(\w+)"(?:: |\] = )\{[^}]*"no_log": True', path.read_text(encoding="utf-8"))}
+        text = path.read_text(encoding="utf-8")
+        found |= {(path.name, name) for name in re.findall(r'"(\w+)": \{[^{}]*"no_log": True', text)}
+        assert text.count('"no_log": True') == sum(name == path.name for name, _option in found), path.name
     assert found == written
+
+
+def test_no_secret_gets_into_the_journal(monkeypatch, module, tmp_path):
+    """What a module writes there of its own call."""
+    said = []
+    monkeypatch.setattr(files_module.AnsibleModule, "log", lambda _self, message, log_args=None: said.append("%s %s" % (message, log_args)))
+    run(monkeypatch, module(files_module), tmp_path / "secrets.yaml")
+    assert (tmp_path / "secrets.yaml").exists() and not any(secret in text for secret in SECRETS for text in said)

@@ -53,7 +53,7 @@ def test_files_that_are_secret_are_compared_by_a_digest_and_written_by_a_second_
     path, salt = tmp_path / "secrets.yaml", _digests.salt()
     entry = {"path": str(path), "kind": "file", "mode": "0600"}
     question = {"wanted": {}, "entries": [{**entry, "salt": salt, "digest": _digests.digest(KEY.encode(), salt)}]}
-    order = {"wanted": {}, "entries": [{**entry, "secret_text": KEY}]}
+    order = {"wanted": {}, "entries": [entry], "secrets": {str(path): KEY}}
     for check in (True, False):
         asked = call(qdrant_files, check=check, **question)
         assert asked["changed"] and asked["differed"] == {str(path): ["missing"]} and asked["lacking"] == [str(path)] and not path.exists()

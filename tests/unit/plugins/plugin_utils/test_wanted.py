@@ -84,11 +84,12 @@ def test_a_message_shows_no_text_of_a_file():
 
 def test_a_host_is_sent_a_digest_first_and_the_secrets_on_demand():
     wanted, salt = _wanted.parse(DOCUMENT), _digests.salt()
-    asked, ordered = _wanted.question(wanted, "the-secret", salt), _wanted.order(wanted, "the-secret")
-    assert "the-secret" not in json.dumps(asked)
+    asked = _wanted.question(wanted, "the-secret", salt)
+    ordered, secrets = _wanted.order(wanted, "the-secret")
+    assert "the-secret" not in json.dumps([asked, ordered]) and secrets == {"/etc/qdrant/secrets.yaml": "the-secret"}
     (secret,) = (entry for entry in asked if "digest" in entry)
     assert secret["path"] == "/etc/qdrant/secrets.yaml" and secret["digest"] == _digests.digest(b"the-secret", salt)
-    assert [entry["secret_text"] for entry in ordered if "secret_text" in entry] == ["the-secret"] and not any("digest" in entry for entry in ordered)
+    assert not any("digest" in entry for entry in ordered)
     assert [entry["path"] for entry in asked] == [entry["path"] for entry in ordered] and len(asked) == 8
 
 
