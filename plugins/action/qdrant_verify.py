@@ -28,6 +28,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _tokens,
     _variables,
 )
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model, terminal
 
 display = Display()
 
@@ -62,9 +63,9 @@ class ActionModule(_action.ControllerAction):
         now = datetime.now(timezone.utc)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
         access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)
-        report = _report.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
+        report = model.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
-        display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))
+        display.display("\n%s%s\n" % (terminal.summary(report), "\nReport: %s" % paths[0] if paths else ""))
         result.update(
             changed=False,
             counts=report.counts(),
@@ -127,7 +128,7 @@ class ActionModule(_action.ControllerAction):
             saved = json.loads(content)
             if not isinstance(saved, dict):
                 raise ValueError("it is no report")
-            if saved.get("schema") == _report.SCHEMA:
+            if saved.get("schema") == model.SCHEMA:
                 time = datetime.fromisoformat(saved["time"]).isoformat(timespec="seconds")
                 return {"time": time, "access": _access.saved(saved.get("access", [])), "evidence": _document.again(saved["evidence"])}
         except _files.FileError as error:
@@ -135,10 +136,10 @@ class ActionModule(_action.ControllerAction):
         except (ValueError, KeyError, TypeError, RecursionError, _document.Misfit) as error:
             raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, _controls.shown(str(error)))) from None
         raise AnsibleActionFail(
-            "%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), _report.SCHEMA)
+            "%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), model.SCHEMA)
         )
 
-    def _write(self, report: _report.Report, folder: str) -> list[str]:
+    def _write(self, report: model.Report, folder: str) -> list[str]:
         """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
         path = Path(os.path.abspath(os.path.expanduser(folder)))
         try:

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_knowledge, with_vantages
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _document, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model, terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -238,10 +239,10 @@ def mutations(draw):
     return draw(st.sampled_from([document] * 9 + [draw(VALUES)]))
 
 
-def report_of(documents: dict) -> _report.Report:
+def report_of(documents: dict) -> model.Report:
     known = {name: with_knowledge(document, 7) for name, document in with_vantages(documents).items()}
     findings = {name: _controls.judge_all(CATALOGUE, document, (), name, date(2026, 11, 24)) for name, document in known.items()}
-    return _report.Report(NOW, findings, known, _drift.between({"node1": NODE}, known), NOW.isoformat())
+    return model.Report(NOW, findings, known, _drift.between({"node1": NODE}, known), NOW.isoformat())
 
 
 @given(mutations())
@@ -260,10 +261,10 @@ def test_whatever_a_host_says_all_hosts_are_judged_and_all_formats_hold(document
     check(report)
 
 
-def check(report: _report.Report) -> None:
+def check(report: model.Report) -> None:
     """All formats are well formed, and steer nothing."""
     texts = {name: render(report) for name, render in _report.FORMATS.items()}
-    texts["terminal"] = _report.summary(report)
+    texts["terminal"] = terminal.summary(report)
     for name, text in texts.items():
         strange = [character for character in text if unicodedata.category(character)[0] == "C" and character not in "\n\t"]
         assert not strange, (name, strange)
@@ -292,4 +293,4 @@ def test_a_report_is_clean_wherever_a_text_stands(texts):
     evidence = {"node": True, "address": texts.get("text", "x"), "web": {"version": texts.get("version", "1")}, "odd": [float("nan"), texts.get("text", "")]}
     findings = {host: [_controls.Finding(CATALOGUE[0], state, texts.get("text", ""), evidence) for state in ("failed", "waived")]}
     changes = [{"host": host, "place": texts.get("drift", "a"), "was": texts.get("drift", "a"), "is": [texts.get("text", "")]}]
-    check(_report.Report(NOW, findings, {host: evidence}, changes, "2026"))
+    check(model.Report(NOW, findings, {host: evidence}, changes, "2026"))

@@ -12,29 +12,30 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import markdown, model, reach, sarif, terminal
 
 CATALOGUE = _controls.catalogue()
 
 
-def report(**states) -> _report.Report:
+def report(**states) -> model.Report:
     findings = {host: [_controls.Finding(control, state, "text") for control in CATALOGUE] for host, state in states.items()}
-    return _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {host: {"node": True} for host in states})
+    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {host: {"node": True} for host in states})
 
 
 def test_the_summary_of_a_good_deployment_is_a_verdict():
-    text = _report.summary(report(node1="passed", node2="passed"))
+    text = terminal.summary(report(node1="passed", node2="passed"))
     assert "\nVERIFIED: %d of %d controls hold on 2 hosts" % (2 * len(CATALOGUE), 2 * len(CATALOGUE)) in text
 
 
 def test_the_summary_of_a_bad_deployment_fits_a_screen_and_begins_with_the_worst():
-    text = _report.summary(report(node1="failed", node2="failed"))
+    text = terminal.summary(report(node1="failed", node2="failed"))
     assert len(text.splitlines()) <= 24
     assert text.splitlines()[2].startswith("CRITICAL") and "on node1, node2" in text
     assert "NOT VERIFIED: 0 of" in text
 
 
 def test_what_could_not_be_judged_is_no_success():
-    assert "NOT VERIFIED" in _report.summary(report(node1="error"))
+    assert "NOT VERIFIED" in terminal.summary(report(node1="error"))
 
 
 def test_json_is_stable_and_complete():
@@ -54,7 +55,7 @@ def test_junit_counts_as_a_ci_server_does():
 
 def test_the_version_is_the_collections():
     galaxy = Path(__file__).parents[4] / "galaxy.yml"
-    assert yaml.safe_load(galaxy.read_text(encoding="utf-8"))["version"] == _report.VERSION
+    assert yaml.safe_load(galaxy.read_text(encoding="utf-8"))["version"] == sarif.VERSION
 
 
 def test_sarif_names_rules_and_results():
@@ -69,9 +70,9 @@ def test_sarif_names_rules_and_results():
 NASTY = "<script>alert(1)</script> | `x` \u0007 ]]> &"
 
 
-def nasty() -> _report.Report:
+def nasty() -> model.Report:
     findings = {"<b>node": [_controls.Finding(CATALOGUE[0], "failed", NASTY, {"x": NASTY})]}
-    return _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"<b>node": {"node": True, "address": NASTY}})
+    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"<b>node": {"node": True, "address": NASTY}})
 
 
 def test_what_hosts_say_is_text_in_every_format():
@@ -91,26 +92,26 @@ def test_the_page_asks_nobody_for_anything():
 @pytest.mark.parametrize("evidence", [{}, {"unit": {"error": "x"}, "certificate": {"error": "x"}, "web": {"error": "x"}}])
 def test_a_node_of_which_little_is_known_is_shown(evidence):
     findings = {"node1": [_controls.Finding(CATALOGUE[0], "error", "text")]}
-    assert "unknown" in _report.as_html(_report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
+    assert "unknown" in _report.as_html(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
 
 
-def reached(*views, address="192.0.2.1") -> _report.Report:
+def reached(*views, address="192.0.2.1") -> model.Report:
     """A report of one node, as others saw it."""
     findings = {"node1": [_controls.Finding(CATALOGUE[0], "passed", "")]}
-    return _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": {"node": True, "address": address, "vantages": list(views)}})
+    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": {"node": True, "address": address, "vantages": list(views)}})
 
 
 def view(role, outcome, further=()):
     """What a host of a role saw, the same of each port."""
-    ports = {port: {"connect": outcome} for port in _report.PORTS}
+    ports = {port: {"connect": outcome} for port in reach.PORTS}
     view = {"from": role + "1", "role": role, **ports}
     if further is not None:
-        view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": seen} for port in _report.PORTS}} for seen in further]
+        view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": seen} for port in reach.PORTS}} for seen in further]
     return view
 
 
 def cells(report, family) -> list[tuple]:
-    return [(cell["role"], cell["port"], cell["text"], cell["right"]) for cell in _report.matrix(_report.reach(report)) if cell["family"] == family]
+    return [(cell["role"], cell["port"], cell["text"], cell["right"]) for cell in reach.matrix(reach.reach(report)) if cell["family"] == family]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def cells(report, family) -> list[tuple]:
     ],
 )
 def test_the_matrix_says_what_was_tried_over_ipv6(seen, text, right):
-    assert cells(reached(seen), "ipv6") == [(seen["role"], port, text, right) for port in _report.PORTS]
+    assert cells(reached(seen), "ipv6") == [(seen["role"], port, text, right) for port in reach.PORTS]
 
 
 def test_the_matrix_says_what_was_tried_at_the_nodes_own_address():
@@ -156,12 +157,12 @@ def test_every_format_for_people_and_the_json_say_who_reaches_what():
 
 
 def test_nothing_judged_is_not_verified():
-    assert _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}).verdict() == "NOT VERIFIED"
+    assert model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}).verdict() == "NOT VERIFIED"
 
 
 def test_the_report_says_who_can_do_what():
     rows = [row.as_dict() for row in _access.table([("shop|x", "30d", _access.Scope(collections={"<a>": "rw"}))], read_only=True)]
-    report = _report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}, access=rows)
+    report = model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}, access=rows)
     assert json.loads(_report.as_json(report))["access"][2]["may"]["write"] == "<a>"
     assert "| shop\\|x | 30d after it was made | everywhere | &lt;a> |" in _report.as_markdown(report)
     page = _report.as_html(report)
@@ -169,7 +170,7 @@ def test_the_report_says_who_can_do_what():
 
 
 def test_a_matrix_has_the_controls_of_all_hosts():
-    few = _report.Report(
+    few = model.Report(
         datetime(2026, 1, 1, tzinfo=timezone.utc),
         {"a": [_controls.Finding(CATALOGUE[0], "failed", "x")], "b": [_controls.Finding(control, "passed") for control in CATALOGUE]},
         {"a": {}, "b": {}},
@@ -192,10 +193,10 @@ def test_a_matrix_has_the_controls_of_all_hosts():
     ],
 )
 def test_markdown_has_no_marks_of_hosts(text, shown):
-    assert _report._cell(text) == shown
+    assert markdown._cell(text) == shown
 
 
 def test_sarif_has_no_placeholders_and_links_of_hosts():
     finding = _controls.Finding(CATALOGUE[0], "failed", "{0} [x](https://a.b)")
-    content = json.loads(_report.as_sarif(_report.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [finding]}, {"a": {}})))
+    content = json.loads(_report.as_sarif(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [finding]}, {"a": {}})))
     assert content["runs"][0]["results"][0]["message"]["text"].endswith("{{0}} [x] (https://a.b)")

@@ -1,0 +1,77 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A report as Markdown: a page for a wiki or a merge request."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, STATES, Report, cells_of
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.terminal import drift_text
+
+
+def as_markdown(report: Report) -> str:
+    """A page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
+    counted = report.counts()
+    lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]
+    lines += ["| node | %s |" % " | ".join(STATES), "|---|%s" % ("---|" * len(STATES))]
+    for host, findings in sorted(report.findings.items()):
+        lines.append("| %s | %s |" % (_cell(host), " | ".join(str(_controls.counts(findings)[state]) for state in STATES)))
+    lines.append("| **all** | %s |" % " | ".join(str(counted[state]) for state in STATES))
+    for title, wanted in (("What is wrong", BAD), ("What is waived", (_controls.WAIVED,))):
+        found = [(host, finding) for host, findings in sorted(report.findings.items()) for finding in findings if finding.state in wanted]
+        if found:
+            lines += ["", "## %s" % title, "", "| node | control | severity | what | remedy |", "|---|---|---|---|---|"]
+        for host, finding in found:
+            control = finding.control
+            cells = (_cell(host), _code(control.id), control.severity, _cell("%s. %s" % (control.title, finding.text)), _cell(control.remedy))
+            lines.append("| %s |" % " | ".join(cells))
+    lines += _reach_lines(report)
+    if report.access:
+        names = [operation.title for operation in _access.OPERATIONS]
+        lines += ["", "## Who can do what", "", "| who | until | %s |" % " | ".join(names), "|---|---|%s" % ("---|" * len(names))]
+        for row in report.access:
+            lines.append("| %s |" % " | ".join(_cell(text or "–") for text in (row["who"], row["until"], *cells_of(row))))
+    if report.since:
+        lines += ["", "## What differs from %s" % _cell(report.since), ""]
+        lines += ["* %s" % _cell(drift_text(change)) for change in report.drift] or ["Nothing."]
+    return "\n".join(lines) + "\n"
+
+
+def _reach_lines(report: Report) -> list[str]:
+    """Who reaches what, for Markdown: the matrix; and each connection that is not as it should be."""
+    rows = reach.reach(report)
+    if not rows:
+        return []
+    columns = [(port, family) for port in reach.PORTS for family in reach.FAMILIES]
+    lines = ["", "## Who reaches what", "", "| who | %s |" % " | ".join("%s, %s" % (reach.PORT_TITLES[port], reach.FAMILIES[family]) for port, family in columns)]
+    lines.append("|---|%s" % ("---|" * len(columns)))
+    for row in reach.table(reach.matrix(rows)):
+        cells = [cell["text"] + (" (wrong)" if cell["right"] is False else "") for cell in row["cells"]]
+        lines.append("| %ss | %s |" % (row["role"], " | ".join(_cell(text) for text in cells)))
+    wrong = [(row, port) for row in rows for port in reach.PORTS if row["ports"][port]["right"] is False]
+    if wrong:
+        lines += ["", "| from | to | port | outcome, which is wrong |", "|---|---|---|---|"]
+    for row, port in wrong:
+        cells = ("%s (%s)" % (row["from"], row["role"]), "%s, %s" % (row["to"], row["address"]), reach.PORT_TITLES[port], row["ports"][port]["outcome"])
+        lines.append("| %s |" % " | ".join(map(_cell, cells)))
+    return lines
+
+
+# What CommonMark, with the tables, links and formulas of code hosts, takes for more than a text.
+MARKS = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^[#>+=-]|(?<=:)/(?=/)|(?<=www)\.")
+
+
+def _cell(text: str) -> str:
+    """A text within a table's cell, or a line: nothing in it is a mark, a link, an entity or HTML."""
+    text = MARKS.sub(r"\\\g<0>", " ".join(text.split()))
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    """An id as code, within a cell."""
+    return "`%s`" % text
