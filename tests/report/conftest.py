@@ -11,7 +11,7 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _derived, _drift, _report
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model
 
 HEALTHY = json.loads((Path(__file__).parents[1] / "unit/plugins/plugin_utils/evidence.json").read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def evidence() -> dict[str, dict]:
     views = [{**copy.deepcopy(view), "further": []} for view in HEALTHY["vantages"]]
     views[-1]["further"] = [{"address": HOSTILE, "family": HOSTILE, "rest": {"connect": HOSTILE}}]
     dark = {"node": True, "address": "192.0.2.3", "unit": {"error": "OSError: systemctl failed"}, "vantages": views}
-    return {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}
+    return {name: _derived.with_knowledge(document, 7) for name, document in {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}.items()}
 
 
 @pytest.fixture(scope="session")

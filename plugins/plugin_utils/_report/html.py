@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jinja2
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _text
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability, _text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, KEPT, STATES, Report, cells_of, section
 
@@ -22,12 +22,13 @@ def as_html(report: Report) -> str:
     """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
     order = {state: number for number, state in enumerate((*BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
     findings = [
-        {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding)}
+        {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding), "bad": finding.state in BAD}
         for host, entries in sorted(report.findings.items())
         for finding in entries
     ]
     findings.sort(key=lambda entry: (order[entry["state"]], -_controls.SEVERITIES.index(entry["severity"]), entry["id"], entry["host"]))
-    rows = reach.reach(report)
+    rows = _reachability.connections(report.evidence)
+    cells = _reachability.matrix(rows)
     template = Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     return environment.from_string(template).render(
@@ -35,13 +36,15 @@ def as_html(report: Report) -> str:
         verified=report.verified(),
         time=report.time.isoformat(timespec="seconds"),
         counts=report.counts(),
+        judged=report.judged(),
         states=STATES,
         severities=_controls.SEVERITIES[::-1],
         hosts=[_host(host, report) for host in sorted(report.findings)],
         reach=rows,
-        reached=reach.table(reach.matrix(rows)),
-        drawing=_drawing(reach.matrix(rows)),
-        ports=reach.PORT_TITLES,
+        reached=reach.table(cells),
+        any_wrong=any(cell["right"] is False for cell in cells),
+        drawing=_drawing(cells),
+        ports=reach.PORTS,
         families=reach.FAMILIES,
         findings=findings,
         matrix=list(_controls_by_host(report)),
@@ -61,13 +64,13 @@ def _shown_evidence(finding: _controls.Finding) -> str:
 
 def _drawing(cells: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
     """Who reaches which port, as lines for a drawing for each family: {roles, families: [{title, lines: [{y1, y2, state, text, right}]}], height}."""
-    roles = [role for role in reach.REACH if any(cell["role"] == role for cell in cells)]
+    roles = reach.roles(cells)
     families = []
     for family, title in reach.FAMILIES.items():
         lines = []
         for cell in cells:
             if cell["family"] == family and cell["open"] + cell["closed"]:
-                y1, y2 = 40 + 70 * roles.index(cell["role"]), 40 + 70 * reach.PORTS.index(cell["port"])
+                y1, y2 = 40 + 70 * roles.index(cell["role"]), 40 + 70 * _reachability.PORTS.index(cell["port"])
                 lines.append({"y1": y1, "y2": y2, "open": cell["open"], "text": cell["text"], "right": cell["right"]})
         lacks = sorted({cell["text"] for cell in cells if cell["family"] == family})
         families.append({"title": title, "lines": lines, "lack": "" if lines else ", ".join(lacks)})
@@ -87,18 +90,35 @@ def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
 
 
 def _timeline(report: Report) -> dict[str, t.Any]:
-    """Certificates and CAs as bars over time, from today to the last end: {end, entries: [{name, left, percent}]}; days."""
-    entries: dict[str, float] = {}
+    """Return certificates and CAs as bars over time, from today to the last end: {end, entries: [{name, left, limit, soon, percent}], marks}; days.
+
+    Of CAs with one name, the one that ends first.
+    """
+    found: dict[str, dict[str, t.Any]] = {}
     for host in sorted(report.evidence):
-        certificate = section(report.evidence[host], "certificate")
-        named = [(host, certificate)] + [("CA %s" % _controls.shown(ca.get("subject", "")), ca) for ca in certificate.get("ca", []) if isinstance(ca, dict)]
-        for name, described in named:
-            if isinstance(described.get("days_left"), (int, float)):
-                entries[name] = float(described["days_left"])
+        judged = _validity(report.evidence[host])
+        named = [(host, section(judged, "certificate"))] + [("CA %s" % _controls.shown(ca["subject"]), ca) for ca in judged.get("authorities") or []]
+        for name, entry in named:
+            if entry.get("enough") is not None and (name not in found or entry["days_left"] < found[name]["days_left"]):
+                found[name] = entry
     # A CA lives for years and a leaf for weeks, so the scale is by roots: both can be seen.
-    end = max([*entries.values(), 1.0])
-    bars = [{"name": name, "left": left, "percent": round(100 * (max(left, 0.0) / end) ** 0.5)} for name, left in entries.items()]
+    end = max([*(float(entry["days_left"]) for entry in found.values()), 1.0])
+    bars = [
+        {
+            "name": name,
+            "left": entry["days_left"],
+            "limit": entry["limit"],
+            "soon": not entry["enough"],
+            "percent": round(100 * (max(float(entry["days_left"]), 0.0) / end) ** 0.5),
+        }
+        for name, entry in found.items()
+    ]
     return {"end": end, "entries": bars, "marks": [{"days": days, "percent": round(100 * (days / end) ** 0.5)} for days in (7, 30, 90, 365) if days < end]}
+
+
+def _validity(evidence: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Return how long a node's certificates last, as judged."""
+    return section(section(evidence, "validity"), "node")
 
 
 def _host(host: str, report: Report) -> dict[str, t.Any]:
@@ -114,5 +134,6 @@ def _host(host: str, report: Report) -> dict[str, t.Any]:
         "exposure": _controls.shown(section(evidence, "unit").get("exposure", "unknown")),
         "days_left": left if known else None,
         "life": round(max(0, min(100, 100 * left / life))) if known else 0,
+        "soon": section(_validity(evidence), "certificate").get("enough") is False,
         "counts": _controls.counts(report.findings[host]),
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _reachability
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import SCHEMA, Report
 
 
@@ -20,7 +20,7 @@ def as_json(report: Report) -> str:
         "hosts": {host: [finding.as_dict() for finding in findings] for host, findings in sorted(report.findings.items())},
         "evidence": report.evidence,
         "access": report.access,
-        "reach": reach.reach(report),
+        "reach": _reachability.connections(report.evidence),
     }
     if report.since:
         content.update(since=report.since, drift=report.drift)

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import re
-import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, STATES, Report, cells_of
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.terminal import drift_text
@@ -44,20 +43,19 @@ def as_markdown(report: Report) -> str:
 
 def _reach_lines(report: Report) -> list[str]:
     """Who reaches what, for Markdown: the matrix; and each connection that is not as it should be."""
-    rows = reach.reach(report)
+    rows = _reachability.connections(report.evidence)
     if not rows:
         return []
-    columns = [(port, family) for port in reach.PORTS for family in reach.FAMILIES]
-    lines = ["", "## Who reaches what", "", "| who | %s |" % " | ".join("%s, %s" % (reach.PORT_TITLES[port], reach.FAMILIES[family]) for port, family in columns)]
-    lines.append("|---|%s" % ("---|" * len(columns)))
-    for row in reach.table(reach.matrix(rows)):
-        cells = [cell["text"] + (" (wrong)" if cell["right"] is False else "") for cell in row["cells"]]
-        lines.append("| %ss | %s |" % (row["role"], " | ".join(_cell(text) for text in cells)))
+    titles = ["%s, %s" % (reach.PORTS[port], reach.FAMILIES[family]) for port, family in reach.COLUMNS]
+    lines = ["", "## Who reaches what", "", "| who | %s |" % " | ".join(titles), "|---|%s" % ("---|" * len(titles))]
+    for line in reach.table(_reachability.matrix(rows)):
+        texts = [cell["text"] + (" (wrong)" if cell["right"] is False else "") for cell in line["cells"]]
+        lines.append("| %ss | %s |" % (line["role"], " | ".join(_cell(text) for text in texts)))
     wrong = [(row, port) for row in rows for port in reach.PORTS if row["ports"][port]["right"] is False]
     if wrong:
         lines += ["", "| from | to | port | outcome, which is wrong |", "|---|---|---|---|"]
     for row, port in wrong:
-        cells = ("%s (%s)" % (row["from"], row["role"]), "%s, %s" % (row["to"], row["address"]), reach.PORT_TITLES[port], row["ports"][port]["outcome"])
+        cells = ("%s (%s)" % (row["from"], row["role"]), "%s, %s" % (row["to"], row["address"]), reach.PORTS[port], row["ports"][port]["outcome"])
         lines.append("| %s |" % " | ".join(map(_cell, cells)))
     return lines
 

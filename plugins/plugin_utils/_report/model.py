@@ -59,6 +59,11 @@ class Report:
         counted = self.counts()
         return not any(counted[state] for state in BAD) and counted[_controls.PASSED] > 0
 
+    def judged(self) -> int:
+        """Return how many controls were judged, neither waived nor skipped."""
+        counted = self.counts()
+        return counted[_controls.PASSED] + counted[_controls.FAILED] + counted[_controls.ERROR]
+
     def verdict(self) -> str:
         return "VERIFIED" if self.verified() else "NOT VERIFIED"
 

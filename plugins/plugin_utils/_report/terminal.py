@@ -38,8 +38,7 @@ def summary(report: Report) -> str:
         if len(report.drift) > LINES // 4:
             lines.append("    ... and %d more, in the report" % (len(report.drift) - LINES // 4))
     counted = report.counts()
-    judged = counted[_controls.PASSED] + counted[_controls.FAILED] + counted[_controls.ERROR]
-    lines.append("%s: %d of %d controls hold on %d hosts" % (report.verdict(), counted[_controls.PASSED], judged, len(report.findings)))
+    lines.append("%s: %d of %d controls hold on %d hosts" % (report.verdict(), counted[_controls.PASSED], report.judged(), len(report.findings)))
     return "\n".join(lines)
 
 

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_knowledge, with_vantages
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _document, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _derived, _document, _drift, _report
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model, terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
-ADDED = ("advisories", "document", "limits", "supports", "vantages")
+ADDED = ("advisories", "document", "limits", "supports", "vantages", "reached", "validity")
 CATALOGUE = _controls.catalogue()
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 
@@ -169,7 +168,7 @@ def test_a_misfit_says_where_and_what(document, expected):
 def test_a_misfit_is_nobody_elses():
     found = admitted(node1={**NODE, "unit": 5}, node2=PEER)
     assert found["node1"] == {"node": True, "document": {"problems": ["unit is a whole number, and must be an object"]}}
-    assert found["node2"]["document"]["problems"] == [] and with_vantages(found)["node2"]["vantages"] == []
+    assert found["node2"]["document"]["problems"] == [] and _derived.with_vantages(found)["node2"]["vantages"] == []
     proxy = _document.admitted({"node1": NODE, "p": OUTSIDER}, {"p": {**PROXY, "hsts": "long"}}, ["node1", "node2"])
     assert proxy["p"]["document"]["problems"] == ["proxy: hsts is a text, and must be a whole number"] and proxy["node1"]["document"]["problems"] == []
     # A proxy that is a node has to be one.
@@ -240,7 +239,7 @@ def mutations(draw):
 
 
 def report_of(documents: dict) -> model.Report:
-    known = {name: with_knowledge(document, 7) for name, document in with_vantages(documents).items()}
+    known = {name: _derived.with_knowledge(document, 7) for name, document in _derived.with_vantages(documents).items()}
     findings = {name: _controls.judge_all(CATALOGUE, document, (), name, date(2026, 11, 24)) for name, document in known.items()}
     return model.Report(NOW, findings, known, _drift.between({"node1": NODE}, known), NOW.isoformat())
 

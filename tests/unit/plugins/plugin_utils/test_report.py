@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _report
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import markdown, model, reach, sarif, terminal
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _derived, _reachability, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import markdown, model, sarif, terminal
 
 CATALOGUE = _controls.catalogue()
 
@@ -98,20 +98,22 @@ def test_a_node_of_which_little_is_known_is_shown(evidence):
 def reached(*views, address="192.0.2.1") -> model.Report:
     """A report of one node, as others saw it."""
     findings = {"node1": [_controls.Finding(CATALOGUE[0], "passed", "")]}
-    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": {"node": True, "address": address, "vantages": list(views)}})
+    document = {"node": True, "address": address, "vantages": list(views), "config": {"values": {"cluster.enabled": True}}}
+    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": _derived.with_knowledge(document, 7)})
 
 
 def view(role, outcome, further=()):
     """What a host of a role saw, the same of each port."""
-    ports = {port: {"connect": outcome} for port in reach.PORTS}
+    ports = {port: {"connect": outcome} for port in _reachability.PORTS}
     view = {"from": role + "1", "role": role, **ports}
     if further is not None:
-        view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": seen} for port in reach.PORTS}} for seen in further]
+        view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": seen} for port in _reachability.PORTS}} for seen in further]
     return view
 
 
 def cells(report, family) -> list[tuple]:
-    return [(cell["role"], cell["port"], cell["text"], cell["right"]) for cell in reach.matrix(reach.reach(report)) if cell["family"] == family]
+    found = _reachability.matrix(_reachability.connections(report.evidence))
+    return [(cell["role"], cell["port"], cell["text"], cell["right"]) for cell in found if cell["family"] == family]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +123,11 @@ def cells(report, family) -> list[tuple]:
         (view("outsider", "timeout", ["timeout", "open"]), "1 of 2 open", False),
         # What was not tried is not safe, and not unsafe either.
         (view("outsider", "timeout", []), "no address", None),
-        (view("outsider", "timeout", None), "not tried", None),
+        (view("peer", "timeout", None), "not tried", None),
         (view("outsider", "timeout", ["no route"]), "no route", None),
+        # But what should have been tried of a stranger's, and was not, or ended nobody knows how, is wrong, as its control fails.
+        (view("outsider", "timeout", None), "not tried", False),
+        (view("outsider", "timeout", [None]), "unknown", False),
         (view("outsider", "timeout", ["no route", "timeout"]), "0 of 1 open", True),
         (view("outsider", "timeout", ["no route", "open"]), "1 of 1 open", False),
         # What the server does not listen on need not be reached.
@@ -131,7 +136,7 @@ def cells(report, family) -> list[tuple]:
     ],
 )
 def test_the_matrix_says_what_was_tried_over_ipv6(seen, text, right):
-    assert cells(reached(seen), "ipv6") == [(seen["role"], port, text, right) for port in reach.PORTS]
+    assert cells(reached(seen), "ipv6") == [(seen["role"], port, text, right) for port in _reachability.PORTS]
 
 
 def test_the_matrix_says_what_was_tried_at_the_nodes_own_address():
@@ -154,6 +159,33 @@ def test_every_format_for_people_and_the_json_say_who_reaches_what():
     assert {row["family"] for row in content["reach"]} == {"ipv4", "ipv6"}
     assert 'id="reached"' in page and "no address" in page and "<figcaption>IPv6</figcaption>" in page
     assert "Who reaches what" not in _report.as_markdown(reached())
+
+
+def lasting(days, limit, authority=1000.0) -> tuple[str, dict[str, str]]:
+    """The page of a node whose certificate has some days left of a year, and the states of the controls that are about that."""
+    certificate = {"days_left": days, "life_days": 365.0, "ca": [{"subject": "CN=ca", "days_left": authority}]}
+    document = _derived.with_knowledge({"node": True, "certificate": certificate}, limit)
+    findings = [_controls.judge(control, document) for control in CATALOGUE if control.id in ("tls-expiry", "tls-ca-expiry")]
+    page = _report.as_html(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"node1": findings}, {"node1": document}))
+    return page, {finding.control.id: finding.state for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "authority"),
+    [(20.0, 7, 1000.0), (20.0, 30, 1000.0), (5.0, 3, 1000.0), (3.0, 3, 1000.0), (60.0, 7, 80.0), (60.0, 7, 90.5), (200.0, 300, 20.0)],
+)
+def test_the_page_is_red_where_a_certificate_fails_its_control(days, limit, authority):
+    """By the limit of the user, whatever share of its life is left, and by that of CAs."""
+    page, states = lasting(days, limit, authority)
+    bars = dict(re.findall(r'<div class="time">([^:]+): [^<]*<div class="bar"><i class="(\w*)"', page))
+    assert {name: kind == "soon" for name, kind in bars.items()} == {
+        "node1": states["tls-expiry"] == "failed", "CA CN=ca": states["tls-ca-expiry"] == "failed",
+    }  # fmt: skip
+    assert re.findall(r'days left<div class="bar"><i class="(\w*)"', page) == ["soon" if states["tls-expiry"] == "failed" else ""]
+
+
+def test_the_limit_of_cas_is_the_one_that_the_control_names():
+    assert "%d days" % _derived.AUTHORITY_DAYS in next(control.title for control in CATALOGUE if control.id == "tls-ca-expiry")
 
 
 def test_nothing_judged_is_not_verified():
