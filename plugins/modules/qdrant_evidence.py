@@ -189,13 +189,13 @@ def main() -> None:
         place = Place(**{name: params[name] for name in PLACE})
         named = {name: params[name] for name in ("peers", "clients")}
         wanted = {name: params[name] for name in ("authorities", "outbound_authorities", "names")}
-        seen = document.observe_node(place, params["targets"], _run.ask, named, wanted)
+        seen = document.observe(place, params["targets"], _run.ask, named, wanted)
         if "network" in seen.get("container", {}):
             network = seen["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])
         seen.update(deployment=params["deployment"], wanted={"network": params["container_network"], "publish": params["publish"]})
     else:
-        seen = asking.ask(vantage.elsewhere(params["targets"]))
+        seen = asking.ask(vantage.questions(params["targets"]))
     seen.update(
         schema=document.SCHEMA, node=params["node"], role=params["role"], time=started, seconds=round(time.time() - started, 2), address=params["address"]
     )

@@ -32,7 +32,7 @@ def evidence() -> dict[str, dict]:
     views = [{**copy.deepcopy(view), "further": []} for view in HEALTHY["vantages"]]
     views[-1]["further"] = [{"address": HOSTILE, "family": HOSTILE, "rest": {"connect": HOSTILE}}]
     dark = {"node": True, "address": "192.0.2.3", "unit": {"error": "OSError: systemctl failed"}, "vantages": views}
-    return {name: _derived.with_knowledge(document, 7) for name, document in {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}.items()}
+    return {name: {**document, **_derived.judgements(document)} for name, document in {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}.items()}
 
 
 @pytest.fixture(scope="session")

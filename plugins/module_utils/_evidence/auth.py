@@ -47,7 +47,7 @@ def tokens(key: str, collection: str, now: float) -> dict[str, str]:
     }
 
 
-def auth_probes(rest: ways.Way, grpc: ways.Way, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+def probes(rest: ways.Way, grpc: ways.Way, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
     nothing = "hardened-qdrant-%s" % random.token_hex(8)
     message = b"\x0a" + bytes([len(nothing)]) + nothing.encode()  # protobuf: field 1, a string

@@ -68,7 +68,7 @@ def settings_of(text: str) -> Json:
     return values
 
 
-def config(place: Place, run: Run) -> Json:
+def observe(place: Place, run: Run) -> Json:
     """The settings on disk, without those that are secret, and whether a secret is among them: by its name, or by what the file of secrets holds."""
     path = config_file(place, run)
     text = read(path)

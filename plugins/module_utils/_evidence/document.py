@@ -35,7 +35,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 SCHEMA = 1
 
 
-def observe_node(
+def observe(
     place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] | None = None
 ) -> Json:
     """Everything of a node: what it can see of itself, and of its peers.
@@ -55,26 +55,26 @@ def observe_node(
     secrets = config.known_secrets(place, settings)
     sought = {*secrets, *keys.values()}
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
-        ("unit",): lambda: unit.unit(place, run),
-        ("process",): lambda: process.process(place, run, sought),
-        ("trust",): lambda: trust.trust(place, run, wanted.get("authorities", ()), wanted.get("outbound_authorities", ())),
+        ("unit",): lambda: unit.observe(place, run),
+        ("process",): lambda: process.observe(place, run, sought),
+        ("trust",): lambda: trust.observe(place, run, wanted.get("authorities", ()), wanted.get("outbound_authorities", ())),
         ("names",): lambda: trust.names(place, run, wanted.get("names", {})),
-        ("files",): lambda: files.files(place),
+        ("files",): lambda: files.observe(place),
         ("release",): lambda: files.release(place, run),
-        ("config",): lambda: config.config(place, run),
+        ("config",): lambda: config.observe(place, run),
         ("started",): lambda: unit.restart_due(place, run),
         ("certificate",): lambda: tls.certificate_on_disk(place),
-        ("firewall",): lambda: firewall.firewall(place, run, named),
-        ("cluster",): lambda: cluster.cluster(rest, key, {entry["address"] for entry in targets}),
+        ("firewall",): lambda: firewall.observe(place, run, named),
+        ("cluster",): lambda: cluster.observe(rest, key, {entry["address"] for entry in targets}),
         ("keys",): lambda: config.strength(keys),
-        ("host",): lambda: host.host(place, run),
+        ("host",): lambda: host.observe(place, run),
         ("effective",): lambda: web.effective(rest, key),
     }
     if place.in_container:
         questions["container",] = lambda: _container.container(_container.inspect(run), run, place.layout.seccomp, sought)
         questions["engine",] = lambda: _container.engine(run, process.listeners)
-    questions.update(tls.tls_questions(place))
-    questions.update({("auth", *where): probe for where, probe in auth.auth_probes(rest, grpc, keys).items()})
-    questions.update({("web", *where): probe for where, probe in web.web_probes(rest).items()})
-    questions.update(vantage.elsewhere(targets))
+    questions.update(tls.questions(place))
+    questions.update({("auth", *where): probe for where, probe in auth.probes(rest, grpc, keys).items()})
+    questions.update({("web", *where): probe for where, probe in web.probes(rest).items()})
+    questions.update(vantage.questions(targets))
     return config.without_secrets(asking.ask(questions), secrets)

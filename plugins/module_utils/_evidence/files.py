@@ -41,7 +41,7 @@ def changeable(paths: t.Iterable[str]) -> list[str]:
     return found
 
 
-def files(place: Place) -> Json:
+def observe(place: Place) -> Json:
     """Who owns and may read what."""
     tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
     names = [os.path.join(place.install_dir, "root/etc", name) for name in ("hosts", "nsswitch.conf")]

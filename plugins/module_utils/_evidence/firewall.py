@@ -34,7 +34,7 @@ def server_verdict(place: Place, objects: t.Any, family: str) -> str:
     return _firewall.server_verdict(objects, family, STRANGERS_PORT, server_names(place.user))
 
 
-def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
+def observe(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
     """The guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
     table, path = "inet hardened_qdrant", os.path.join(place.config_dir, "firewall.nft")
     code, output, error = run(["nft", "--json", "list", "table", *table.split()])

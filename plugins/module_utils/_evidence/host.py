@@ -12,7 +12,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
-def host(place: Place, run: Run) -> Json:
+def observe(place: Place, run: Run) -> Json:
     """What the node stands on: its clock, its addresses, the room that is left for data and snapshots."""
     code, output, _error = run(["systemd-detect-virt", "--container"])
     container = code == 0 and output.strip() != "none"

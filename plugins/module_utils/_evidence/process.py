@@ -175,7 +175,7 @@ def environment_of(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in read("/proc/%d/environ" % pid).split("\0") if "=" in entry)
 
 
-def process(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
+def observe(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
     """The server's process as the kernel has it."""
     pid = main_pid(place, run)
     status = dict(line.split(":\t", 1) for line in read("/proc/%d/status" % pid).splitlines() if ":\t" in line)

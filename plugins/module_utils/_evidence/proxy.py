@@ -96,7 +96,7 @@ def started(place: Place) -> Json:
 
 def _process(place: Place, run: Run) -> Json:
     """The master process as the kernel has it."""
-    seen = process.process(place, run, ())
+    seen = process.observe(place, run, ())
     return {**seen, "exe_is_installed": process.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
 
 
@@ -161,7 +161,7 @@ def log(place: Place, run: Run) -> Json:
 def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
     """Everything of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
-        ("unit",): lambda: unit.unit(place, run),
+        ("unit",): lambda: unit.observe(place, run),
         ("process",): lambda: _process(place, run),
         ("settings",): lambda: settings(place),
         ("nodes",): lambda: nodes(place),
@@ -174,7 +174,7 @@ def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
         ("anonymous", "wrong"): lambda: ways.status(_rest(place, "/collections", {"api-key": random.token_urlsafe(32)})),
     }
     # What a port makes of clients' certificates shows in what it answers: nginx takes the handshake, and refuses the request.
-    questions.update({where: question for where, question in tls.tls_questions(place).items() if where[0] == "tls"})
+    questions.update({where: question for where, question in tls.questions(place).items() if where[0] == "tls"})
     for part, (path, method) in PARTS.items():
         if part not in opened:
             questions["closed", "rest", path] = lambda path=path: ways.status(_rest(place, path))

@@ -24,17 +24,17 @@ def served(place: Place, target: _wire.Target) -> Json:
     return {"sha256": seen.sha256, "version": seen.version, "cipher": seen.cipher, "verifies": verifies}
 
 
-def tls_questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+def questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
-    questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
+    asked: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for name, target in place.ports().items():
-        questions["tls", name] = lambda target=target: served(place, target)
-        questions["tls", name, "plaintext"] = lambda target=target: taken(_wire.plaintext(target, LOCAL_TIMEOUT))
+        asked["tls", name] = lambda target=target: served(place, target)
+        asked["tls", name, "plaintext"] = lambda target=target: taken(_wire.plaintext(target, LOCAL_TIMEOUT))
         for what in ("version", "suite"):
-            questions["tls", name, "outdated_" + what] = lambda target=target, what=what: taken(_wire.accepts_outdated(target, what, LOCAL_TIMEOUT))
-        questions["client_certificates", name, "none"] = lambda target=target: taken(_wire.accepts_client(target, timeout=LOCAL_TIMEOUT))
-        questions["client_certificates", name, "foreign"] = lambda target=target: taken(foreign_client(target))
-    return questions
+            asked["tls", name, "outdated_" + what] = lambda target=target, what=what: taken(_wire.accepts_outdated(target, what, LOCAL_TIMEOUT))
+        asked["client_certificates", name, "none"] = lambda target=target: taken(_wire.accepts_client(target, timeout=LOCAL_TIMEOUT))
+        asked["client_certificates", name, "foreign"] = lambda target=target: taken(foreign_client(target))
+    return asked
 
 
 def taken(outcome: str) -> str:

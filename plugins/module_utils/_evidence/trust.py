@@ -18,7 +18,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 LARGEST_BUNDLE = 1 << 20
 
 
-def trust(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collection[str]) -> Json:
+def observe(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collection[str]) -> Json:
     """Whom the running server believes: outgoing connections go by SSL_CERT_FILE, and by ``tls.ca_cert`` as well, which peers' connections go by both ways.
 
     ``own`` and ``outgoing`` are SHA-256 of the CAs that these should hold; of an inventory that names none, those of the trust bundle on disk.

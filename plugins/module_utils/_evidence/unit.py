@@ -22,7 +22,7 @@ PROPERTIES = (
 )
 
 
-def unit(place: Place, run: Run) -> Json:
+def observe(place: Place, run: Run) -> Json:
     """The unit's properties as systemd reports them, and its exposure score (0 to 10, lower is better)."""
     code, output, error = run(["systemctl", "show", "--property=" + PROPERTIES.replace(" ", ","), "--", place.unit])
     if code != 0:

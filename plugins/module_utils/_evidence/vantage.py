@@ -35,17 +35,17 @@ def reach(target: _wire.Target, grpc: bool) -> Json:
     }
 
 
-def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+def questions(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Questions to other hosts' ports. A target is {name, address, ports: {name: number}}, and may have ``further`` addresses."""
-    questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
+    asked: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for entry in targets:
         # None is not the same as no further address: nobody said which ones there are.
         if entry.get("further") is not None:
-            questions["seen", entry["name"], "further"] = dict
+            asked["seen", entry["name"], "further"] = dict
         places = [((), entry["address"]), *((("further", address), address) for address in entry.get("further") or ())]
         for where, address in places:
             for name, port in entry["ports"].items():
                 if port:
                     target = _wire.Target(address, port)
-                    questions[("seen", entry["name"], *where, name)] = lambda target=target, grpc=name == "grpc": reach(target, grpc)
-    return questions
+                    asked[("seen", entry["name"], *where, name)] = lambda target=target, grpc=name == "grpc": reach(target, grpc)
+    return asked

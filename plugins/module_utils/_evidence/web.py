@@ -13,7 +13,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import w
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Json
 
 
-def web_probes(rest: ways.Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+def probes(rest: ways.Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Questions that a browser would ask."""
 
     def preflight() -> t.Any:

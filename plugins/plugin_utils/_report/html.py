@@ -15,10 +15,11 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _c
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, KEPT, STATES, Report, cells_of, section
 
+FILE = "report.html"
 SHOWN = 20000  # characters of a finding's evidence on the page
 
 
-def as_html(report: Report) -> str:
+def render(report: Report) -> str:
     """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
     order = {state: number for number, state in enumerate((*BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
     findings = [

@@ -10,8 +10,10 @@ import json
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _reachability
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import SCHEMA, Report
 
+FILE = "report.json"
 
-def as_json(report: Report) -> str:
+
+def render(report: Report) -> str:
     """The whole report, findings and evidence, in a stable order."""
     content = {
         "schema": SCHEMA,

@@ -10,8 +10,10 @@ import xml.etree.ElementTree as xml
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import KEPT, Report
 
+FILE = "junit.xml"
 
-def as_junit(report: Report) -> str:
+
+def render(report: Report) -> str:
     """JUnit XML, as CI servers read it: a suite a node, a case a control."""
     root = xml.Element("testsuites", name="hardened.qdrant")
     for host, findings in sorted(report.findings.items()):

@@ -12,8 +12,10 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import rea
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, STATES, Report, cells_of
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.terminal import drift_text
 
+FILE = "report.md"
 
-def as_markdown(report: Report) -> str:
+
+def render(report: Report) -> str:
     """A page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
     counted = report.counts()
     lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]

@@ -12,13 +12,14 @@ import urllib.parse
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, Report
 
+FILE = "report.sarif"
 VERSION = "0.1.0"  # the collection's, as in galaxy.yml
 # SARIF has three levels and, for security, a number from 0 to 10 (GitHub: security-severity).
 LEVELS = {"critical": ("error", "9.5"), "high": ("error", "8.0"), "medium": ("warning", "5.5"), "low": ("note", "2.5")}
 HOME = "https://github.com/hardened-qdrant/hardened.qdrant"
 
 
-def as_sarif(report: Report) -> str:
+def render(report: Report) -> str:
     """SARIF 2.1.0 (OASIS), as code hosts read it: a rule a control, a result for each that does not hold. The place is the node."""
     controls = list({finding.control.id: finding.control for findings in report.findings.values() for finding in findings}.values())
     positions = {control.id: number for number, control in enumerate(controls)}

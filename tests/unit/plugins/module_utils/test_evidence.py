@@ -105,13 +105,13 @@ def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
     text = "# comment\ncluster:\n  enabled: true\n  p2p:\n    port: 6335\nlog_level: INFO\ntls:\n  cert_ttl: null\n  key: '/k'\n"
     (tmp_path / "config.yaml").write_text(text)
     place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert config.config(place, run) == {
+    assert config.observe(place, run) == {
         "path": str(tmp_path / "config.yaml"),
         "values": {"cluster.enabled": True, "cluster.p2p.port": 6335, "log_level": "INFO", "tls.cert_ttl": None, "tls.key": "/k"},
         "holds_keys": False,
     }
     (tmp_path / "config.yaml").write_text("service:\n  'api_key': x\n")
-    assert config.config(place, run)["holds_keys"]
+    assert config.observe(place, run)["holds_keys"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_secrets_of_other_services_are_held_by_the_settings_as_keys_are(tmp_path
     (tmp_path / "secrets.yaml").write_text('{"service": {"api_key": "%s"}, "inference": {"token": "the-token-of-inference"}}' % ("k" * 40))
     (tmp_path / "config.yaml").write_text(line + "\n")
     place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert config.config(place, run)["holds_keys"] == held
+    assert config.observe(place, run)["holds_keys"] == held
 
 
 def test_every_secret_of_the_node_is_looked_for(tmp_path):
@@ -157,7 +157,7 @@ def test_no_secret_of_the_settings_is_shown(tmp_path):
     text = "service:\n  api_key: the-key-itself\nstorage:\n  snapshots_config:\n    s3_config:\n      secret_key: other-secret\ntls:\n  key: /k.pem\n"
     (tmp_path / "config.yaml").write_text(text)
     place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert config.config(place, run)["values"] == {"tls.key": "/k.pem"}
+    assert config.observe(place, run)["values"] == {"tls.key": "/k.pem"}
     assert config.api_keys(place, config.settings_of(text)) == {"api_key": "the-key-itself"}
 
 
@@ -172,7 +172,7 @@ def test_secrets_are_struck_out_wherever_they_stand():
 
 def test_a_server_that_does_not_verify_is_shown_no_key():
     way = ways.Way(_wire.Target("127.0.0.1", 1), None, False)
-    probes = auth.auth_probes(way, way, {"api_key": "k" * 40, "read_only_api_key": "r" * 40})
+    probes = auth.probes(way, way, {"api_key": "k" * 40, "read_only_api_key": "r" * 40})
     asked = {where: asking.attempt(question)["error"] for where, question in probes.items()}
     kept = {where for where, error in asked.items() if "not shown a key" in error}
     assert kept == {(port, name) for port in ("rest", "grpc") for name in SECRET_PROBES}
@@ -230,7 +230,7 @@ def believed(tmp_path, monkeypatch):
             server.stdout.readline()  # by now its environment is its own
             monkeypatch.setattr(process, "main_pid", lambda _place, _run: server.pid)
             try:
-                return trust.trust(place, run, known, [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(outgoing or OURS)])
+                return trust.observe(place, run, known, [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(outgoing or OURS)])
             finally:
                 server.kill()
 

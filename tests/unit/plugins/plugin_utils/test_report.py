@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _derived, _reachability, _report
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import markdown, model, sarif, terminal
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import html, junit, markdown, model, sarif, terminal
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import json as report_json
 
 CATALOGUE = _controls.catalogue()
 
@@ -39,14 +40,14 @@ def test_what_could_not_be_judged_is_no_success():
 
 
 def test_json_is_stable_and_complete():
-    content = json.loads(_report.as_json(report(node1="failed")))
+    content = json.loads(report_json.render(report(node1="failed")))
     assert content["schema"] == 2 and content["counts"]["failed"] == len(CATALOGUE)
     assert content["hosts"]["node1"][0].keys() >= {"id", "state", "severity", "text", "why", "remedy", "references", "evidence"}
-    assert _report.as_json(report(node1="failed")) == _report.as_json(report(node1="failed"))
+    assert report_json.render(report(node1="failed")) == report_json.render(report(node1="failed"))
 
 
 def test_junit_counts_as_a_ci_server_does():
-    root = xml.fromstring(_report.as_junit(report(node1="failed", node2="error", node3="waived", node4="passed")))
+    root = xml.fromstring(junit.render(report(node1="failed", node2="error", node3="waived", node4="passed")))
     suites = {suite.get("name"): suite for suite in root}
     assert suites["node1"].get("failures") == suites["node2"].get("errors") == suites["node3"].get("skipped") == str(len(CATALOGUE))
     assert len(suites["node1"].findall("testcase/failure")) == len(CATALOGUE)
@@ -58,8 +59,15 @@ def test_the_version_is_the_collections():
     assert yaml.safe_load(galaxy.read_text(encoding="utf-8"))["version"] == sarif.VERSION
 
 
+def test_each_format_is_named_where_people_look_for_it():
+    project = Path(__file__).parents[4]
+    texts = [(project / path).read_text(encoding="utf-8") for path in ("roles/qdrant_verify/README.md", "plugins/modules/qdrant_verify.py")]
+    assert list(_report.FORMATS) == ["report.html", "report.json", "junit.xml", "report.md", "report.sarif"]
+    assert all(name in text for name in _report.FORMATS for text in texts)
+
+
 def test_sarif_names_rules_and_results():
-    run = json.loads(_report.as_sarif(report(node1="failed", node2="waived", node3="passed")))["runs"][0]
+    run = json.loads(sarif.render(report(node1="failed", node2="waived", node3="passed")))["runs"][0]
     rules = run["tool"]["driver"]["rules"]
     assert len(rules) == len(CATALOGUE) and len(run["results"]) == 2 * len(CATALOGUE)
     for result in run["results"]:
@@ -76,23 +84,23 @@ def nasty() -> model.Report:
 
 
 def test_what_hosts_say_is_text_in_every_format():
-    page = _report.as_html(nasty())
+    page = html.render(nasty())
     assert page.count("<script>") == 1 and "<b>node" not in page
-    assert xml.fromstring(_report.as_junit(nasty())) is not None
-    assert json.loads(_report.as_sarif(nasty())) and json.loads(_report.as_json(nasty()))
-    table = [line for line in _report.as_markdown(nasty()).splitlines() if "alert" in line]
+    assert xml.fromstring(junit.render(nasty())) is not None
+    assert json.loads(sarif.render(nasty())) and json.loads(report_json.render(nasty()))
+    table = [line for line in markdown.render(nasty()).splitlines() if "alert" in line]
     assert len(table) == 1 and "<script>" not in table[0] and table[0].replace("\\|", "").count("|") == 6
 
 
 def test_the_page_asks_nobody_for_anything():
-    page = _report.as_html(report(node1="failed"))
+    page = html.render(report(node1="failed"))
     assert not re.search(r"(src|href|action)\s*=|@import|url\(|https?://", page)
 
 
 @pytest.mark.parametrize("evidence", [{}, {"unit": {"error": "x"}, "certificate": {"error": "x"}, "web": {"error": "x"}}])
 def test_a_node_of_which_little_is_known_is_shown(evidence):
     findings = {"node1": [_controls.Finding(CATALOGUE[0], "error", "text")]}
-    assert "unknown" in _report.as_html(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
+    assert "unknown" in html.render(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
 
 
 def reached(*views, address="192.0.2.1") -> model.Report:
@@ -153,12 +161,12 @@ def test_the_matrix_says_what_was_tried_at_the_nodes_own_address():
 
 def test_every_format_for_people_and_the_json_say_who_reaches_what():
     report = reached(view("outsider", "timeout", ["open"]), view("peer", "open", []))
-    page, text, content = _report.as_html(report), _report.as_markdown(report), json.loads(_report.as_json(report))
+    page, text, content = html.render(report), markdown.render(report), json.loads(report_json.render(report))
     assert "| outsiders | 0 of 1 open | 1 of 1 open (wrong) |" in text and "| peers | 1 of 1 open | no address |" in text
     assert "| outsider1 (outsider) | node1, 2001:db8::1 | cluster port | open |" in text
     assert {row["family"] for row in content["reach"]} == {"ipv4", "ipv6"}
     assert 'id="reached"' in page and "no address" in page and "<figcaption>IPv6</figcaption>" in page
-    assert "Who reaches what" not in _report.as_markdown(reached())
+    assert "Who reaches what" not in markdown.render(reached())
 
 
 def lasting(days, limit, authority=1000.0) -> tuple[str, dict[str, str]]:
@@ -166,7 +174,7 @@ def lasting(days, limit, authority=1000.0) -> tuple[str, dict[str, str]]:
     certificate = {"days_left": days, "life_days": 365.0, "ca": [{"subject": "CN=ca", "days_left": authority}]}
     document = _derived.with_knowledge({"node": True, "certificate": certificate}, limit)
     findings = [_controls.judge(control, document) for control in CATALOGUE if control.id in ("tls-expiry", "tls-ca-expiry")]
-    page = _report.as_html(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"node1": findings}, {"node1": document}))
+    page = html.render(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"node1": findings}, {"node1": document}))
     return page, {finding.control.id: finding.state for finding in findings}
 
 
@@ -195,9 +203,9 @@ def test_nothing_judged_is_not_verified():
 def test_the_report_says_who_can_do_what():
     rows = [row.as_dict() for row in _access.table([("shop|x", "30d", _access.Scope(collections={"<a>": "rw"}))], read_only=True)]
     report = model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}, access=rows)
-    assert json.loads(_report.as_json(report))["access"][2]["may"]["write"] == "<a>"
-    assert "| shop\\|x | 30d after it was made | everywhere | &lt;a> |" in _report.as_markdown(report)
-    page = _report.as_html(report)
+    assert json.loads(report_json.render(report))["access"][2]["may"]["write"] == "<a>"
+    assert "| shop\\|x | 30d after it was made | everywhere | &lt;a> |" in markdown.render(report)
+    page = html.render(report)
     assert 'id="access"' in page and "&lt;a&gt;" in page and "<a>" not in page.split('id="access"')[1].split("</table>")[0]
 
 
@@ -207,7 +215,7 @@ def test_a_matrix_has_the_controls_of_all_hosts():
         {"a": [_controls.Finding(CATALOGUE[0], "failed", "x")], "b": [_controls.Finding(control, "passed") for control in CATALOGUE]},
         {"a": {}, "b": {}},
     )
-    page = _report.as_html(few)
+    page = html.render(few)
     assert all('">%s</td>' % control.id in page for control in CATALOGUE)
 
 
@@ -230,5 +238,5 @@ def test_markdown_has_no_marks_of_hosts(text, shown):
 
 def test_sarif_has_no_placeholders_and_links_of_hosts():
     finding = _controls.Finding(CATALOGUE[0], "failed", "{0} [x](https://a.b)")
-    content = json.loads(_report.as_sarif(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [finding]}, {"a": {}})))
+    content = json.loads(sarif.render(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [finding]}, {"a": {}})))
     assert content["runs"][0]["results"][0]["message"]["text"].endswith("{{0}} [x] (https://a.b)")
