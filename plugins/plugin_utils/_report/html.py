@@ -13,7 +13,7 @@ import jinja2
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability, _text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, KEPT, STATES, Report, cells_of, section
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import KEPT, Report, cells_of, section
 
 FILE = "report.html"
 SHOWN = 20000  # characters of a finding's evidence on the page
@@ -21,9 +21,9 @@ SHOWN = 20000  # characters of a finding's evidence on the page
 
 def render(report: Report) -> str:
     """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
-    order = {state: number for number, state in enumerate((*BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
+    order = {state: number for number, state in enumerate((*_controls.BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
     findings = [
-        {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding), "bad": finding.state in BAD}
+        {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding), "bad": finding.state in _controls.BAD}
         for host, entries in sorted(report.findings.items())
         for finding in entries
     ]
@@ -38,7 +38,7 @@ def render(report: Report) -> str:
         time=report.time.isoformat(timespec="seconds"),
         counts=report.counts(),
         judged=report.judged(),
-        states=STATES,
+        states=_controls.STATES,
         severities=_controls.SEVERITIES[::-1],
         hosts=[_host(host, report) for host in sorted(report.findings)],
         reach=rows,

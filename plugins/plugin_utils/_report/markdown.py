@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, STATES, Report, cells_of
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report, cells_of
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.terminal import drift_text
 
 FILE = "report.md"
@@ -19,11 +19,11 @@ def render(report: Report) -> str:
     """A page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
     counted = report.counts()
     lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]
-    lines += ["| node | %s |" % " | ".join(STATES), "|---|%s" % ("---|" * len(STATES))]
+    lines += ["| node | %s |" % " | ".join(_controls.STATES), "|---|%s" % ("---|" * len(_controls.STATES))]
     for host, findings in sorted(report.findings.items()):
-        lines.append("| %s | %s |" % (_cell(host), " | ".join(str(_controls.counts(findings)[state]) for state in STATES)))
-    lines.append("| **all** | %s |" % " | ".join(str(counted[state]) for state in STATES))
-    for title, wanted in (("What is wrong", BAD), ("What is waived", (_controls.WAIVED,))):
+        lines.append("| %s | %s |" % (_cell(host), " | ".join(str(_controls.counts(findings)[state]) for state in _controls.STATES)))
+    lines.append("| **all** | %s |" % " | ".join(str(counted[state]) for state in _controls.STATES))
+    for title, wanted in (("What is wrong", _controls.BAD), ("What is waived", (_controls.WAIVED,))):
         found = [(host, finding) for host, findings in sorted(report.findings.items()) for finding in findings if finding.state in wanted]
         if found:
             lines += ["", "## %s" % title, "", "| node | control | severity | what | remedy |", "|---|---|---|---|---|"]

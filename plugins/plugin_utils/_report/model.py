@@ -13,8 +13,6 @@ from datetime import datetime
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _text
 
 SCHEMA = 2
-STATES = (_controls.PASSED, _controls.FAILED, _controls.ERROR, _controls.WAIVED, _controls.SKIPPED)
-BAD = (_controls.FAILED, _controls.ERROR)
 # What of a text is kept in a report: evidence has texts of several lines, and is judged again.
 LONGEST, KEPT = 65536, "\n\t"
 
@@ -51,13 +49,13 @@ class Report:
             # Failures first: where a node is down, most of what could not be judged has that one cause.
             return finding.state == _controls.ERROR, -_controls.SEVERITIES.index(finding.control.severity), finding.control.id, host
 
-        found = [(host, finding) for host, findings in self.findings.items() for finding in findings if finding.state in BAD]
+        found = [(host, finding) for host, findings in self.findings.items() for finding in findings if finding.state in _controls.BAD]
         return sorted(found, key=order)
 
     def verified(self) -> bool:
         """Whether every control holds or is waived, and at least one was judged."""
         counted = self.counts()
-        return not any(counted[state] for state in BAD) and counted[_controls.PASSED] > 0
+        return not any(counted[state] for state in _controls.BAD) and counted[_controls.PASSED] > 0
 
     def judged(self) -> int:
         """Return how many controls were judged, neither waived nor skipped."""

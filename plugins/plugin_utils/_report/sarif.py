@@ -10,7 +10,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import BAD, Report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report
 
 FILE = "report.sarif"
 VERSION = "0.1.0"  # the collection's, as in galaxy.yml
@@ -37,7 +37,7 @@ def render(report: Report) -> str:
     results: list[dict[str, t.Any]] = []
     for host, findings in sorted(report.findings.items()):
         for finding in findings:
-            if finding.state in (*BAD, _controls.WAIVED):
+            if finding.state in (*_controls.BAD, _controls.WAIVED):
                 result: dict[str, t.Any] = {
                     "ruleId": finding.control.id,
                     "ruleIndex": positions[finding.control.id],

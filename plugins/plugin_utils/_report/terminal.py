@@ -18,7 +18,7 @@ def summary(report: Report) -> str:
     lines = []
     for host, findings in sorted(report.findings.items()):
         counted = _controls.counts(findings)
-        parts = ["%d %s" % (counted[state], state) for state in (_controls.PASSED, _controls.FAILED, _controls.ERROR, _controls.WAIVED) if counted[state]]
+        parts = ["%d %s" % (counted[state], state) for state in _controls.STATES if state != _controls.SKIPPED and counted[state]]
         lines.append("%-20s %s" % (host, ", ".join(parts)))
     grouped: dict[tuple[str, str], list[str]] = {}
     controls = {}
