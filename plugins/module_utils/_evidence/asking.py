@@ -18,7 +18,7 @@ def put(document: Json, keys: tuple[str, ...], value: t.Any) -> None:
 
 
 def attempt(question: t.Callable[[], t.Any]) -> t.Any:
-    """A section, or why it could not be observed."""
+    """Return a section, or why it could not be observed."""
     try:
         return question()
     except Exception as error:  # an observer that stops at the first surprise sees less than one that writes it down
@@ -26,7 +26,7 @@ def attempt(question: t.Callable[[], t.Any]) -> t.Any:
 
 
 def ask(questions: dict[tuple[str, ...], t.Callable[[], t.Any]]) -> Json:
-    """All questions at once: most of the time is spent waiting."""
+    """Return all questions at once: most of the time is spent waiting."""
     document: Json = {}
     with ThreadPoolExecutor(max_workers=16) as pool:
         futures = {keys: pool.submit(attempt, question) for keys, question in questions.items()}

@@ -18,7 +18,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 
 
 def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
-    """A JSON web token (RFC 7519), signed by HMAC, or by nothing for the algorithm ``none``."""
+    """Return a JSON web token (RFC 7519), signed by HMAC, or by nothing for the algorithm ``none``."""
 
     def encode(content: bytes) -> str:
         return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
@@ -30,7 +30,7 @@ def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
 
 
 def tokens(key: str, collection: str, now: float) -> dict[str, str]:
-    """Tokens that should not open a collection, by what is wrong with them; and one of full rights, since it names none.
+    """Return tokens that should not open a collection, by what is wrong with them; and one of full rights, since it names none.
 
     They live for a minute, in memory and on the way to the node's own ports.
     """
@@ -48,7 +48,7 @@ def tokens(key: str, collection: str, now: float) -> dict[str, str]:
 
 
 def probes(rest: ways.Way, grpc: ways.Way, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
+    """Return questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
     nothing = "hardened-qdrant-%s" % random.token_hex(8)
     message = b"\x0a" + bytes([len(nothing)]) + nothing.encode()  # protobuf: field 1, a string
     key = keys.get("api_key", "")

@@ -14,7 +14,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 
 
 def observe(rest: ways.Way, key: str | None, known: t.Collection[str]) -> Json:
-    """The cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
+    """Return the cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
     if key and not rest.trusted:
         raise OSError("a server that does not verify is not shown a key")
     seen = _cluster.observe(_cluster.Node(rest.target, rest.tls, key))

@@ -18,7 +18,7 @@ KEYS = ("api_key", "read_only_api_key", "alt_api_key")
 
 
 def api_keys(place: Place, settings: Json) -> dict[str, str]:
-    """The keys that the node has on disk, by setting: in the secrets' file, or else among the settings, where others keep them."""
+    """Return the keys that the node has on disk, by setting: in the secrets' file, or else among the settings, where others keep them."""
     service = _node.load_json(place.secrets).get("service")
     if not isinstance(service, dict):
         service = {name: settings.get("service." + name) for name in KEYS}
@@ -26,13 +26,13 @@ def api_keys(place: Place, settings: Json) -> dict[str, str]:
 
 
 def known_secrets(place: Place, settings: Json) -> list[str]:
-    """All secrets that the node has on disk and that can be looked for: those of its file of secrets, and what is secret among the settings."""
+    """Return all secrets that the node has on disk and that can be looked for: those of its file of secrets, and what is secret among the settings."""
     among = {str(value) for name, value in settings.items() if _secret_names.is_secret(name.split("."), value)}
     return _secret_names.sought(_secret_names.texts(_node.load_json(place.secrets)) | among)
 
 
 def strength(keys: dict[str, str]) -> Json:
-    """What may be said of the keys: which there are, how long the shortest is, and whether they differ."""
+    """Return the public facts about the keys: which are set, the length of the shortest, and whether they differ."""
     return {
         "there": sorted(keys),
         "shortest": min((len(key) for key in keys.values()), default=0),
@@ -41,7 +41,7 @@ def strength(keys: dict[str, str]) -> Json:
 
 
 def config_file(place: Place, run: Run) -> str:
-    """The file of settings: ours, or else the one that the process was started with, as Qdrant looks for it."""
+    """Return the file of settings: ours, or else the one that the process was started with, as Qdrant looks for it."""
     if os.path.exists(place.layout.config):
         return place.layout.config
     pid = process.main_pid(place, run)
@@ -52,7 +52,7 @@ def config_file(place: Place, run: Run) -> str:
 
 
 def settings_of(text: str) -> Json:
-    """Settings by dotted name, read without a YAML library: scalars of block style alone, which is how the role writes them."""
+    """Return settings by dotted name, read without a YAML library: scalars of block style alone, which is how the role writes them."""
     values: Json = {}
     stack: list[tuple[int, str]] = []
     for line in text.splitlines():
@@ -69,7 +69,7 @@ def settings_of(text: str) -> Json:
 
 
 def observe(place: Place, run: Run) -> Json:
-    """The settings on disk, without those that are secret, and whether a secret is among them: by its name, or by what the file of secrets holds."""
+    """Return the settings on disk, without those that are secret, and whether a secret is among them: by its name, or by what the file of secrets holds."""
     path = config_file(place, run)
     text = read(path)
     settings = settings_of(text)
@@ -79,7 +79,7 @@ def observe(place: Place, run: Run) -> Json:
 
 
 def without_secrets(value: t.Any, secrets: t.Collection[str]) -> t.Any:
-    """A document with every secret in it struck out: those that are known, and what is assigned to a name that says so."""
+    """Return a document with every secret in it struck out: those that are known, and what is assigned to a name that says so."""
     if isinstance(value, dict):
         return {name: without_secrets(entry, secrets) for name, entry in value.items()}
     if isinstance(value, list):

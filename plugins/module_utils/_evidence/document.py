@@ -38,7 +38,7 @@ SCHEMA = 1
 def observe(
     place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] | None = None
 ) -> Json:
-    """Everything of a node: what it can see of itself, and of its peers.
+    """Return the evidence of a node: its view of itself, and of its peers.
 
     ``named`` are the addresses of ``peers`` and ``clients``. ``wanted`` is what the inventory says of the server: its ``authorities`` and
     ``outbound_authorities`` (SHA-256 of CAs), and ``names`` (addresses by name).

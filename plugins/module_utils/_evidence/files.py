@@ -15,7 +15,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
 def file(path: str) -> Json:
-    """One file or folder: owner, group, mode in octal, kind. No digest: it would be one of secrets, too."""
+    """Return one file or folder: owner, group, mode in octal, kind. No digest: it would be one of secrets, too."""
     state = _node.path_state(path)
     if state is None:
         return {"path": path, "exists": False}
@@ -23,7 +23,7 @@ def file(path: str) -> Json:
 
 
 def way(path: str) -> list[str]:
-    """A path and all folders on its way, from the root."""
+    """Return a path and all folders on its way, from the root."""
     parts = [path]
     while parts[-1] != "/":
         parts.append(os.path.dirname(parts[-1]))
@@ -31,7 +31,7 @@ def way(path: str) -> list[str]:
 
 
 def changeable(paths: t.Iterable[str]) -> list[str]:
-    """Of paths and the folders on their ways, those that someone else than root may change."""
+    """Return the paths, and the folders on their ways, that someone else than root may change."""
     found = []
     for path in sorted({step for path in paths for step in way(os.path.realpath(path))}):
         status = os.stat(path)
@@ -42,7 +42,7 @@ def changeable(paths: t.Iterable[str]) -> list[str]:
 
 
 def observe(place: Place) -> Json:
-    """Who owns and may read what."""
+    """Return owner, group and mode of the files."""
     tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
     names = [os.path.join(place.install_dir, "root/etc", name) for name in ("hosts", "nsswitch.conf")]
     trusted = [place.layout.unit_file, place.layout.config, place.layout.outbound, *names, place.secrets]
@@ -64,7 +64,7 @@ def observe(place: Place) -> Json:
 
 
 def release(place: Place, run: Run) -> Json:
-    """The installed releases, and whether the one in use is what was verified at its installation."""
+    """Return the installed releases, and whether the one in use is what was verified at its installation."""
     current = os.path.basename(os.path.realpath(place.layout.current))
     found = {entry.name: entry for entry in _node.releases(place.layout, run)}
     entry = found.get(current)

@@ -20,7 +20,7 @@ STRANGERS_PORT = 443
 
 
 def server_names(user: str) -> list[str]:
-    """How rules may name the server's user: by name and by number."""
+    """Return how rules may name the server's user: by name and by number."""
     try:
         return [user, str(pwd.getpwnam(user).pw_uid)]
     except KeyError:
@@ -28,14 +28,14 @@ def server_names(user: str) -> list[str]:
 
 
 def server_verdict(place: Place, objects: t.Any, family: str) -> str:
-    """What the guard does to a connection of the server's to a stranger: by its user, or by the interface of its network."""
+    """Return the guard's verdict on a connection of the server's to a stranger: by its user, or by the interface of its network."""
     if place.bridge:
         return _firewall.container_verdict(objects, family, STRANGERS_PORT, place.bridge)
     return _firewall.server_verdict(objects, family, STRANGERS_PORT, server_names(place.user))
 
 
 def observe(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
-    """The guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
+    """Return the guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
     table, path = "inet hardened_qdrant", os.path.join(place.config_dir, "firewall.nft")
     code, output, error = run(["nft", "--json", "list", "table", *table.split()])
     if code != 0:

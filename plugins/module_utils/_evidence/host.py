@@ -13,7 +13,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 
 def observe(place: Place, run: Run) -> Json:
-    """What the node stands on: its clock, its addresses, the room that is left for data and snapshots."""
+    """Return the host's own state: its clock, its addresses, the room that is left for data and snapshots."""
     code, output, _error = run(["systemd-detect-virt", "--container"])
     container = code == 0 and output.strip() != "none"
     code, output, error = run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
@@ -28,7 +28,7 @@ def observe(place: Place, run: Run) -> Json:
 
 
 def room(path: str) -> Json:
-    """What an unprivileged user may still fill, in bytes and in percent, of space and of inodes."""
+    """Return the room that is left for an unprivileged user, in bytes and in percent, of space and of inodes."""
     status = os.statvfs(path)
     inodes = 100.0 * status.f_favail / status.f_files if status.f_files else 100.0  # file systems without a fixed number say 0
     return {

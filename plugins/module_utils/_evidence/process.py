@@ -26,7 +26,7 @@ PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
 
 def main_pid(place: Place, run: Run) -> int:
-    """The server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand.
+    """Return the server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand.
 
     Of a container's unit the process only waits for the container.
     """
@@ -40,7 +40,7 @@ def main_pid(place: Place, run: Run) -> int:
 
 
 def listening_on(port: int) -> int:
-    """The lowest PID of a process of the host's network that listens on a TCP port; 0 for none."""
+    """Return the lowest PID of a process of the host's network that listens on a TCP port; 0 for none."""
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         try:
             if any(socket.endswith(":%d" % port) for socket in listeners(pid)):
@@ -51,12 +51,12 @@ def listening_on(port: int) -> int:
 
 
 def capabilities(mask: str) -> int:
-    """How many capabilities a mask of /proc/PID/status holds."""
+    """Return the number of capabilities a mask of /proc/PID/status holds."""
     return bin(int(mask, 16)).count("1")
 
 
 def mounts(pid: int) -> list[Json]:
-    """The mounts that a process sees, from /proc/PID/mountinfo (proc(5)): path, type, and whether it may write there."""
+    """Return the mounts that a process sees, from /proc/PID/mountinfo (proc(5)): path, type, and whether it may write there."""
     found = []
     for line in read("/proc/%d/mountinfo" % pid).splitlines():
         fields, _dash, rest = line.partition(" - ")
@@ -68,7 +68,7 @@ def mounts(pid: int) -> list[Json]:
 
 
 def writable_by(pid: int, uid: int, gids: t.Collection[int], seen: list[Json]) -> list[Json]:
-    """The mounts whose top folder the process may write: by the mount's options, and by owner and mode."""
+    """Return the mounts whose top folder the process may write: by the mount's options, and by owner and mode."""
     found = []
     for mount in seen:
         try:
@@ -84,7 +84,7 @@ def writable_by(pid: int, uid: int, gids: t.Collection[int], seen: list[Json]) -
 
 
 def listeners(pid: int) -> list[str]:
-    """The sockets that a process listens on, as ADDRESS:PORT, from /proc/net/tcp and the process's open files."""
+    """Return the sockets that a process listens on, as ADDRESS:PORT, from /proc/net/tcp and the process's open files."""
     inodes = set()
     folder = "/proc/%d/fd" % pid
     for name in os.listdir(folder):
@@ -108,7 +108,7 @@ def listeners(pid: int) -> list[str]:
 
 
 def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
-    """The regular files that a process has open outside of some folders, as paths in its own view.
+    """Return the regular files that a process has open outside of some folders, as paths in its own view.
 
     Without those that tell it its limits, which it opens and closes all the time, and could open at any other.
     """
@@ -128,12 +128,12 @@ def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
 
 
 def shared_namespaces(pid: int) -> list[str]:
-    """The kinds of namespaces (namespaces(7)) that a process shares with the host's init."""
+    """Return the kinds of namespaces (namespaces(7)) that a process shares with the host's init."""
     return sorted(name for name in os.listdir("/proc/%d/ns" % pid) if os.readlink("/proc/%d/ns/%s" % (pid, name)) == os.readlink("/proc/1/ns/" + name))
 
 
 def same_file(first: str, second: str) -> bool:
-    """Whether two paths are one file; a path that is not there is none."""
+    """Return whether two paths are one file; a path that is not there is none."""
     try:
         return os.path.samefile(first, second)
     except OSError:
@@ -141,7 +141,7 @@ def same_file(first: str, second: str) -> bool:
 
 
 def is_installed(place: Place, pid: int) -> bool:
-    """Whether a process runs the installed server: the same file, not one of the same name, for an exchanged server is another file.
+    """Return whether a process runs the installed server: the same file, not one of the same name, for an exchanged server is another file.
 
     Of a container's server the digest is compared: its file is the engine's to keep.
     """
@@ -153,7 +153,7 @@ def is_installed(place: Place, pid: int) -> bool:
 
 
 def is_program(path: str) -> bool:
-    """Whether something that can be executed is there. A link counts whatever it leads to: it may lead elsewhere in another root."""
+    """Return whether something that can be executed is there. A link counts whatever it leads to: it may lead elsewhere in another root."""
     try:
         state = os.lstat(path)
     except OSError:
@@ -162,7 +162,7 @@ def is_program(path: str) -> bool:
 
 
 def beyond_its_own(top: str) -> list[str]:
-    """What of a /proc others than root may look into, beside processes and what tells a server its limits: names, those in /proc/sys with their folder."""
+    """Return the names in a /proc that others than root may read, beside processes and a server's limits; those in /proc/sys with their folder."""
     names = [name for name in (os.listdir(top) if os.path.isdir(top) else []) if not name.isdigit() and name not in PROC]
     if os.path.isdir(os.path.join(top, "sys")):
         names += ["sys/" + name for name in os.listdir(os.path.join(top, "sys")) if name not in PROC_SYS]
@@ -171,12 +171,12 @@ def beyond_its_own(top: str) -> list[str]:
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """A process's environment, as it was started with it."""
+    """Return a process's environment, as it was started with it."""
     return dict(entry.split("=", 1) for entry in read("/proc/%d/environ" % pid).split("\0") if "=" in entry)
 
 
 def observe(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
-    """The server's process as the kernel has it."""
+    """Return the server's process as the kernel has it."""
     pid = main_pid(place, run)
     status = dict(line.split(":\t", 1) for line in read("/proc/%d/status" % pid).splitlines() if ":\t" in line)
     root = "/proc/%d/root" % pid

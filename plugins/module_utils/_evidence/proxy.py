@@ -49,7 +49,7 @@ COPIES = {
 
 
 def directives(text: str) -> dict[str, list[str]]:
-    """The values of some directives of nginx.conf, in their order."""
+    """Return the values of some directives of nginx.conf, in their order."""
     found: dict[str, list[str]] = {name: [] for name in DIRECTIVES}
     for line in text.splitlines():
         match = re.match(r"\s*([a-z_]+)\s+([^;{]+);", line)
@@ -59,7 +59,7 @@ def directives(text: str) -> dict[str, list[str]]:
 
 
 def upstreams(text: str) -> list[dict[str, t.Any]]:
-    """The nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
+    """Return the nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
     found = []
     for pattern, name in re.findall(r'"~\(\^\|, \| : \)(\S+)\$" "?([^\s";]+)"?;', text):
         address, _colon, port = pattern.replace("\\", "").rpartition(":")
@@ -68,14 +68,14 @@ def upstreams(text: str) -> list[dict[str, t.Any]]:
 
 
 def verified(entry: Json, trust: str) -> Json:
-    """Whether a node's port serves a certificate that verifies by its name, or why not."""
+    """Return whether a node's port serves a certificate that verifies by its name, or why not."""
     tls = _wire.Tls(ca_file=trust, server_name=entry["name"])
     error = _wire.verification_error(_wire.Target(entry["address"], entry["port"]), tls, ["h2", "http/1.1"], LOCAL_TIMEOUT)
     return {**entry, "verifies": error is None, "why": error or ""}
 
 
 def settings(place: Place) -> Json:
-    """What the process was told, from the copy that it was given."""
+    """Return the settings of the process, from its own copy."""
     return directives(read(os.path.join(RUN, "current", "nginx.conf")))
 
 
@@ -87,7 +87,7 @@ def nodes(place: Place) -> list[Json]:
 
 
 def started(place: Place) -> Json:
-    """Whether the process was given what is on disk."""
+    """Return whether the process was given what is on disk."""
     pairs = {os.path.join(place.config_dir, disk): os.path.join(RUN, "current", copy) for disk, copy in COPIES.items()}
     pairs[place.layout.unit_file] = os.path.join(RUN, "started", "unit")
     pairs[BINARY] = os.path.join(RUN, "started", "nginx")
@@ -95,13 +95,13 @@ def started(place: Place) -> Json:
 
 
 def _process(place: Place, run: Run) -> Json:
-    """The master process as the kernel has it."""
+    """Return the master process as the kernel has it."""
     seen = process.observe(place, run, ())
     return {**seen, "exe_is_installed": process.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
 
 
 def _files(place: Place) -> Json:
-    """Who owns and may read what."""
+    """Return owner, group and mode of the files."""
     current = os.path.realpath(os.path.join(RUN, "current"))
     trusted = [os.path.join(place.config_dir, "nginx.conf"), os.path.join(place.config_dir, "upstream-ca.crt"), place.layout.unit_file, BINARY]
     trusted += [os.path.join(place.install_dir, "libexec", "stage.py"), os.path.join(place.tls, "tls.key"), os.path.join(current, "nginx.conf")]
@@ -116,7 +116,7 @@ def _files(place: Place) -> Json:
 
 
 def certificate(place: Place) -> Json:
-    """The certificate on disk, and whether peers of the nodes would take it for one of theirs."""
+    """Return the certificate on disk, and whether peers of the nodes would take it for one of theirs."""
     seen = tls.certificate_on_disk(place)
     chain = _certificate.load_certificates(read(os.path.join(place.tls, "tls.crt")))
     trusted = _certificate.load_certificates(read(os.path.join(place.config_dir, "upstream-ca.crt")))
@@ -128,7 +128,7 @@ def _rest(place: Place, path: str, headers: dict[str, str] | None = None) -> _wi
 
 
 def _hsts(place: Place) -> int:
-    """Seconds for which clients are told to come by TLS alone; 0 for none."""
+    """Return seconds for which clients are told to come by TLS alone; 0 for none."""
     answer = _rest(place, "/")
     ways.status(answer)
     match = re.search(r"max-age=(\d+)", answer.headers.get("strict-transport-security", ""))
@@ -143,7 +143,7 @@ def _grpc(place: Place, method: str) -> t.Any:
 
 
 def log(place: Place, run: Run) -> Json:
-    """Whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
+    """Return whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
     marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
     ways.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
     deadline = _wire.Deadline(LOGGED)
@@ -159,7 +159,7 @@ def log(place: Place, run: Run) -> Json:
 
 
 def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
-    """Everything of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
+    """Return the evidence of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: unit.observe(place, run),
         ("process",): lambda: _process(place, run),

@@ -16,7 +16,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 
 
 def served(place: Place, target: _wire.Target) -> Json:
-    """The certificate that a port serves, and whether it verifies against the host's own trust, address or name included."""
+    """Return the certificate that a port serves, and whether it verifies against the host's own trust, address or name included."""
     seen = _wire.served_certificate(target, LOCAL_TIMEOUT)
     if seen.error:
         raise OSError(seen.error)
@@ -25,7 +25,7 @@ def served(place: Place, target: _wire.Target) -> Json:
 
 
 def questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
+    """Return questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
     asked: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for name, target in place.ports().items():
         asked["tls", name] = lambda target=target: served(place, target)
@@ -38,14 +38,14 @@ def questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
 
 
 def taken(outcome: str) -> str:
-    """What a port made of an offer. That the offer did not reach it is a lack of evidence."""
+    """Return a port's answer to an offer. An offer that did not reach it is a lack of evidence."""
     if outcome in ("silent", "answered", "rejected") or outcome.startswith("accepted"):
         return outcome
     raise OSError(outcome)
 
 
 def foreign_client(target: _wire.Target) -> str:
-    """What a port makes of a client whose certificate nobody signed but itself."""
+    """Return a port's answer to a client with a self-signed certificate."""
     if _certificate.CRYPTOGRAPHY_ERROR is not None:
         raise OSError("the Python library cryptography is missing on the host")
     with tempfile.TemporaryDirectory(prefix="hardened-qdrant-") as folder:
@@ -56,7 +56,7 @@ def foreign_client(target: _wire.Target) -> str:
 
 
 def certificate_on_disk(place: Place) -> Json:
-    """The certificate in use on disk."""
+    """Return the certificate in use on disk."""
     if _certificate.CRYPTOGRAPHY_ERROR is not None:
         raise OSError("the Python library cryptography is missing on the host")
     store = _certificate.Store(os.path.dirname(place.tls))

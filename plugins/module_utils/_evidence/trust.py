@@ -19,7 +19,7 @@ LARGEST_BUNDLE = 1 << 20
 
 
 def observe(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collection[str]) -> Json:
-    """Whom the running server believes: outgoing connections go by SSL_CERT_FILE, and by ``tls.ca_cert`` as well, which peers' connections go by both ways.
+    """Return the CAs that the running server trusts: outgoing connections by SSL_CERT_FILE and ``tls.ca_cert``, peers' both ways by the latter.
 
     ``own`` and ``outgoing`` are SHA-256 of the CAs that these should hold; of an inventory that names none, those of the trust bundle on disk.
     """
@@ -36,14 +36,14 @@ def observe(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collecti
 
 
 def _believed(pid: int, path: str, known: t.Collection[str]) -> Json:
-    """The CAs in a file as a process sees it: how many, and the subjects of those that are not known."""
+    """Return the CAs in a file as a process sees it: how many, and the subjects of those that are not known."""
     found = _authorities("/proc/%d/root/%s" % (pid, path.lstrip("/"))) if path else []
     strangers = sorted(ca.subject.rfc4514_string() for ca in found if _certificate.fingerprint(ca) not in known)
     return {"file": path, "authorities": len(found), "beside_inventory": strangers}
 
 
 def _authorities(path: str) -> list[t.Any]:
-    """The certificates of a file; none where it is not there or holds none.
+    """Return the certificates of a file; none where it is not there or holds none.
 
     :raises OSError: it is longer than any bundle is, so that not all of it would be judged.
     """
@@ -54,7 +54,10 @@ def _authorities(path: str) -> list[t.Any]:
 
 
 def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[str]:
-    """Where settings of TLS come from beside the file of settings, or could: variables, files that Qdrant reads on top of it, sections of the secrets' file."""
+    """Return where settings of TLS come from beside the file of settings, or could.
+
+    Variables, files that Qdrant reads on top of it, sections of the secrets' file.
+    """
     folder = "/proc/%d/root/config" % pid
     files = [name for name in (os.listdir(folder) if os.path.isdir(folder) else []) if name != "config.yaml"]
     # Other sections hold secrets of other services. A name may be a path, whose first part is the section.
@@ -63,7 +66,7 @@ def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[s
 
 
 def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Json:
-    """How the server finds other hosts by name: the files of its /etc, and where they differ from the addresses by name that are ``wanted``."""
+    """Return how the server finds other hosts by name: the files of its /etc, and where they differ from the addresses by name that are ``wanted``."""
     folder = "/proc/%d/root/etc" % process.main_pid(place, run)
     there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     texts = {name: read(os.path.join(folder, name)).splitlines() if name in there else [] for name in ("hosts", "nsswitch.conf")}

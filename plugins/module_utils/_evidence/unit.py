@@ -23,7 +23,7 @@ PROPERTIES = (
 
 
 def observe(place: Place, run: Run) -> Json:
-    """The unit's properties as systemd reports them, and its exposure score (0 to 10, lower is better)."""
+    """Return the unit's properties as systemd reports them, and its exposure score (0 to 10, lower is better)."""
     code, output, error = run(["systemctl", "show", "--property=" + PROPERTIES.replace(" ", ","), "--", place.unit])
     if code != 0:
         raise OSError(error.strip() or "systemctl failed")
@@ -46,7 +46,7 @@ def observe(place: Place, run: Run) -> Json:
 
 
 def restart_due(place: Place, run: Run) -> Json:
-    """Whether the running process is what the disk says."""
+    """Return whether the running process is what the disk says."""
     state = _node.unit_state(place.unit, run)
     record = _node.load_json(_node.RECORD)
     reasons = _node.restart_reasons(place.layout, state, record)

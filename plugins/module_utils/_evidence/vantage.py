@@ -18,7 +18,7 @@ REMOTE_TIMEOUT = 1.0
 
 
 def reach(target: _wire.Target, grpc: bool) -> Json:
-    """Whether a port of another host takes connections; and then, what a stranger is answered, with TLS and without, and what time it is there."""
+    """Return whether a port of another host takes connections; and then, what a stranger is answered, with TLS and without, and what time it is there."""
     connect = _wire.can_connect(target, REMOTE_TIMEOUT)
     if connect != "open":
         return {"connect": connect, "plaintext": connect, "answer": connect, "clock_offset": None}
@@ -36,7 +36,7 @@ def reach(target: _wire.Target, grpc: bool) -> Json:
 
 
 def questions(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions to other hosts' ports. A target is {name, address, ports: {name: number}}, and may have ``further`` addresses."""
+    """Return questions to other hosts' ports. A target is {name, address, ports: {name: number}}, and may have ``further`` addresses."""
     asked: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for entry in targets:
         # None is not the same as no further address: nobody said which ones there are.

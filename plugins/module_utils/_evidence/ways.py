@@ -16,7 +16,7 @@ LOOKING = _wire.Tls(verify=False)
 
 
 def status(answer: t.Any) -> int:
-    """An answer's status. One that did not come is a lack of evidence, not an answer."""
+    """Return an answer's status. One that did not come is a lack of evidence, not an answer."""
     if answer.error is not None:
         raise OSError(answer.error)
     return answer.status
@@ -44,7 +44,7 @@ class Way:
 
 
 def way_to(target: _wire.Target, trust: str) -> Way:
-    """The best way to a port. ``trust`` is the file of CAs. A port that takes no connections is left to the questions that follow."""
+    """Return the best way to a port. ``trust`` is the file of CAs. A port that takes no connections is left to the questions that follow."""
     verified = Way(target, _wire.Tls(ca_file=trust), True)
     if verification_error(target, trust) is None:
         return verified
@@ -54,7 +54,7 @@ def way_to(target: _wire.Target, trust: str) -> Way:
 
 
 def verification_error(target: _wire.Target, trust: str, name: str = "") -> str | None:
-    """What keeps a port's certificate from being verified by the CAs of a file, and by a name or else the address; None if nothing does."""
+    """Return the problems that keep a port's certificate from being verified by the CAs of a file, and by a name or else the address; None if nothing does."""
     error = _wire.rest(target, "/", tls=_wire.Tls(ca_file=trust, server_name=name), timeout=LOCAL_TIMEOUT).error
     # Ports that ask for a client's certificate, or that do not speak HTTP/1.1, end the conversation after this side has verified.
     return error if error is not None and error.startswith(("tls:", "unreachable:")) and "ALERT" not in error else None

@@ -14,7 +14,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 
 
 def probes(rest: ways.Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions that a browser would ask."""
+    """Return questions that a browser would ask."""
 
     def preflight() -> t.Any:
         return ways.status(rest.rest("/collections", "OPTIONS", {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}))
@@ -37,7 +37,7 @@ def probes(rest: ways.Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
 
 
 def effective(rest: ways.Way, key: str | None) -> Json:
-    """What the server itself says it runs with, of what it tells at all: its telemetry, which leaves the node only when asked for."""
+    """Return the settings of the running server, as its telemetry shows them; it leaves the node only when asked for."""
     answer = rest.rest("/telemetry?details_level=2", headers=_cluster.key_header(key), secret=bool(key))
     if answer.status != 200:
         raise OSError("/telemetry: HTTP %d" % ways.status(answer))

@@ -20,7 +20,7 @@ SHOWN = 20000  # characters of a finding's evidence on the page
 
 
 def render(report: Report) -> str:
-    """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
+    """Return one page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
     order = {state: number for number, state in enumerate((*_controls.BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
     findings = [
         {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding), "bad": finding.state in _controls.BAD}
@@ -79,7 +79,7 @@ def _drawing(cells: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
-    """A line a control, with its state on each host, in the order of the hosts."""
+    """Yield a line a control, with its state on each host, in the order of the hosts."""
     by_host = {host: {finding.control.id: finding for finding in findings} for host, findings in report.findings.items()}
     hosts = sorted(by_host)
     # In the order of the host that has most: of some there are only a few, as of one whose evidence does not fit.
@@ -123,7 +123,7 @@ def _validity(evidence: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _host(host: str, report: Report) -> dict[str, t.Any]:
-    """A node's line in the table of nodes."""
+    """Return a node's line in the table of nodes."""
     evidence = report.evidence[host]
     certificate = section(evidence, "certificate")
     left, life = certificate.get("days_left"), certificate.get("life_days")

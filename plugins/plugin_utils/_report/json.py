@@ -14,7 +14,7 @@ FILE = "report.json"
 
 
 def render(report: Report) -> str:
-    """The whole report, findings and evidence, in a stable order."""
+    """Return the whole report, findings and evidence, in a stable order."""
     content = {
         "schema": SCHEMA,
         "time": report.time.isoformat(timespec="seconds"),

@@ -14,7 +14,7 @@ FILE = "junit.xml"
 
 
 def render(report: Report) -> str:
-    """JUnit XML, as CI servers read it: a suite a node, a case a control."""
+    """Return JUnit XML, as CI servers read it: a suite a node, a case a control."""
     root = xml.Element("testsuites", name="hardened.qdrant")
     for host, findings in sorted(report.findings.items()):
         counted = _controls.counts(findings)

@@ -16,7 +16,7 @@ FILE = "report.md"
 
 
 def render(report: Report) -> str:
-    """A page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
+    """Return a page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
     counted = report.counts()
     lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]
     lines += ["| node | %s |" % " | ".join(_controls.STATES), "|---|%s" % ("---|" * len(_controls.STATES))]
@@ -67,11 +67,11 @@ MARKS = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^[#>+=-]|(?<=:)/(?=/)|(?<=ww
 
 
 def _cell(text: str) -> str:
-    """A text within a table's cell, or a line: nothing in it is a mark, a link, an entity or HTML."""
+    """Return a text within a table's cell, or a line: nothing in it is a mark, a link, an entity or HTML."""
     text = MARKS.sub(r"\\\g<0>", " ".join(text.split()))
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _code(text: str) -> str:
-    """An id as code, within a cell."""
+    """Return an id as code, within a cell."""
     return "`%s`" % text

@@ -42,7 +42,7 @@ class Report:
             object.__setattr__(self, name, value)
 
     def bad(self) -> list[tuple[str, _controls.Finding]]:
-        """What failed, then what could not be judged, the most severe first."""
+        """Return the failed findings, then those that could not be judged, the most severe first."""
 
         def order(entry: tuple[str, _controls.Finding]) -> tuple[bool, int, str, str]:
             host, finding = entry
@@ -53,7 +53,7 @@ class Report:
         return sorted(found, key=order)
 
     def verified(self) -> bool:
-        """Whether every control holds or is waived, and at least one was judged."""
+        """Return whether every control holds or is waived, and at least one was judged."""
         counted = self.counts()
         return not any(counted[state] for state in _controls.BAD) and counted[_controls.PASSED] > 0
 
@@ -70,7 +70,7 @@ class Report:
 
 
 def _data(value: t.Any) -> t.Any:
-    """Data from hosts as a report has it: texts clean, and no number that JSON does not have."""
+    """Return data from hosts as a report has it: texts clean, and no number that JSON does not have."""
 
     def finite(entry: t.Any) -> t.Any:
         if isinstance(entry, dict):
@@ -83,11 +83,11 @@ def _data(value: t.Any) -> t.Any:
 
 
 def section(evidence: dict[str, t.Any], name: str) -> dict[str, t.Any]:
-    """A section of the evidence; empty where it could not be observed."""
+    """Return a section of the evidence; empty where it could not be observed."""
     found = evidence.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def cells_of(row: dict[str, t.Any]) -> list[str]:
-    """The cells of a row of who can do what, in the order of the operations, which a saved report does not keep."""
+    """Return the cells of a row of who can do what, in the order of the operations, which a saved report does not keep."""
     return [row["may"][operation.name] for operation in _access.OPERATIONS]

@@ -20,7 +20,7 @@ HOME = "https://github.com/hardened-qdrant/hardened.qdrant"
 
 
 def render(report: Report) -> str:
-    """SARIF 2.1.0 (OASIS), as code hosts read it: a rule a control, a result for each that does not hold. The place is the node."""
+    """Return SARIF 2.1.0 (OASIS), as code hosts read it: a rule a control, a result for each that does not hold. The place is the node."""
     controls = list({finding.control.id: finding.control for findings in report.findings.values() for finding in findings}.values())
     positions = {control.id: number for number, control in enumerate(controls)}
     rules = [
@@ -65,5 +65,5 @@ def render(report: Report) -> str:
 
 
 def _sarif_text(text: str) -> str:
-    """A message as SARIF has it (2.1.0, 3.11): braces are doubled, or they are a placeholder; and what would be a link is none."""
+    """Return a message as SARIF has it (2.1.0, 3.11): braces are doubled, or they are a placeholder; and what would be a link is none."""
     return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")

@@ -14,7 +14,7 @@ LINES = 16  # of findings in the terminal's summary, so that it fits one screen
 
 
 def summary(report: Report) -> str:
-    """The verdict and what needs doing, for a terminal: a line a host, then what is wrong, the same on several hosts in one line."""
+    """Return the verdict and what needs doing, for a terminal: a line a host, then what is wrong, the same on several hosts in one line."""
     lines = []
     for host, findings in sorted(report.findings.items()):
         counted = _controls.counts(findings)
@@ -43,5 +43,5 @@ def summary(report: Report) -> str:
 
 
 def drift_text(change: dict[str, t.Any]) -> str:
-    """A change on one line."""
+    """Return a change on one line."""
     return "%s %s: %s -> %s" % (change["host"], change["place"], _controls.shown(change["was"]), _controls.shown(change["is"]))
