@@ -19,15 +19,15 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _access,
     _action,
     _controls,
+    _derived,
     _document,
     _drift,
     _files,
-    _preflight,
     _report,
-    _settings,
     _tokens,
     _variables,
 )
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model, terminal
 
 display = Display()
 
@@ -56,15 +56,15 @@ class ActionModule(_action.ControllerAction):
             earlier = self._saved(arguments["compare_with"]) if arguments.get("compare_with") else None
         except _controls.ControlError as error:
             raise AnsibleActionFail(str(error)) from None
-        # What the controller knows of a version is not of the host.
+        # What the controller adds is not of the host.
         drift = _drift.between(earlier["evidence"], observed) if earlier else []
-        documents = {host: with_knowledge(document, limit) for host, document in observed.items()}
+        documents = {host: _derived.with_knowledge(document, limit) for host, document in observed.items()}
         now = datetime.now(timezone.utc)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
         access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)
-        report = _report.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
+        report = model.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
-        display.display("\n%s%s\n" % (_report.summary(report), "\nReport: %s" % paths[0] if paths else ""))
+        display.display("\n%s%s\n" % (terminal.summary(report), "\nReport: %s" % paths[0] if paths else ""))
         result.update(
             changed=False,
             counts=report.counts(),
@@ -84,7 +84,7 @@ class ActionModule(_action.ControllerAction):
         return result
 
     def _limit(self, variables: dict[str, t.Any]) -> int:
-        """How many days a certificate must have left at least."""
+        """Return the least number of days that a certificate must have left."""
         try:
             return int(_variables.read(self._templar, variables, "qdrant_tls_fail_days", FAIL_DAYS))
         except (_variables.VariableError, TypeError, ValueError):
@@ -105,7 +105,7 @@ class ActionModule(_action.ControllerAction):
         return [row.as_dict() for row in rows]
 
     def _documents(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-        """The documents of nodes and proxies, with what others saw of them, and of hosts whose evidence does not fit: given, or from a saved report."""
+        """Return the documents of nodes and proxies, with what others saw of them, and of hosts whose evidence does not fit: given, or from a saved report."""
         if arguments.get("evidence_file"):
             return self._saved(arguments["evidence_file"])["evidence"]
         evidence, proxies = arguments.get("evidence"), arguments.get("proxies") or {}
@@ -116,10 +116,10 @@ class ActionModule(_action.ControllerAction):
         documents = _document.admitted(evidence, proxies, variables.get("groups", {}).get(group, ()), arguments.get("hosts") or (), variables.get("hostvars"))
         if not any(document["node"] for document in documents.values()):
             raise AnsibleActionFail("There is no evidence of any node: give evidence of the hosts of the group %s." % group)
-        return with_vantages(documents)
+        return _derived.with_vantages(documents)
 
     def _saved(self, path: str) -> dict[str, t.Any]:
-        """A report that was saved, with its evidence and its rows of who can do what, both checked."""
+        """Return a report that was saved, with its evidence and its rows of who can do what, both checked."""
         try:
             content = _files.read(path)
             if content is None:
@@ -127,7 +127,7 @@ class ActionModule(_action.ControllerAction):
             saved = json.loads(content)
             if not isinstance(saved, dict):
                 raise ValueError("it is no report")
-            if saved.get("schema") == _report.SCHEMA:
+            if saved.get("schema") == model.SCHEMA:
                 time = datetime.fromisoformat(saved["time"]).isoformat(timespec="seconds")
                 return {"time": time, "access": _access.saved(saved.get("access", [])), "evidence": _document.again(saved["evidence"])}
         except _files.FileError as error:
@@ -135,11 +135,11 @@ class ActionModule(_action.ControllerAction):
         except (ValueError, KeyError, TypeError, RecursionError, _document.Misfit) as error:
             raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, _controls.shown(str(error)))) from None
         raise AnsibleActionFail(
-            "%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), _report.SCHEMA)
+            "%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), model.SCHEMA)
         )
 
-    def _write(self, report: _report.Report, folder: str) -> list[str]:
-        """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
+    def _write(self, report: model.Report, folder: str) -> list[str]:
+        """Return the reports' files. They name addresses and weaknesses, so they are their owner's alone."""
         path = Path(os.path.abspath(os.path.expanduser(folder)))
         try:
             for name, render in _report.FORMATS.items():
@@ -147,43 +147,3 @@ class ActionModule(_action.ControllerAction):
         except _files.FileError as error:
             raise AnsibleActionFail("There is no report. %s The folder is that of qdrant_verify_report_dir." % error) from None
         return [str(path / name) for name in _report.FORMATS]
-
-
-def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``.
-
-    And those of proxies, and of hosts whose evidence does not fit, whatever they are.
-    """
-    nodes = {}
-    for name, document in documents.items():
-        if "proxy" in document or document.get("document", {}).get("problems"):
-            nodes[name] = document
-        if document.get("node"):
-            views = [
-                {"from": other, "role": view.get("role"), **_view(view["seen"][name])}
-                for other, view in sorted(documents.items())
-                if other != name and isinstance(view.get("seen"), dict) and name in view["seen"]
-            ]
-            nodes[name] = {**document, "vantages": views}
-    return nodes
-
-
-def _view(seen: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What a host saw of a node, the node's further addresses as a list."""
-    if not isinstance(seen.get("further"), dict):
-        return seen
-    further = [{"address": address, "family": "ipv6" if ":" in address else "ipv4", **ports} for address, ports in sorted(seen["further"].items())]
-    return {**seen, "further": further}
-
-
-def with_knowledge(document: dict[str, t.Any], certificate_days: int) -> dict[str, t.Any]:
-    """A document with the user's ``limits``, and what is known of the version that it names: ``advisories``, and which settings it ``supports``.
-
-    Without a version both of these are missing, so what depends on them fails.
-    """
-    document = {**document, "limits": {"certificate_days": certificate_days}}
-    web = document.get("web")
-    version = _preflight.parse_version(web.get("version")) if isinstance(web, dict) else None
-    if version is None:
-        return document
-    return {**document, "advisories": _settings.advisories(version), "supports": _settings.supports(version)}

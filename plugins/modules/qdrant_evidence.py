@@ -145,7 +145,9 @@ evidence:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _evidence, _run
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _run
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import asking, document, vantage
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Place
 
 PLACE = ("unit", "user", "install_dir", "config_dir", "data_dir", "snapshots_dir", "address", "http_port", "grpc_port", "p2p_port", "deployment",
          "bind_address", "bridge")  # fmt: skip
@@ -184,20 +186,20 @@ def main() -> None:
     params = module.params
     started = time.time()
     if params["node"]:
-        place = _evidence.Place(**{name: params[name] for name in PLACE})
+        place = Place(**{name: params[name] for name in PLACE})
         named = {name: params[name] for name in ("peers", "clients")}
         wanted = {name: params[name] for name in ("authorities", "outbound_authorities", "names")}
-        document = _evidence.observe_node(place, params["targets"], _run.ask, named, wanted)
-        if "network" in document.get("container", {}):
-            network = document["container"]["network"]
+        seen = document.observe(place, params["targets"], _run.ask, named, wanted)
+        if "network" in seen.get("container", {}):
+            network = seen["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])
-        document.update(deployment=params["deployment"], wanted={"network": params["container_network"], "publish": params["publish"]})
+        seen.update(deployment=params["deployment"], wanted={"network": params["container_network"], "publish": params["publish"]})
     else:
-        document = _evidence.ask(_evidence.elsewhere(params["targets"]))
-    document.update(
-        schema=_evidence.SCHEMA, node=params["node"], role=params["role"], time=started, seconds=round(time.time() - started, 2), address=params["address"]
+        seen = asking.ask(vantage.questions(params["targets"]))
+    seen.update(
+        schema=document.SCHEMA, node=params["node"], role=params["role"], time=started, seconds=round(time.time() - started, 2), address=params["address"]
     )
-    module.exit_json(changed=False, evidence=document)
+    module.exit_json(changed=False, evidence=seen)
 
 
 if __name__ == "__main__":

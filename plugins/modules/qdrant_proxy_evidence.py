@@ -68,7 +68,9 @@ proxy:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _evidence, _proxy_evidence, _run
+from ansible_collections.hardened.qdrant.plugins.module_utils import _run
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import proxy
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Place
 
 
 def main() -> None:
@@ -86,14 +88,14 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    place = _evidence.Place(
+    place = Place(
         unit="qdrant-proxy.service",
         data_dir="/",
         snapshots_dir="/",
         p2p_port=None,
         **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port", "server_name")}
     )
-    module.exit_json(changed=False, proxy=_proxy_evidence.observe(place, params["open"], _run.ask))
+    module.exit_json(changed=False, proxy=proxy.observe(place, params["open"], _run.ask))
 
 
 if __name__ == "__main__":

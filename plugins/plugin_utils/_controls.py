@@ -48,7 +48,8 @@ SUBJECTS = ("node", "proxy", "host")
 # Without evidence nothing is known of a host, so this one stands for all others, and cannot be waived.
 EVIDENCE = "evidence-valid"
 SHOWN = 200  # characters of a value in a message
-PASSED, FAILED, ERROR, WAIVED, SKIPPED = "passed", "failed", "error", "waived", "skipped"
+STATES = PASSED, FAILED, ERROR, WAIVED, SKIPPED = "passed", "failed", "error", "waived", "skipped"
+BAD = (FAILED, ERROR)  # what could not be judged counts as failed
 
 
 class ControlError(Exception):
@@ -252,7 +253,7 @@ def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date)
             continue
         if today > waiver.expires:
             return Finding(finding.control, FAILED, "The waiver expired on %s. %s" % (waiver.expires, finding.text), finding.evidence)
-        if finding.state in (FAILED, ERROR):
+        if finding.state in BAD:
             return Finding(finding.control, WAIVED, "Until %s: %s. %s" % (waiver.expires, waiver.reason, finding.text), finding.evidence)
     return finding
 
@@ -276,11 +277,11 @@ def _unfit(evidence: dict[str, t.Any]) -> bool:
 def counts(findings: t.Iterable[Finding]) -> dict[str, int]:
     """How many findings are in each state."""
     counted = Counter(finding.state for finding in findings)
-    return {state: counted.get(state, 0) for state in (PASSED, FAILED, ERROR, WAIVED, SKIPPED)}
+    return {state: counted.get(state, 0) for state in STATES}
 
 
 def reaches(findings: t.Iterable[Finding], threshold: str) -> bool:
     """Whether a finding that failed is at least as severe as the threshold."""
     return any(
-        finding.state in (FAILED, ERROR) and SEVERITIES.index(finding.control.severity) >= SEVERITIES.index(threshold) for finding in findings
+        finding.state in BAD and SEVERITIES.index(finding.control.severity) >= SEVERITIES.index(threshold) for finding in findings
     )

@@ -33,7 +33,7 @@ INTEGER = 2**64
 PROBLEMS = 5  # of one document that are told; one is enough to refuse it
 NAME, LONGEST = 255, 65536  # characters of a host's name, and of a text as the schema has it
 # What the controller adds to a node's document; a host that sends such a part does not fit.
-ADDED = ("document", "limits", "advisories", "supports")
+ADDED = ("document", "limits", "advisories", "supports", "reached", "validity")
 
 Json = t.Dict[str, t.Any]
 

@@ -11,7 +11,8 @@ from datetime import date, datetime, timezone
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _derived, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model
 
 HEALTHY = json.loads((Path(__file__).parents[1] / "unit/plugins/plugin_utils/evidence.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
@@ -31,16 +32,16 @@ def evidence() -> dict[str, dict]:
     views = [{**copy.deepcopy(view), "further": []} for view in HEALTHY["vantages"]]
     views[-1]["further"] = [{"address": HOSTILE, "family": HOSTILE, "rest": {"connect": HOSTILE}}]
     dark = {"node": True, "address": "192.0.2.3", "unit": {"error": "OSError: systemctl failed"}, "vantages": views}
-    return {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}
+    return {name: {**document, **_derived.judgements(document)} for name, document in {"node1": copy.deepcopy(HEALTHY), "node2": broken, "node3": dark}.items()}
 
 
 @pytest.fixture(scope="session")
-def report() -> _report.Report:
+def report() -> model.Report:
     documents = evidence()
     controls = _controls.catalogue()
     waivers = _controls.parse_waivers([{"control": "config-cors-off", "reason": "A page of ours.", "expires": "2026-12-31"}], controls)
     findings = {host: _controls.judge_all(controls, document, waivers, host, date(2026, 11, 24)) for host, document in documents.items()}
-    return _report.Report(NOW, findings, documents, _drift.between({"node2": HEALTHY}, {"node2": documents["node2"]}), "2026-11-01T00:00:00+00:00")
+    return model.Report(NOW, findings, documents, _drift.between({"node2": HEALTHY}, {"node2": documents["node2"]}), "2026-11-01T00:00:00+00:00")
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ WRITERS = {
     "qdrant_verify": (
         qdrant_verify,
         lambda folder: {"evidence": {"node1": EVIDENCE}, "fail_on": "never", "report_dir": str(folder)},
-        ["report.html", "report.json", "report.md", "report.sarif", "junit.xml"],
+        ["report.html", "report.json", "junit.xml", "report.md", "report.sarif"],
     ),
 }
 VARIABLES = {

@@ -17,10 +17,12 @@ import subprocess
 from datetime import datetime, timezone
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import asking, auth, config, files, host, process, trust, ways
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Place
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
-PLACE = _evidence.Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
+PLACE = Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
 OURS, FOREIGN = (_authority.create(name, datetime.now(timezone.utc))[0] for name in ("ours", "foreign"))
 
 
@@ -30,7 +32,7 @@ def run(_command):
 
 
 def test_a_section_that_cannot_be_observed_is_an_error_and_not_a_lack_of_findings():
-    assert _evidence.ask({("a", "b"): lambda: 1, ("a", "c"): lambda: 1 / 0}) == {"a": {"b": 1, "c": {"error": "ZeroDivisionError: division by zero"}}}
+    assert asking.ask({("a", "b"): lambda: 1, ("a", "c"): lambda: 1 / 0}) == {"a": {"b": 1, "c": {"error": "ZeroDivisionError: division by zero"}}}
 
 
 def test_ports_of_a_single_node():
@@ -38,13 +40,13 @@ def test_ports_of_a_single_node():
 
 
 def test_keys_are_described_without_being_shown():
-    described = _evidence.strength({"api_key": "x" * 40, "read_only_api_key": "x" * 40})
+    described = config.strength({"api_key": "x" * 40, "read_only_api_key": "x" * 40})
     assert described == {"there": ["api_key", "read_only_api_key"], "shortest": 40, "differ": False}
-    assert _evidence.strength({}) == {"there": [], "shortest": 0, "differ": True}
+    assert config.strength({}) == {"there": [], "shortest": 0, "differ": True}
 
 
 def test_capabilities_are_counted():
-    assert [_evidence.capabilities(mask) for mask in ("0000000000000000", "000001ffffffffff")] == [0, 41]
+    assert [process.capabilities(mask) for mask in ("0000000000000000", "000001ffffffffff")] == [0, 41]
 
 
 def decode(part: str) -> dict:
@@ -53,7 +55,7 @@ def decode(part: str) -> dict:
 
 def test_a_token_is_what_the_standard_says():
     """The example of RFC 7515, A.1, has other spaces in its parts, so only the construction is compared: with PyJWT's."""
-    made = _evidence.token({"exp": 1, "access": "r"}, "k" * 32)
+    made = auth.token({"exp": 1, "access": "r"}, "k" * 32)
     header, claims, signature = made.split(".")
     assert decode(header) == {"alg": "HS256", "typ": "JWT"} and decode(claims) == {"exp": 1, "access": "r"}
     expected = hmac.new(b"k" * 32, ("%s.%s" % (header, claims)).encode(), hashlib.sha256).digest()
@@ -61,7 +63,7 @@ def test_a_token_is_what_the_standard_says():
 
 
 def test_tokens_that_should_not_open_a_collection_differ_in_one_thing_each():
-    tokens = _evidence.tokens("k" * 32, "mine", 1000.0)
+    tokens = auth.tokens("k" * 32, "mine", 1000.0)
     parts = {name: token.split(".") for name, token in tokens.items()}
     assert decode(parts["token_expired"][1])["exp"] < 1000 < decode(parts["token_forged"][1])["exp"]
     assert parts["token_unsigned"][2] == "" and decode(parts["token_unsigned"][0])["alg"] == "none"
@@ -72,7 +74,7 @@ def test_tokens_that_should_not_open_a_collection_differ_in_one_thing_each():
 
 
 def test_room_is_what_an_unprivileged_user_may_fill(tmp_path):
-    room = _evidence.room(str(tmp_path))
+    room = host.room(str(tmp_path))
     assert room["free_bytes"] > 0 and 0 <= room["free_percent"] <= 100 and 0 <= room["free_inodes_percent"] <= 100
 
 
@@ -80,8 +82,8 @@ def test_one_file_and_another(tmp_path):
     first, second = tmp_path / "a", tmp_path / "b"
     first.write_text("x")
     second.write_text("x")
-    assert _evidence.same_file(str(first), str(first)) and not _evidence.same_file(str(first), str(second))
-    assert not _evidence.same_file(str(first), str(tmp_path / "missing"))
+    assert process.same_file(str(first), str(first)) and not process.same_file(str(first), str(second))
+    assert not process.same_file(str(first), str(tmp_path / "missing"))
 
 
 def test_files_that_a_process_has_open(tmp_path):
@@ -93,7 +95,7 @@ def test_files_that_a_process_has_open(tmp_path):
             stack.enter_context(open(path, "w"))
         for path in (*limits, "/proc/1/stat"):
             stack.enter_context(open(path))
-        found = _evidence.open_files(os.getpid(), [str(inside)])
+        found = process.open_files(os.getpid(), [str(inside)])
     assert str(outside) in found and str(inside / "a") not in found
     # Its own limits, of which it reads now and then, are none; another process's are.
     assert [path for path in found if path.startswith("/proc/")] == ["/proc/1/stat"]
@@ -102,14 +104,14 @@ def test_files_that_a_process_has_open(tmp_path):
 def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
     text = "# comment\ncluster:\n  enabled: true\n  p2p:\n    port: 6335\nlog_level: INFO\ntls:\n  cert_ttl: null\n  key: '/k'\n"
     (tmp_path / "config.yaml").write_text(text)
-    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert _evidence.config(place, run) == {
+    place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    assert config.observe(place, run) == {
         "path": str(tmp_path / "config.yaml"),
         "values": {"cluster.enabled": True, "cluster.p2p.port": 6335, "log_level": "INFO", "tls.cert_ttl": None, "tls.key": "/k"},
         "holds_keys": False,
     }
     (tmp_path / "config.yaml").write_text("service:\n  'api_key': x\n")
-    assert _evidence.config(place, run)["holds_keys"]
+    assert config.observe(place, run)["holds_keys"]
 
 
 @pytest.mark.parametrize(
@@ -125,43 +127,43 @@ def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
 def test_secrets_of_other_services_are_held_by_the_settings_as_keys_are(tmp_path, line, held):
     (tmp_path / "secrets.yaml").write_text('{"service": {"api_key": "%s"}, "inference": {"token": "the-token-of-inference"}}' % ("k" * 40))
     (tmp_path / "config.yaml").write_text(line + "\n")
-    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert _evidence.config(place, run)["holds_keys"] == held
+    place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    assert config.observe(place, run)["holds_keys"] == held
 
 
 def test_every_secret_of_the_node_is_looked_for(tmp_path):
     """In arguments and environment, in what the engine tells, and in the document itself."""
     content = {"service": {"api_key": "k" * 40}, "inference": {"token": "the-token"}, "debugger": {"pyroscope": {"password": "short", "url": 7}}}
     (tmp_path / "secrets.yaml").write_text(json.dumps(content))
-    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
     settings = {"storage.s3_config.secret_key": "of-the-settings", "log_level": "INFO"}
-    assert _evidence.known_secrets(place, settings) == ["k" * 40, "of-the-settings", "the-token"]
-    assert _evidence.without_secrets({"a": ["x the-token y"]}, _evidence.known_secrets(place, {})) == {"a": ["x (hidden) y"]}
+    assert config.known_secrets(place, settings) == ["k" * 40, "of-the-settings", "the-token"]
+    assert config.without_secrets({"a": ["x the-token y"]}, config.known_secrets(place, {})) == {"a": ["x (hidden) y"]}
 
 
 def test_settings_of_others_are_found_by_their_process(tmp_path, monkeypatch):
-    place = _evidence.Place("u", "q", "/o", str(tmp_path / "missing"), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    place = Place("u", "q", "/o", str(tmp_path / "missing"), "/d", "/s", "192.0.2.1", 1, 2, 3)
     words = {"line": "./qdrant\0--config-path\0my.yaml\0"}
-    monkeypatch.setattr(_evidence, "main_pid", lambda *_arguments: 7)
-    monkeypatch.setattr(_evidence, "read", lambda _path: words["line"])
-    assert _evidence.config_file(place, run) == "/proc/7/cwd/my.yaml"
+    monkeypatch.setattr(process, "main_pid", lambda *_arguments: 7)
+    monkeypatch.setattr(config, "read", lambda _path: words["line"])
+    assert config.config_file(place, run) == "/proc/7/cwd/my.yaml"
     words["line"] = "./qdrant\0--config-path=/etc/my.yaml\0"
-    assert _evidence.config_file(place, run) == "/etc/my.yaml"
+    assert config.config_file(place, run) == "/etc/my.yaml"
     words["line"] = "./qdrant\0"
-    assert _evidence.config_file(place, run) == "/proc/7/cwd/config/config.yaml"
+    assert config.config_file(place, run) == "/proc/7/cwd/config/config.yaml"
 
 
 def test_no_secret_of_the_settings_is_shown(tmp_path):
     text = "service:\n  api_key: the-key-itself\nstorage:\n  snapshots_config:\n    s3_config:\n      secret_key: other-secret\ntls:\n  key: /k.pem\n"
     (tmp_path / "config.yaml").write_text(text)
-    place = _evidence.Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
-    assert _evidence.config(place, run)["values"] == {"tls.key": "/k.pem"}
-    assert _evidence.api_keys(place, _evidence.settings_of(text)) == {"api_key": "the-key-itself"}
+    place = Place("u", "q", "/o", str(tmp_path), "/d", "/s", "192.0.2.1", 1, 2, 3)
+    assert config.observe(place, run)["values"] == {"tls.key": "/k.pem"}
+    assert config.api_keys(place, config.settings_of(text)) == {"api_key": "the-key-itself"}
 
 
 def test_secrets_are_struck_out_wherever_they_stand():
     document = {"a": ["x the-key-itself y", 1], "b": {"c": "QDRANT__SERVICE__API_KEY=unknown1 RUN_MODE=production"}, "d": "tls.key:/etc/tls.key"}
-    assert _evidence.without_secrets(document, ["the-key-itself"]) == {
+    assert config.without_secrets(document, ["the-key-itself"]) == {
         "a": ["x (hidden) y", 1],
         "b": {"c": "QDRANT__SERVICE__API_KEY=(hidden) RUN_MODE=production"},
         "d": "tls.key:/etc/tls.key",
@@ -169,9 +171,9 @@ def test_secrets_are_struck_out_wherever_they_stand():
 
 
 def test_a_server_that_does_not_verify_is_shown_no_key():
-    way = _evidence.Way(_evidence._wire.Target("127.0.0.1", 1), None, False)
-    probes = _evidence.auth_probes(way, way, {"api_key": "k" * 40, "read_only_api_key": "r" * 40})
-    asked = {where: _evidence.attempt(question)["error"] for where, question in probes.items()}
+    way = ways.Way(_wire.Target("127.0.0.1", 1), None, False)
+    probes = auth.probes(way, way, {"api_key": "k" * 40, "read_only_api_key": "r" * 40})
+    asked = {where: asking.attempt(question)["error"] for where, question in probes.items()}
     kept = {where for where, error in asked.items() if "not shown a key" in error}
     assert kept == {(port, name) for port in ("rest", "grpc") for name in SECRET_PROBES}
     assert all("refused" in error for where, error in asked.items() if where not in kept)
@@ -183,8 +185,8 @@ SECRET_PROBES = {"key", "read_only_reads", "read_only_deletes", "token_expired",
 
 def test_whoever_listens_is_found():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert _evidence.listening_on(server.getsockname()[1]) == os.getpid()
-    assert _evidence.listening_on(1) == 0
+        assert process.listening_on(server.getsockname()[1]) == os.getpid()
+    assert process.listening_on(1) == 0
 
 
 def test_what_others_may_change_on_the_way_to_a_file(tmp_path):
@@ -194,22 +196,22 @@ def test_what_others_may_change_on_the_way_to_a_file(tmp_path):
     target.chmod(0o644)
     if os.geteuid() != 0:
         # For anybody but root, everything here is somebody else's.
-        assert str(target) in _evidence.changeable([str(target)])
+        assert str(target) in files.changeable([str(target)])
         return
-    assert str(target) not in _evidence.changeable([str(target)])
+    assert str(target) not in files.changeable([str(target)])
     target.parent.chmod(0o775)
-    assert _evidence.changeable([str(target)]) == [str(target.parent)]
+    assert files.changeable([str(target)]) == [str(target.parent)]
     target.parent.chmod(0o755)
     os.chown(target, 12345, 0)
-    assert _evidence.changeable([str(target)]) == [str(target)]
+    assert files.changeable([str(target)]) == [str(target)]
 
 
 def test_a_file_that_is_not_there():
-    assert _evidence.file("/nonexistent/x") == {"path": "/nonexistent/x", "exists": False}
+    assert files.file("/nonexistent/x") == {"path": "/nonexistent/x", "exists": False}
 
 
 def test_this_process_is_seen_as_it_is():
-    seen = _evidence.mounts(os.getpid())
+    seen = process.mounts(os.getpid())
     assert any(mount["path"] == "/" for mount in seen)
     assert all(isinstance(mount["writable"], bool) for mount in seen)
 
@@ -226,9 +228,9 @@ def believed(tmp_path, monkeypatch):
         words = ["/bin/sh", "-c", "echo; read line"]
         with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
             server.stdout.readline()  # by now its environment is its own
-            monkeypatch.setattr(_evidence, "main_pid", lambda _place, _run: server.pid)
+            monkeypatch.setattr(process, "main_pid", lambda _place, _run: server.pid)
             try:
-                return _evidence.trust(place, run, known, [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(outgoing or OURS)])
+                return trust.observe(place, run, known, [_certificate.fingerprint(ca) for ca in _certificate.load_certificates(outgoing or OURS)])
             finally:
                 server.kill()
 
@@ -249,7 +251,7 @@ def test_whom_outgoing_connections_trust_is_read_from_what_the_process_was_given
 
 def test_a_bundle_that_is_too_long_to_be_judged_is_no_bundle_without_strangers(believed):
     with pytest.raises(OSError, match="is longer than"):
-        believed(OURS + "#" * _evidence.LARGEST_BUNDLE + FOREIGN)
+        believed(OURS + "#" * trust.LARGEST_BUNDLE + FOREIGN)
 
 
 def test_peers_are_believed_by_what_the_settings_name_and_nothing_beside(believed):
@@ -260,7 +262,7 @@ def test_peers_are_believed_by_what_the_settings_name_and_nothing_beside(believe
 
 def test_secrets_of_other_services_say_nothing_of_tls(believed, monkeypatch):
     secrets = {"service": {"api_key": "x"}, "storage": {"snapshots_config": {}}, "inference": {"token": "x"}}
-    monkeypatch.setattr(_evidence._node, "load_json", lambda _path: secrets)
+    monkeypatch.setattr(_node, "load_json", lambda _path: secrets)
     assert believed(OURS)["peers"]["set_elsewhere"] == []
     secrets.update({"TLS": {"ca_cert": "/x"}, "cluster.p2p": {"enable_tls": False}, "tls[0]": 1})
     assert believed(OURS)["peers"]["set_elsewhere"] == ["secrets: TLS", "secrets: cluster.p2p", "secrets: tls[0]"]
@@ -269,16 +271,16 @@ def test_secrets_of_other_services_say_nothing_of_tls(believed, monkeypatch):
 def test_names_that_lead_elsewhere_are_differences(tmp_path, monkeypatch):
     """A root of its own stands for the server's."""
     (tmp_path / "root/etc").mkdir(parents=True)
-    monkeypatch.setattr(_evidence, "main_pid", lambda _place, _run: 7)
-    monkeypatch.setattr(_evidence.os.path, "isdir", lambda _path: True)
+    monkeypatch.setattr(process, "main_pid", lambda _place, _run: 7)
+    monkeypatch.setattr(os.path, "isdir", lambda _path: True)
     files = {"hosts": "# x\n127.0.0.1 localhost\n192.0.2.9 s3.example.com\n", "nsswitch.conf": "# x\nhosts: files\n"}
-    monkeypatch.setattr(_evidence.os, "listdir", lambda _path: list(files))
-    monkeypatch.setattr(_evidence, "read", lambda path: files[os.path.basename(path)])
+    monkeypatch.setattr(os, "listdir", lambda _path: list(files))
+    monkeypatch.setattr(trust, "read", lambda path: files[os.path.basename(path)])
     wanted = {"s3.example.com": ["192.0.2.9"]}
-    assert _evidence.names(PLACE, run, wanted) == {"files": ["hosts", "nsswitch.conf"], "differ": []}
+    assert trust.names(PLACE, run, wanted) == {"files": ["hosts", "nsswitch.conf"], "differ": []}
     files["hosts"] = files["hosts"].replace("192.0.2.9", "203.0.113.66")
     files.update({"nsswitch.conf": "hosts: dns files\n", "resolv.conf": ""})
-    seen = _evidence.names(PLACE, run, wanted)
+    seen = trust.names(PLACE, run, wanted)
     assert seen["files"] == ["hosts", "nsswitch.conf", "resolv.conf"]
     assert seen["differ"] == ["missing: 192.0.2.9 s3.example.com", "unwanted: 203.0.113.66 s3.example.com", "hosts: dns files"]
 
@@ -289,5 +291,5 @@ def test_what_of_proc_is_hidden_does_not_count(tmp_path):
         (tmp_path / name).mkdir()
     for name in ("sys/kernel", "kallsyms"):
         (tmp_path / name).chmod(0)
-    assert _evidence.beyond_its_own(str(tmp_path)) == ["modules"]
-    assert _evidence.beyond_its_own(str(tmp_path / "none")) == []
+    assert process.beyond_its_own(str(tmp_path)) == ["modules"]
+    assert process.beyond_its_own(str(tmp_path / "none")) == []

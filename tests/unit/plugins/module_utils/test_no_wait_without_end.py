@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[4]
-ON_HOSTS = sorted(
-    path.relative_to(ROOT).as_posix() for pattern in ("plugins/module_utils/*.py", "plugins/modules/*.py", "roles/*/files/*.py") for path in ROOT.glob(pattern)
-)
+PLACES = ("plugins/module_utils/**/*.py", "plugins/modules/*.py", "roles/*/files/*.py")
+ON_HOSTS = sorted(path.relative_to(ROOT).as_posix() for pattern in PLACES for path in ROOT.glob(pattern))
 RUN, WIRE, READ = ("plugins/module_utils/_%s.py" % name for name in ("run", "wire", "read"))
 
 PROGRAMS = {"Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput", "run_command", "system", "popen", "popen2", "pty", "spawn"}

@@ -12,7 +12,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _container, _evidence, _firewall, _node, _read, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _container, _firewall, _node, _read, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import read
 
 
 def in_time(question):
@@ -68,7 +69,7 @@ def test_every_reader_takes_what_is_no_file_for_none(odd, monkeypatch):
     }
     assert {name: in_time(read) for name, (read, _expected) in readers.items()} == {name: expected for name, (_read, expected) in readers.items()}
     assert len(in_time(lambda: _node.handed_over(layout("/nonexistent"), []))) == 6
-    assert isinstance(in_time(lambda: _evidence.read(odd)), OSError)
+    assert isinstance(in_time(lambda: read(odd)), OSError)
 
 
 def test_a_state_of_the_cluster_that_the_server_s_user_wrote(tmp_path):

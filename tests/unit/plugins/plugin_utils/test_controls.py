@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import subprocess
 import sys
@@ -13,8 +14,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_vantages
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _derived
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +31,16 @@ TODAY = date(2026, 6, 1)
 
 def evidence_for(control: _controls.Control) -> dict:
     """The healthy node's evidence that a control applies to: the native node's, or else the container's."""
-    return HEALTHY if _controls.judge(control, HEALTHY).state != "skipped" else CONTAINER
+    return HEALTHY if judge(control, HEALTHY).state != "skipped" else CONTAINER
+
+
+def derived(document: dict) -> dict:
+    """A document with what follows from it, as it is judged."""
+    return {**document, **_derived.judgements(document)}
+
+
+def judge(control: _controls.Control, document: dict) -> _controls.Finding:
+    return _controls.judge(control, derived(document))
 
 
 def by_id(name: str) -> _controls.Control:
@@ -50,17 +59,17 @@ def test_each_control_says_why_what_to_do_and_where_that_is_from(control):
 
 @pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
 def test_each_control_holds_on_a_healthy_node(control):
-    finding = _controls.judge(control, evidence_for(control))
+    finding = judge(control, evidence_for(control))
     # The proxy of that run asked for no certificates of clients.
     assert finding.state == ("skipped" if control.id == "proxy-client-certificates" else "passed"), finding.text
     # And on the other one, if it applies there.
     for document in (HEALTHY, CONTAINER):
-        assert _controls.judge(control, document).state in ("passed", "skipped"), document["deployment"]
+        assert judge(control, document).state in ("passed", "skipped"), document["deployment"]
 
 
 def test_the_same_controls_hold_for_both_deployments():
     """What is no property of one way to run the server alone is judged for both."""
-    states = {document["deployment"]: {control.id: _controls.judge(control, document).state for control in CATALOGUE} for document in (HEALTHY, CONTAINER)}
+    states = {document["deployment"]: {control.id: judge(control, document).state for control in CATALOGUE} for document in (HEALTHY, CONTAINER)}
     for control in (control for control in CATALOGUE if control.subject == "node"):
         alone = {"deployment != 'docker'": ("passed", "skipped"), "deployment && deployment == 'docker'": ("skipped", "passed")}
         wanted = next((pair for words, pair in alone.items() if control.when.startswith(words)), None)
@@ -105,7 +114,7 @@ OWN = {"id": "own", "title": "T", "severity": "low", "why": "W.", "remedy": "R."
 def test_a_condition_that_raises_over_a_strange_type_is_a_failure(value, expect):
     for name in ("expect", "when"):
         control = _controls.parse_control({**OWN, "reads": ["a"], "expect": "`true`", name: expect}, "test")
-        finding = _controls.judge(control, {"a": value})
+        finding = judge(control, {"a": value})
         assert (finding.state, finding.text[:20]) == ("error", "It cannot be judged:")
 
 
@@ -119,9 +128,9 @@ def test_a_proxy_that_asks_for_certificates_must_refuse_who_has_none():
     document = copy.deepcopy(HEALTHY)
     document["proxy"]["settings"]["ssl_verify_client"] = ["on"]
     control = by_id("proxy-client-certificates")
-    assert _controls.judge(control, document).state == "failed"
+    assert judge(control, document).state == "failed"
     document["proxy"]["anonymous"]["rest"] = 400
-    assert _controls.judge(control, document).state == "passed"
+    assert judge(control, document).state == "passed"
 
 
 def paths(value, prefix=()):
@@ -142,15 +151,18 @@ def without(document, path):
     return changed
 
 
+@functools.lru_cache(maxsize=None)
+def mutants(deployment: str) -> list[tuple]:
+    """The evidence of a healthy node without each of its places in turn, and what follows from that."""
+    document = next(document for document in (HEALTHY, CONTAINER) if document["deployment"] == deployment)
+    return [(path, derived(without(document, path))) for path in paths(document) if path]
+
+
 @pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
 def test_no_control_passes_on_evidence_that_lacks_what_it_reads(control):
     """Each place of the evidence is taken away in turn. Where that changes what the control reads, it must not pass."""
     touched = 0
-    document = evidence_for(control)
-    for path in paths(document):
-        if not path:
-            continue
-        mutant = without(document, path)
+    for path, mutant in mutants(evidence_for(control)["deployment"]):
         reads = [_controls._compiled(expression).search(mutant) for expression in control.reads]
         if any(value is None for value in reads):
             touched += 1
@@ -164,7 +176,7 @@ def test_no_control_passes_on_evidence_that_lacks_what_it_reads(control):
 @pytest.mark.parametrize("control", CATALOGUE, ids=IDS)
 @pytest.mark.parametrize("evidence", [{}, {"unit": {"error": "x"}, "process": {"error": "x"}, "tls": {"rest": {"error": "x"}}}], ids=["empty", "errors"])
 def test_nothing_passes_on_nothing(control, evidence):
-    assert _controls.judge(control, evidence).state == "error"
+    assert judge(control, evidence).state == "error"
 
 
 JSON = st.recursive(
@@ -184,7 +196,7 @@ def test_malformed_evidence_crashes_nothing(place, value):
         inner = inner[key]
     inner[path[-1]] = value
     for control in CATALOGUE:
-        assert _controls.judge(control, document).state in ("passed", "failed", "error", "skipped")
+        assert judge(control, document).state in ("passed", "failed", "error", "skipped")
 
 
 def seen(role, port, **changed):
@@ -223,6 +235,8 @@ def further(role, port, **changed):
         ("tls-grpc-served-is-on-disk", ("tls", "grpc", "sha256"), "other"),
         ("tls-expiry", ("certificate", "days_left"), 6.9),
         ("tls-expiry", ("limits", "certificate_days"), 90),
+        ("tls-ca-expiry", ("certificate", "ca", 0, "days_left"), 90),
+        ("proxy-certificate-expiry", ("proxy", "certificate", "days_left"), 7),
         ("tls-names-address", ("certificate", "sans"), ["DNS:node1"]),
         ("process-unprivileged", ("process", "uids"), [999, 0, 999, 999]),
         ("process-capabilities-effective", ("process", "capabilities", "eff"), 1),
@@ -255,6 +269,8 @@ def further(role, port, **changed):
         ("reach-api-client", ("vantages",), seen("client", "grpc", connect="timeout")),
         ("reach-clocks", ("vantages",), seen("peer", "rest", clock_offset=-6)),
         ("reach-peers", ("vantages",), seen("peer", "p2p", connect="timeout")),
+        ("reach-peers", ("vantages",), seen("peer", "rest", connect="timeout")),
+        ("reach-p2p-outsider", ("vantages",), seen("outsider", "p2p", connect="something else")),
         ("auth-rest-token-expired", ("auth", "rest", "token_expired"), 200),
         ("auth-rest-token-unsigned", ("auth", "rest", "token_unsigned"), 404),
         ("auth-grpc-token-elsewhere", ("auth", "grpc", "token_elsewhere"), 5),
@@ -299,9 +315,9 @@ def test_controls_catch_what_they_are_for(name, path, value):
     for key in path[:-1]:
         inner = inner[key]
     inner[path[-1]] = value(inner[path[-1]]) if callable(value) else value
-    finding = _controls.judge(by_id(name), document)
+    finding = judge(by_id(name), document)
     assert finding.state == "failed" and finding.text
-    others = [control.id for control in CATALOGUE if control.id != name and _controls.judge(control, document).state != _controls.judge(control, HEALTHY).state]
+    others = [control.id for control in CATALOGUE if control.id != name and judge(control, document).state != judge(control, HEALTHY).state]
     assert len(others) <= 1, others
 
 
@@ -334,13 +350,13 @@ def test_an_id_stands_once():
 
 def test_a_control_of_the_users_own_is_judged():
     control = _controls.parse_controls([{**GOOD, "expect": "a == `1`"}], "mine")[0]
-    assert [_controls.judge(control, {"a": value}).state for value in (1, 2)] == ["passed", "failed"]
+    assert [judge(control, {"a": value}).state for value in (1, 2)] == ["passed", "failed"]
 
 
 @pytest.mark.parametrize("value", ["yes", 1, "true", [1], {"a": 1}])
 def test_only_true_is_true(value):
     control = _controls.parse_controls([GOOD], "mine")[0]
-    assert _controls.judge(control, {"a": value}).state == "failed"
+    assert judge(control, {"a": value}).state == "failed"
 
 
 @pytest.mark.parametrize(
@@ -385,7 +401,8 @@ def test_waivers_hold_until_their_day_and_fail_after():
 
 def test_what_others_saw_becomes_evidence_about_a_node():
     seen = {"b": {"p2p": {"connect": "open", "plaintext": "silent"}}}
-    documents = with_vantages({"a": {"node": True, "role": "peer", "seen": seen}, "b": {"node": True}, "o": {"node": False, "role": "outsider", "seen": {}}})
+    outsider = {"node": False, "role": "outsider", "seen": {}}
+    documents = _derived.with_vantages({"a": {"node": True, "role": "peer", "seen": seen}, "b": {"node": True}, "o": outsider})
     assert sorted(documents) == ["a", "b"]
     assert documents["b"]["vantages"] == [{"from": "a", "role": "peer", **seen["b"]}]
     assert documents["a"]["vantages"] == []
@@ -394,7 +411,7 @@ def test_what_others_saw_becomes_evidence_about_a_node():
 def test_what_was_seen_of_further_addresses_becomes_a_list_with_their_families():
     ports = {"rest": {"connect": "timeout"}}
     seen = {"b": {"further": {"2001:db8::2": ports, "198.51.100.2": ports}, **ports}}
-    views = with_vantages({"o": {"node": False, "role": "outsider", "seen": seen}, "b": {"node": True}})["b"]["vantages"]
+    views = _derived.with_vantages({"o": {"node": False, "role": "outsider", "seen": seen}, "b": {"node": True}})["b"]["vantages"]
     assert views[0]["further"] == [{"address": "198.51.100.2", "family": "ipv4", **ports}, {"address": "2001:db8::2", "family": "ipv6", **ports}]
     assert views[0]["rest"] == ports["rest"]
 
@@ -416,7 +433,7 @@ def test_what_strangers_reach_of_further_addresses(ports, state):
     document["vantages"] = [view for view in document["vantages"] if view["role"] != "client"]
     for view in document["vantages"]:
         view["further"] = [{"address": "2001:db8::1", "family": "ipv6", **{port: {"connect": ports} for port in ("rest", "grpc", "p2p")}}] if ports else []
-    assert _controls.judge(by_id("reach-further-outsider"), document).state == state
+    assert judge(by_id("reach-further-outsider"), document).state == state
 
 
 def test_thresholds():

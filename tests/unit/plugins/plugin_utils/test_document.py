@@ -15,13 +15,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from ansible_collections.hardened.qdrant.plugins.action.qdrant_verify import with_knowledge, with_vantages
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _document, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _derived, _document, _drift, _report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model, terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 HERE = Path(__file__).parent
-ADDED = ("advisories", "document", "limits", "supports", "vantages")
+ADDED = ("advisories", "document", "limits", "supports", "vantages", "reached", "validity")
 CATALOGUE = _controls.catalogue()
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 
@@ -168,7 +168,7 @@ def test_a_misfit_says_where_and_what(document, expected):
 def test_a_misfit_is_nobody_elses():
     found = admitted(node1={**NODE, "unit": 5}, node2=PEER)
     assert found["node1"] == {"node": True, "document": {"problems": ["unit is a whole number, and must be an object"]}}
-    assert found["node2"]["document"]["problems"] == [] and with_vantages(found)["node2"]["vantages"] == []
+    assert found["node2"]["document"]["problems"] == [] and _derived.with_vantages(found)["node2"]["vantages"] == []
     proxy = _document.admitted({"node1": NODE, "p": OUTSIDER}, {"p": {**PROXY, "hsts": "long"}}, ["node1", "node2"])
     assert proxy["p"]["document"]["problems"] == ["proxy: hsts is a text, and must be a whole number"] and proxy["node1"]["document"]["problems"] == []
     # A proxy that is a node has to be one.
@@ -238,10 +238,10 @@ def mutations(draw):
     return draw(st.sampled_from([document] * 9 + [draw(VALUES)]))
 
 
-def report_of(documents: dict) -> _report.Report:
-    known = {name: with_knowledge(document, 7) for name, document in with_vantages(documents).items()}
+def report_of(documents: dict) -> model.Report:
+    known = {name: _derived.with_knowledge(document, 7) for name, document in _derived.with_vantages(documents).items()}
     findings = {name: _controls.judge_all(CATALOGUE, document, (), name, date(2026, 11, 24)) for name, document in known.items()}
-    return _report.Report(NOW, findings, known, _drift.between({"node1": NODE}, known), NOW.isoformat())
+    return model.Report(NOW, findings, known, _drift.between({"node1": NODE}, known), NOW.isoformat())
 
 
 @given(mutations())
@@ -260,10 +260,10 @@ def test_whatever_a_host_says_all_hosts_are_judged_and_all_formats_hold(document
     check(report)
 
 
-def check(report: _report.Report) -> None:
+def check(report: model.Report) -> None:
     """All formats are well formed, and steer nothing."""
     texts = {name: render(report) for name, render in _report.FORMATS.items()}
-    texts["terminal"] = _report.summary(report)
+    texts["terminal"] = terminal.summary(report)
     for name, text in texts.items():
         strange = [character for character in text if unicodedata.category(character)[0] == "C" and character not in "\n\t"]
         assert not strange, (name, strange)
@@ -292,4 +292,4 @@ def test_a_report_is_clean_wherever_a_text_stands(texts):
     evidence = {"node": True, "address": texts.get("text", "x"), "web": {"version": texts.get("version", "1")}, "odd": [float("nan"), texts.get("text", "")]}
     findings = {host: [_controls.Finding(CATALOGUE[0], state, texts.get("text", ""), evidence) for state in ("failed", "waived")]}
     changes = [{"host": host, "place": texts.get("drift", "a"), "was": texts.get("drift", "a"), "is": [texts.get("text", "")]}]
-    check(_report.Report(NOW, findings, {host: evidence}, changes, "2026"))
+    check(model.Report(NOW, findings, {host: evidence}, changes, "2026"))

@@ -485,8 +485,8 @@ def writers(source: str) -> set[str]:
 def test_there_is_one_way_to_write_on_the_controller():
     assert writers("open(x, 'w'); os.replace(a, b); p.write_text(q); p.open('ab')") == {"open", "replace", "write_text"}
     assert writers("open(x, 'rb'); text.replace(a, b); datetime.replace(tzinfo=x)") == set()
-    places = [path for kind in ("action", "plugin_utils", "filter", "lookup", "test", "callback") for path in (PROJECT / "plugins" / kind).glob("*.py")]
-    found = {path.name: writers(path.read_text(encoding="utf-8")) for path in places if path.name != "_files.py"}
+    places = [path for kind in ("action", "plugin_utils", "filter", "lookup", "test", "callback") for path in (PROJECT / "plugins" / kind).rglob("*.py")]
+    found = {str(path): writers(path.read_text(encoding="utf-8")) for path in places if path.name != "_files.py"}
     assert len(found) > 30 and {name: calls for name, calls in found.items() if calls} == {}
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _proxy_evidence
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import proxy
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -266,16 +267,16 @@ def test_a_ca_below_the_nodes_is_refused_as_well():
 
 def test_settings_are_read_from_what_nginx_reads():
     text = '    proxy_ssl_verify on;\n grpc_ssl_verify off;\n# proxy_pass http://x;\n  proxy_pass https://qdrant_rest;\n listen 1 ssl;\n'
-    seen = _proxy_evidence.directives(text)
+    seen = proxy.directives(text)
     assert seen["proxy_ssl_verify"] == ["on"] and seen["grpc_ssl_verify"] == ["off"] and seen["proxy_pass"] == ["https://qdrant_rest"]
     assert seen["ssl_verify_client"] == []
     line = r'        "~(^|, | : )192\.0\.2\.11:6333$" "node1";'
     for written in (line, line.replace('"node1"', "node1")):
-        assert _proxy_evidence.upstreams(written) == [{"address": "192.0.2.11", "port": 6333, "name": "node1"}]
+        assert proxy.upstreams(written) == [{"address": "192.0.2.11", "port": 6333, "name": "node1"}]
 
 
 def test_every_part_that_can_be_opened_is_one_that_evidence_asks_for():
-    assert set(_proxy.PARTS) | {"rest"} == set(_proxy_evidence.PARTS)
+    assert set(_proxy.PARTS) | {"rest"} == set(proxy.PARTS)
     template = (ROLE / "templates/nginx.conf.j2").read_text(encoding="utf-8")
     for part in _proxy.PARTS:
         assert re.search(r'" (grpc_)?%s;' % part, template), part

@@ -15,10 +15,11 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _evidence, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _node, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import asking, files, process, tls, unit, ways
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import LOCAL_TIMEOUT, Json, Place, read
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
-Json = t.Dict[str, t.Any]
 RUN = "/run/qdrant-proxy"
 BINARY = "/usr/sbin/nginx"
 LOG = "qdrant_proxy"
@@ -48,7 +49,7 @@ COPIES = {
 
 
 def directives(text: str) -> dict[str, list[str]]:
-    """The values of some directives of nginx.conf, in their order."""
+    """Return the values of some directives of nginx.conf, in their order."""
     found: dict[str, list[str]] = {name: [] for name in DIRECTIVES}
     for line in text.splitlines():
         match = re.match(r"\s*([a-z_]+)\s+([^;{]+);", line)
@@ -58,7 +59,7 @@ def directives(text: str) -> dict[str, list[str]]:
 
 
 def upstreams(text: str) -> list[dict[str, t.Any]]:
-    """The nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
+    """Return the nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
     found = []
     for pattern, name in re.findall(r'"~\(\^\|, \| : \)(\S+)\$" "?([^\s";]+)"?;', text):
         address, _colon, port = pattern.replace("\\", "").rpartition(":")
@@ -67,84 +68,84 @@ def upstreams(text: str) -> list[dict[str, t.Any]]:
 
 
 def verified(entry: Json, trust: str) -> Json:
-    """Whether a node's port serves a certificate that verifies by its name, or why not."""
+    """Return whether a node's port serves a certificate that verifies by its name, or why not."""
     tls = _wire.Tls(ca_file=trust, server_name=entry["name"])
-    error = _wire.verification_error(_wire.Target(entry["address"], entry["port"]), tls, ["h2", "http/1.1"], _evidence.LOCAL_TIMEOUT)
+    error = _wire.verification_error(_wire.Target(entry["address"], entry["port"]), tls, ["h2", "http/1.1"], LOCAL_TIMEOUT)
     return {**entry, "verifies": error is None, "why": error or ""}
 
 
-def settings(place: _evidence.Place) -> Json:
-    """What the process was told, from the copy that it was given."""
-    return directives(_evidence.read(os.path.join(RUN, "current", "nginx.conf")))
+def settings(place: Place) -> Json:
+    """Return the settings of the process, from its own copy."""
+    return directives(read(os.path.join(RUN, "current", "nginx.conf")))
 
 
-def nodes(place: _evidence.Place) -> list[Json]:
+def nodes(place: Place) -> list[Json]:
     trust = os.path.join(RUN, "current", "upstream-ca.crt")
-    entries = [entry for entry in upstreams(_evidence.read(os.path.join(RUN, "current", "nginx.conf"))) if entry["port"]]
+    entries = [entry for entry in upstreams(read(os.path.join(RUN, "current", "nginx.conf"))) if entry["port"]]
     with ThreadPoolExecutor(max_workers=16) as pool:
         return list(pool.map(lambda entry: verified(entry, trust), entries))
 
 
-def started(place: _evidence.Place) -> Json:
-    """Whether the process was given what is on disk."""
+def started(place: Place) -> Json:
+    """Return whether the process was given what is on disk."""
     pairs = {os.path.join(place.config_dir, disk): os.path.join(RUN, "current", copy) for disk, copy in COPIES.items()}
     pairs[place.layout.unit_file] = os.path.join(RUN, "started", "unit")
     pairs[BINARY] = os.path.join(RUN, "started", "nginx")
     return {"reasons": ["%s changed" % disk for disk, copy in pairs.items() if _node.digest(disk) != _node.digest(copy)]}
 
 
-def process(place: _evidence.Place, run: Run) -> Json:
-    """The master process as the kernel has it."""
-    seen = _evidence.process(place, run, ())
-    return {**seen, "exe_is_installed": _evidence.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
+def _process(place: Place, run: Run) -> Json:
+    """Return the master process as the kernel has it."""
+    seen = process.observe(place, run, ())
+    return {**seen, "exe_is_installed": process.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
 
 
-def files(place: _evidence.Place) -> Json:
-    """Who owns and may read what."""
+def _files(place: Place) -> Json:
+    """Return owner, group and mode of the files."""
     current = os.path.realpath(os.path.join(RUN, "current"))
     trusted = [os.path.join(place.config_dir, "nginx.conf"), os.path.join(place.config_dir, "upstream-ca.crt"), place.layout.unit_file, BINARY]
     trusted += [os.path.join(place.install_dir, "libexec", "stage.py"), os.path.join(place.tls, "tls.key"), os.path.join(current, "nginx.conf")]
     return {
-        "config": _evidence.file(trusted[0]),
-        "key": _evidence.file(os.path.join(place.tls, "tls.key")),
-        "tls_dir": _evidence.file(os.path.join(place.config_dir, "tls")),
-        "copy": _evidence.file(os.path.join(current, "tls.key")),
-        "copies": _evidence.file(RUN),
-        "changeable_by_others": _evidence.changeable(path for path in trusted if os.path.exists(path)),
+        "config": files.file(trusted[0]),
+        "key": files.file(os.path.join(place.tls, "tls.key")),
+        "tls_dir": files.file(os.path.join(place.config_dir, "tls")),
+        "copy": files.file(os.path.join(current, "tls.key")),
+        "copies": files.file(RUN),
+        "changeable_by_others": files.changeable(path for path in trusted if os.path.exists(path)),
     }
 
 
-def certificate(place: _evidence.Place) -> Json:
-    """The certificate on disk, and whether peers of the nodes would take it for one of theirs."""
-    seen = _evidence.certificate_on_disk(place)
-    chain = _certificate.load_certificates(_evidence.read(os.path.join(place.tls, "tls.crt")))
-    trusted = _certificate.load_certificates(_evidence.read(os.path.join(place.config_dir, "upstream-ca.crt")))
+def certificate(place: Place) -> Json:
+    """Return the certificate on disk, and whether peers of the nodes would take it for one of theirs."""
+    seen = tls.certificate_on_disk(place)
+    chain = _certificate.load_certificates(read(os.path.join(place.tls, "tls.crt")))
+    trusted = _certificate.load_certificates(read(os.path.join(place.config_dir, "upstream-ca.crt")))
     return {**seen, "opens_cluster_port": "clientAuth" in seen["purposes"] and _certificate.path(chain, trusted) is not None}
 
 
-def _rest(place: _evidence.Place, path: str, headers: dict[str, str] | None = None) -> _wire.RestAnswer:
-    return _wire.rest(place.ports()["rest"], path, headers=headers, tls=_evidence.LOOKING, timeout=_evidence.LOCAL_TIMEOUT)
+def _rest(place: Place, path: str, headers: dict[str, str] | None = None) -> _wire.RestAnswer:
+    return _wire.rest(place.ports()["rest"], path, headers=headers, tls=ways.LOOKING, timeout=LOCAL_TIMEOUT)
 
 
-def _hsts(place: _evidence.Place) -> int:
-    """Seconds for which clients are told to come by TLS alone; 0 for none."""
+def _hsts(place: Place) -> int:
+    """Return seconds for which clients are told to come by TLS alone; 0 for none."""
     answer = _rest(place, "/")
-    _evidence.status(answer)
+    ways.status(answer)
     match = re.search(r"max-age=(\d+)", answer.headers.get("strict-transport-security", ""))
     return int(match.group(1)) if match else 0
 
 
-def _grpc(place: _evidence.Place, method: str) -> t.Any:
+def _grpc(place: Place, method: str) -> t.Any:
     """What a call without a key got: a status of gRPC, or of HTTP where the proxy answered in the node's place."""
-    answer = _wire.grpc(place.ports()["grpc"], method, tls=_evidence.LOOKING, timeout=_evidence.LOCAL_TIMEOUT)
+    answer = _wire.grpc(place.ports()["grpc"], method, tls=ways.LOOKING, timeout=LOCAL_TIMEOUT)
     refused = re.match(r"protocol: HTTP (\d+) without", answer.error or "")
-    return int(refused.group(1)) if refused else _evidence.status(answer)
+    return int(refused.group(1)) if refused else ways.status(answer)
 
 
-def log(place: _evidence.Place, run: Run) -> Json:
-    """Whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
+def log(place: Place, run: Run) -> Json:
+    """Return whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
     marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
-    _evidence.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
+    ways.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
     deadline = _wire.Deadline(LOGGED)
     while True:
         time.sleep(0.25)
@@ -157,28 +158,28 @@ def log(place: _evidence.Place, run: Run) -> Json:
     return {"logged": any(marker in line for line in lines), "keys": sum(key in line for line in lines)}
 
 
-def observe(place: _evidence.Place, opened: t.Collection[str], run: Run) -> Json:
-    """Everything of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
+def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
+    """Return the evidence of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
-        ("unit",): lambda: _evidence.unit(place, run),
-        ("process",): lambda: process(place, run),
+        ("unit",): lambda: unit.observe(place, run),
+        ("process",): lambda: _process(place, run),
         ("settings",): lambda: settings(place),
         ("nodes",): lambda: nodes(place),
         ("started",): lambda: started(place),
-        ("files",): lambda: files(place),
+        ("files",): lambda: _files(place),
         ("certificate",): lambda: certificate(place),
         ("hsts",): lambda: _hsts(place),
         ("log",): lambda: log(place, run),
-        ("anonymous", "rest"): lambda: _evidence.status(_rest(place, "/collections")),
-        ("anonymous", "wrong"): lambda: _evidence.status(_rest(place, "/collections", {"api-key": random.token_urlsafe(32)})),
+        ("anonymous", "rest"): lambda: ways.status(_rest(place, "/collections")),
+        ("anonymous", "wrong"): lambda: ways.status(_rest(place, "/collections", {"api-key": random.token_urlsafe(32)})),
     }
     # What a port makes of clients' certificates shows in what it answers: nginx takes the handshake, and refuses the request.
-    questions.update({where: question for where, question in _evidence.tls_questions(place).items() if where[0] == "tls"})
+    questions.update({where: question for where, question in tls.questions(place).items() if where[0] == "tls"})
     for part, (path, method) in PARTS.items():
         if part not in opened:
-            questions["closed", "rest", path] = lambda path=path: _evidence.status(_rest(place, path))
+            questions["closed", "rest", path] = lambda path=path: ways.status(_rest(place, path))
             if method and "grpc" in place.ports():
                 questions["closed", "grpc", method] = lambda method=method: _grpc(place, method)
     if "grpc" in place.ports():
         questions["anonymous", "grpc"] = lambda: _grpc(place, "/qdrant.Collections/List")
-    return {"grpc": "grpc" in place.ports(), **_evidence.ask(questions)}
+    return {"grpc": "grpc" in place.ports(), **asking.ask(questions)}

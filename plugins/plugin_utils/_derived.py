@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The hardened.qdrant authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the controller adds to a host's evidence before it is judged: what others saw of it, what the user and this collection know, and what follows.
+
+Controls and reports read what is derived here, so that neither compares anything a second time.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight, _reachability, _settings
+
+Json = t.Dict[str, t.Any]
+AUTHORITY_DAYS = 90  # that a CA must have left, for its replacement takes planning
+
+
+def with_vantages(documents: dict[str, Json]) -> dict[str, Json]:
+    """Return the documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``.
+
+    And those of proxies, and of hosts whose evidence does not fit, whatever they are.
+    """
+    nodes = {}
+    for name, document in documents.items():
+        if "proxy" in document or document.get("document", {}).get("problems"):
+            nodes[name] = document
+        if document.get("node"):
+            views = [
+                {"from": other, "role": view.get("role"), **_view(view["seen"][name])}
+                for other, view in sorted(documents.items())
+                if other != name and isinstance(view.get("seen"), dict) and name in view["seen"]
+            ]
+            nodes[name] = {**document, "vantages": views}
+    return nodes
+
+
+def _view(seen: Json) -> Json:
+    """Return what a host saw of a node, the node's further addresses as a list."""
+    if not isinstance(seen.get("further"), dict):
+        return seen
+    further = [{"address": address, "family": _reachability.family(address), **ports} for address, ports in sorted(seen["further"].items())]
+    return {**seen, "further": further}
+
+
+def with_knowledge(document: Json, certificate_days: int) -> Json:
+    """Return a document with ``limits`` (days), what is known of its version (``advisories``, and which settings it ``supports``), and the judgements.
+
+    Without a version both of these are missing, so what depends on them fails.
+    """
+    document = {**document, "limits": {"certificate_days": certificate_days, "authority_days": AUTHORITY_DAYS}}
+    web = document.get("web")
+    version = _preflight.parse_version(web.get("version")) if isinstance(web, dict) else None
+    if version is not None:
+        document.update(advisories=_settings.advisories(version), supports=_settings.supports(version))
+    return {**document, **judgements(document)}
+
+
+def judgements(document: Json) -> Json:
+    """Return what follows from a document: ``reached`` (see _reachability), and ``validity``, how long certificates last.
+
+    ``validity`` has {certificate, authorities} for ``node`` and ``proxy``. What is not there has no judgement, so what depends on it fails.
+    """
+    found: Json = {}
+    reached = _reachability.judged(document)
+    if reached is not None:
+        found["reached"] = reached
+    proxy, limits = document.get("proxy"), document.get("limits")
+    certificates = {"node": document.get("certificate"), "proxy": proxy.get("certificate") if isinstance(proxy, dict) else None}
+    found["validity"] = {
+        name: _validity(certificate, limits) for name, certificate in certificates.items() if isinstance(certificate, dict) and isinstance(limits, dict)
+    }
+    return found
+
+
+def _validity(certificate: Json, limits: Json) -> Json:
+    """Return how long a certificate and the CAs beside it last, or why that is not known."""
+    if set(certificate) == {"error"}:
+        return certificate
+    authorities = certificate.get("ca")
+    return {
+        "certificate": _lasts(certificate, limits.get("certificate_days")),
+        "authorities": [_lasts(ca, limits.get("authority_days")) for ca in authorities if isinstance(ca, dict)] if isinstance(authorities, list) else None,
+    }
+
+
+def _lasts(described: Json, limit: t.Any) -> Json:
+    """Return {subject, days_left, limit, enough} of a certificate; ``enough`` is None where it cannot be told."""
+    left = described.get("days_left")
+    known = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in (left, limit))
+    return {"subject": described.get("subject"), "days_left": left, "limit": limit, "enough": left > limit if known else None}
