@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: rich_rules
+name: qdrant_rich_rules
 short_description: The rules of firewalld that let addresses to ports
 version_added: 0.2.0
 description:
@@ -28,7 +28,7 @@ options:
 EXAMPLES = r"""
 - name: Show the rules
   ansible.builtin.debug:
-    msg: "{{ [{'address': '192.0.2.11', 'ports': [6333, 6335]}] | hardened.qdrant.rich_rules(['public']) }}"
+    msg: "{{ [{'address': '192.0.2.11', 'ports': [6333, 6335]}] | hardened.qdrant.qdrant_rich_rules(['public']) }}"
 """
 
 RETURN = r"""
@@ -43,7 +43,7 @@ import typing as t
 from ansible_collections.hardened.qdrant.plugins.module_utils import _backends
 
 
-def rich_rules(passes: t.Sequence[t.Mapping[str, t.Any]], zones: t.Sequence[str]) -> list[dict[str, t.Any]]:
+def qdrant_rich_rules(passes: t.Sequence[t.Mapping[str, t.Any]], zones: t.Sequence[str]) -> list[dict[str, t.Any]]:
     """One entry a zone, address and port, in this order; each with its rule, word by word as firewalld lists it."""
     return [
         {"zone": zone, "address": entry["address"], "port": port, "rule": _backends.rich_rule(entry["address"], port)}
@@ -57,4 +57,4 @@ class FilterModule:
     """The filter."""
 
     def filters(self) -> dict[str, t.Callable]:
-        return {"rich_rules": rich_rules}
+        return {"qdrant_rich_rules": qdrant_rich_rules}
