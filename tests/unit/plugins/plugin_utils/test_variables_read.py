@@ -119,6 +119,7 @@ ELSEWHERE = {
     ),
     "_sources, _elsewhere, _certificate: one of a few words": ("qdrant_tls_provider", "qdrant_tls_acme_challenge", "qdrant_tls_rollover_until"),
     "the argument spec: one of a few words": ("qdrant_restart_strategy", "qdrant_tls_key_type", "qdrant_verify_fail_on", "qdrant_verify_role"),
+    "what roles hand to qdrant_common": ("qdrant_common_packages",),
     "a name of the inventory, looked up there": ("qdrant_nodes_group", "qdrant_proxy_nodes_group", "qdrant_proxy_group", "qdrant_verify_nodes_group"),
     "arguments of modules, of a command, or of the verdict": (
         *("qdrant_%stls_acme_%s" % (proxy, name) for proxy in ("", "proxy_") for name in ("contact", "command")),
