@@ -43,7 +43,7 @@ def expressions(value, key=""):
 
 
 def files():
-    for pattern in ("roles/*/tasks/*.yml", "roles/*/vars/*.yml", "roles/*/defaults/*.yml", "playbooks/*.yml"):
+    for pattern in ("roles/*/tasks/**/*.yml", "roles/*/vars/*.yml", "roles/*/defaults/*.yml", "playbooks/*.yml"):
         yield from sorted(PROJECT.glob(pattern))
 
 

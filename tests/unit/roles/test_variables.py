@@ -72,7 +72,7 @@ def test_roles_stay_small(role):
     def count(tasks):
         return sum(count(task["block"]) + count(task.get("rescue", [])) if "block" in task else 1 for task in tasks)
 
-    for path in sorted((role / "tasks").glob("*.yml")):
+    for path in sorted((role / "tasks").rglob("*.yml")):
         tasks = load(path)
         assert count(tasks) <= 12, path
         if path.name == "main.yml":
@@ -82,7 +82,7 @@ def test_roles_stay_small(role):
 
 def test_a_role_includes_of_another_what_that_declares(role):
     """Its entry points, by name, and no file that its author may move."""
-    for path in sorted((role / "tasks").glob("*.yml")):
+    for path in sorted((role / "tasks").rglob("*.yml")):
         assert "../" not in path.read_text(encoding="utf-8"), path
         for name, entry_point in includes(load(path)):
             other = role.parent / name.removeprefix("hardened.qdrant.")

@@ -292,7 +292,7 @@ def writing(entry, local) -> list[str]:
 
 def test_tasks_write_on_the_controller_by_one_module():
     assert writing(*next(tasks({"delegate_to": "localhost", "ansible.builtin.copy": {"dest": "x"}}))) == ["ansible.builtin.copy", "dest"]
-    places = [*PROJECT.glob("roles/*/tasks/*.yml"), *PROJECT.glob("roles/*/handlers/*.yml"), *PROJECT.glob("playbooks/*.yml")]
+    places = [*PROJECT.glob("roles/*/tasks/**/*.yml"), *PROJECT.glob("roles/*/handlers/*.yml"), *PROJECT.glob("playbooks/*.yml")]
     found = {}
     for path in places:
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
