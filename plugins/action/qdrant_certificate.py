@@ -12,7 +12,16 @@ from datetime import datetime, timedelta, timezone
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _own, _requests, _rollover, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
+    _action,
+    _authority,
+    _own,
+    _requests,
+    _rollover,
+    _tls_providers,
+    _values,
+    _variables,
+)
 
 MODULE = "hardened.qdrant.qdrant_certificate"
 
@@ -20,14 +29,21 @@ MODULE = "hardened.qdrant.qdrant_certificate"
 class ActionModule(_action.HostAction):
     """Module, signature, module again. Where nothing is due, the first call is all."""
 
-    set_here = ("issuer", "trust", "pending", "certificate", "private_key")
+    set_here = ("source", "issuer", "trust", "pending", "certificate", "private_key")
     sends_secrets = True
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = self._arguments()
-        source = arguments.get("source") or "internal"
-        if source != "internal":
-            return self._of_another(source, arguments, variables)
+        try:
+            provider = _tls_providers.named(arguments.get("provider") or _tls_providers.DEFAULT)
+        except _values.BadValue as error:
+            raise AnsibleActionFail("provider: %s." % error) from None
+        # All that the host is told of it.
+        arguments["source"] = provider.source
+        names, needed = arguments.get("dns_names") or [], arguments.get("needed") or ()
+        arguments["common_name"], arguments["dns_names"] = provider.asked(arguments["common_name"], names, needed)
+        if provider.source != _tls_providers.CONTROLLER:
+            return self._of_another(provider, arguments, variables)
         life = timedelta(days=int(arguments.get("validity_days") or 90))
         try:
             authority, arguments["trust"] = self._authority(variables, arguments.get("phase") or _rollover.CURRENT, life)
@@ -85,14 +101,14 @@ class ActionModule(_action.HostAction):
                     continue
         return _requests.check(name, request, wanted, _requests.owners(wanted.trust, seen))
 
-    def _of_another(self, source: str, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _of_another(self, provider: _tls_providers.Provider, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
         """Certificates that another party signs. The preflight has checked what was provided; the node checks it again.
 
         Who signs a request that waits is not this plugin's business: the user, or tasks of the role that ask a server.
         """
         try:
             trusted, arguments["trust"] = _own.authorities(_variables.read(self._templar, variables, _own.TRUST, ""), self._loader, _own.TRUST)
-            if source == "provided":
+            if provider.source == _tls_providers.PROVIDED:
                 chain, key = (_own.text(_variables.read(self._templar, variables, name, ""), self._loader, name) for name in (_own.CERTIFICATE, _own.KEY))
                 arguments["certificate"] = _certificate.pem_of(_certificate.presented(_own.certificates(chain, _own.CERTIFICATE)))
                 arguments["private_key"] = _certificate.key_pem(_own.private_key(key))
@@ -109,7 +125,7 @@ class ActionModule(_action.HostAction):
             if chain is None:
                 return {**result, "request": request, "changed": asked_anew, "waiting": folder.request}
             now = datetime.now(timezone.utc)
-            arguments["certificate"] = _requests.check_signed(folder.certificate, chain, request, wanted, trusted, source, now)
+            arguments["certificate"] = _requests.check_signed(folder.certificate, chain, request, wanted, trusted, provider.unasked, now)
         except (_own.OwnError, _requests.RequestError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
         return self._install(arguments, result, variables)

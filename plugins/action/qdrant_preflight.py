@@ -10,7 +10,7 @@ import ipaddress
 import os
 import time
 import typing as t
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from functools import lru_cache
 
 from ansible.errors import AnsibleActionFail
@@ -19,9 +19,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
-    _authority,
     _container,
-    _elsewhere,
     _foreign,
     _inputs,
     _network,
@@ -29,11 +27,10 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _own,
     _plaintext,
     _preflight,
-    _rollover,
     _rotation,
     _secret_settings,
     _settings,
-    _sources,
+    _tls_providers,
     _tokens,
     _values,
     _variables,
@@ -136,8 +133,6 @@ class ActionModule(_action.ControllerAction):
         self._take(_plaintext.check(_plaintext.of_node(self._vars), accepted, _variables.origin))
         tls = self._check_tls(names, states)
         outbound = self._check_outbound(accepted)
-        days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
-        self._take(_preflight.check_expiry(*days, self._read("qdrant_tls_provider", "internal") == "internal"))
         self._take(_preflight.check_addresses(addresses, name, cluster))
         self._take(_preflight.check_own_address(addresses.get(name, ""), states.get(name, {}).get("has_addresses"), name))
         self._take(_preflight.check_ports(ports))
@@ -170,29 +165,30 @@ class ActionModule(_action.ControllerAction):
             "accepted": [{"risk": risk, "reason": reason} for risk, reason in accepted.items()],
         }
 
-    def _check_tls(self, names: list[str], states: dict[str, dict[str, t.Any]]) -> _sources.Plan:
+    def _check_tls(self, names: list[str], states: dict[str, dict[str, t.Any]]) -> _tls_providers.Plan:
         """Where certificates come from, and which phase of a replacement of the CA the nodes are in."""
-        cluster = _sources.Cluster(
+        cluster = _tls_providers.Cluster(
             names,
             {host: state.get("tls") or {} for host, state in states.items() if state},
             self._read("qdrant_restart_strategy", "rolling") == "rolling",
         )
-        provider = self._read("qdrant_tls_provider", "internal")
-        if provider != "internal":
-            return self._check_own(provider, cluster)
-        secrets = [
-            (self._secret(variables.certificate), self._secret(variables.key)) for variables in (_authority.IN_USE, _authority.NEXT)
-        ]
-        if any(value is None for pair in secrets for value in pair):  # already a problem
-            return _sources.Plan()
-        rollover = _sources.Rollover(
-            boolean(self._read("qdrant_tls_rollover", False), strict=False),
-            str(self._read("qdrant_tls_rollover_until", _rollover.DROP)),
-            str(self._read("qdrant_tls_bundle_file", "")),
+        host = _tls_providers.Host(
+            name=self._vars["inventory_hostname"],
+            read=lambda variable: self._read(variable, _variables.fallback(variable, "")),
+            secret=self._secret,
+            loader=self._loader,
+            needed=self._needed(),
+            now=datetime.now(timezone.utc),
         )
-        life = timedelta(days=int(self._read("qdrant_tls_validity_days", 90)))
-        found, plan = _sources.internal(*secrets, life, cluster, rollover, datetime.now(timezone.utc))
+        try:
+            provider = _tls_providers.named(self._read("qdrant_tls_provider", _tls_providers.DEFAULT))
+        except _values.BadValue as error:
+            self._problems.append(Problem("qdrant_tls_provider", error.what, error.remedy))
+            return _tls_providers.Plan()
+        found, plan = provider.node(host, cluster)
         self._take(found)
+        days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
+        self._take(_preflight.check_expiry(*days, provider.source == _tls_providers.CONTROLLER))
         return plan
 
     def _check_outbound(self, accepted: dict[str, str]) -> dict[str, str]:
@@ -206,61 +202,6 @@ class ActionModule(_action.ControllerAction):
         if found:
             self._take(_outbound.check(found, str(self._read(_outbound.VARIABLE)), accepted, datetime.now(timezone.utc)))
         return {"credential": credential, "pem": pem}
-
-    def _check_own(self, provider: str, cluster: _sources.Cluster) -> _sources.Plan:
-        """Certificates that another party signs."""
-        name, now = self._vars["inventory_hostname"], datetime.now(timezone.utc)
-        if boolean(self._read("qdrant_tls_rollover", False), strict=False):
-            what = "only the provider internal knows how to sign with another CA"
-            self._problems.append(Problem("qdrant_tls_rollover", what, "The README of the role qdrant_tls says how to change your own CA in three runs"))
-        try:
-            trusted, trust = _own.authorities(self._secret(_own.TRUST) or "", self._loader, _own.TRUST)
-            if provider == "csr":
-                found, plan = _sources.csr(name, str(self._read("qdrant_tls_csr_dir", "")), trusted, trust, cluster, now)
-            elif provider in ("acme", "vault_pki"):
-                found, plan = _sources.signed_elsewhere(self._elsewhere(provider), name, trusted, trust, cluster, now)
-            elif provider == "provided":
-                chain, key = _own.certificates(self._own_text(_own.CERTIFICATE), _own.CERTIFICATE), _own.private_key(self._own_text(_own.KEY))
-                found, plan = _sources.provided(name, chain, key, trusted, trust, self._needed(), cluster, now)
-            else:
-                self._problems.append(Problem("qdrant_tls_provider", "there is no provider %r" % provider, "Write internal, provided, csr, acme or vault_pki"))
-                return _sources.Plan()
-        except _own.OwnError as error:
-            self._problems.append(Problem("TLS", str(error).rstrip("."), "The README of the role qdrant_tls says what a node needs"))
-            return _sources.Plan()
-        self._take(found)
-        return plan
-
-    def _elsewhere(self, provider: str) -> _sources.Findings:
-        """The settings of a server that signs. Its secrets are looked at, and not kept."""
-        folder = str(self._read("qdrant_tls_csr_dir", ""))
-        if provider == "vault_pki":
-            return _elsewhere.vault(
-                folder,
-                url=str(self._read("qdrant_tls_vault_url", "")),
-                token=self._secret("qdrant_tls_vault_token"),
-                role=str(self._read("qdrant_tls_vault_role", "")),
-                ca_file=str(self._read("qdrant_tls_vault_ca_file", "")),
-            )
-        found = _elsewhere.acme(
-            folder,
-            directory=str(self._read("qdrant_tls_acme_directory", "")),
-            challenge=str(self._read("qdrant_tls_acme_challenge", "http-01")),
-            hook=str(self._read("qdrant_tls_acme_hook", "")),
-            command=self._read("qdrant_tls_acme_command", []),
-            ca_file=str(self._read("qdrant_tls_acme_ca_file", "")),
-        )
-        value = self._secret("qdrant_tls_acme_account_key")
-        if value is not None:
-            try:
-                _own.private_key(_own.text(value, self._loader, "qdrant_tls_acme_account_key"), "qdrant_tls_acme_account_key")
-            except _own.OwnError as error:
-                found.refuse("TLS", str(error).rstrip("."), "openssl ecparam -name prime256v1 -genkey -noout makes one; keep it in a vault")
-        return found
-
-    def _own_text(self, name: str) -> str:
-        value = self._secret(name)
-        return _own.text("" if value is None else value, self._loader, name)
 
     def _needed(self) -> list[str]:
         """What a certificate of the user's must name: the address that peers use, and what clients were said to use."""

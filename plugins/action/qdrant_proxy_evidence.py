@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _document, _proxy, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _document, _proxy, _tls_providers, _variables
 
 OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")
 
@@ -39,4 +39,4 @@ class ActionModule(_action.HostAction):
         provider = _variables.read(self._templar, variables, "qdrant_proxy_tls_provider", "")
         for node in variables["groups"].get(group, [])[:1]:
             provider = provider or variables["hostvars"][node].get("qdrant_tls_provider", "")
-        return _proxy.verified_name(provider, _variables.read(self._templar, variables, "qdrant_proxy_tls_extra_names", []))
+        return _proxy.verified_name(_tls_providers.names_alone(provider), _variables.read(self._templar, variables, "qdrant_proxy_tls_extra_names", []))

@@ -14,7 +14,6 @@ from ansible.utils.display import Display
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
-    _elsewhere,
     _foreign,
     _inputs,
     _network,
@@ -23,6 +22,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _preflight,
     _proxy,
     _settings,
+    _tls_providers,
     _values,
     _variables,
 )
@@ -32,8 +32,6 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import P
 display = Display()
 
 PORTS = ("qdrant_proxy_http_port", "qdrant_proxy_grpc_port")
-PROVIDERS = ("internal", "provided", "csr", "acme")
-ACME = "qdrant_proxy_tls_acme_"
 README = "The README of the role qdrant_proxy says what a proxy needs"
 
 
@@ -151,7 +149,7 @@ class ActionModule(_action.ControllerAction):
             self._of_node(name, "qdrant_tls_names", [name]),
             self._of_node(name, "qdrant_tls_extra_names", []),
             seen.get("certificate", ""),
-            self._of_node(name, "qdrant_tls_provider", "internal") == "internal",
+            _tls_providers.signs_here(self._of_node(name, "qdrant_tls_provider", _tls_providers.DEFAULT)),
         )
         service = plan["settings"]["service"]
         return _proxy.Node(name, plan["endpoint"], service["http_port"], service["grpc_port"], server_name, plan["local"])
@@ -182,51 +180,22 @@ class ActionModule(_action.ControllerAction):
 
     def _tls(self, names: list[str], bundles: dict[str, str], trusts: list[str], address: str, now: datetime) -> dict[str, t.Any]:
         """Where the proxy's certificate comes from. The CA that signs by itself was checked with the nodes."""
-        theirs = self._of_node(names[0], "qdrant_tls_provider", "internal") if names else "internal"
-        provider = self._read("qdrant_proxy_tls_provider", "") or theirs
-        trust = self._read("qdrant_proxy_tls_ca_certificate", "")
+        theirs = self._of_node(names[0], "qdrant_tls_provider", _tls_providers.DEFAULT) if names else _tls_providers.DEFAULT
+        name = self._read("qdrant_proxy_tls_provider", "") or theirs
         used = (self._read("qdrant_proxy_tls_extra_" + kind, []) for kind in ("names", "addresses"))
-        needed = _proxy.needed(provider, address, *used)
-        if provider not in PROVIDERS:
-            self._found.refuse("qdrant_proxy_tls_provider", "there is no provider %r for a proxy" % provider, "Write %s" % ", ".join(PROVIDERS))
-        elif provider == "internal" and theirs != "internal":
-            what = "the nodes' certificates are %s, so there is no key here to sign with" % theirs
-            self._found.refuse("qdrant_proxy_tls_provider", what, "Write provided, csr or acme")
-        elif provider == "internal" and trust:
-            self._found.refuse("qdrant_proxy_tls_ca_certificate", "with internal, the nodes' CA signs", "Remove it, or write another provider")
-        elif provider == "csr" and not self._read("qdrant_proxy_tls_csr_dir", ""):
-            self._found.refuse("qdrant_proxy_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
-        elif provider == "provided":
-            self._provided(trust or next(iter(bundles.values()), ""), trusts, needed, now)
-        elif provider == "acme":
-            self._acme(trust, trusts)
-        return {"provider": provider, "addresses": [name[3:] for name in needed if name.startswith("IP:")]}
-
-    def _acme(self, trust: t.Any, trusts: list[str]) -> None:
-        """What an ACME server is asked with, and whom its certificate leads to. The account's key is looked at, and not kept."""
-        settings = {name: self._read(ACME + name, default) for name, default in (("directory", ""), ("challenge", "http-01"), ("hook", ""), ("ca_file", ""))}
-        folder, command = str(self._read("qdrant_proxy_tls_csr_dir", "")), self._read(ACME + "command", [])
-        words = {name: str(value) for name, value in settings.items()}
-        self._take(_elsewhere.acme(folder, command=command, peers=False, variables="qdrant_proxy_tls", **words))
-        _own.private_key(_own.text(self._read(ACME + "account_key", ""), self._loader, ACME + "account_key"), ACME + "account_key")
-        where = "qdrant_proxy_tls_ca_certificate"
-        self._take(_proxy.check_ordered(_own.authorities(trust, self._loader, where)[0], trusts))
-
-    def _provided(self, trust: t.Any, trusts: list[str], needed: list[str], now: datetime) -> None:
-        texts = {}
-        for variable, value in (
-            ("qdrant_proxy_tls_provided_certificate", self._read("qdrant_proxy_tls_provided_certificate", "")),
-            ("qdrant_proxy_tls_provided_private_key", self._read("qdrant_proxy_tls_provided_private_key", "")),
-        ):
-            texts[variable] = _own.text(value, self._loader, variable)
-        chain, key = texts.values()
-        self._take(
-            _proxy.check_provided(
-                _own.certificates(chain, "qdrant_proxy_tls_provided_certificate"),
-                _own.private_key(key, "qdrant_proxy_tls_provided_private_key"),
-                _own.authorities(trust, self._loader, "qdrant_proxy_tls_ca_certificate")[0],
-                trusts,
-                needed,
-                now,
-            )
+        needed = _proxy.needed(_tls_providers.names_alone(name), address, *used)
+        host = _tls_providers.Host(
+            name=self._vars["inventory_hostname"],
+            read=lambda variable: self._read(variable, _variables.fallback(variable, "")),
+            secret=lambda variable: self._read(variable, ""),
+            loader=self._loader,
+            needed=needed,
+            now=now,
+            prefix=_tls_providers.PROXIES,
         )
+        try:
+            provider = _tls_providers.named(name, _tls_providers.PROXIES)
+            self._take(provider.proxy(host, _tls_providers.Nodes(theirs, next(iter(bundles.values()), ""), trusts)))
+        except _values.BadValue as error:
+            self._found.refuse("qdrant_proxy_tls_provider", error.what, error.remedy)
+        return {"provider": name, "addresses": [entry[3:] for entry in needed if entry.startswith("IP:")]}

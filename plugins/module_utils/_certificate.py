@@ -51,8 +51,6 @@ PENDING = ".pending-"
 GENERATION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\+*")  # its time, and the first digits of its serial number
 # A key and its request that wait for another party's signature, and survive runs.
 WAITING, REQUEST = ".waiting", "request.pem"
-# Where certificates come from if not from the node's own run: requests are kept until the certificate is there.
-AWAITED = ("csr", "acme", "vault_pki")
 KEY_TYPES = {
     "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-p384": lambda: ec.generate_private_key(ec.SECP384R1()),

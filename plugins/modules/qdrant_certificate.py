@@ -74,24 +74,32 @@ options:
         so whatever restarts the node before brings up the certificate that it served.
     type: bool
     default: false
-  source:
+  provider:
     description:
-      - Who signs. V(internal), the CA whose key the controller has.
+      - Who signs, by its name as the variable C(qdrant_tls_provider) of the role qdrant_tls. V(internal) is the CA whose key the controller has.
       - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
         C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
         What stands around their PEM blocks, and certificates that do not belong to the chain, reach no host.
       - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run. Both
         are compared with what is wanted on the controller. A request for anything else is handed on to nobody, and what was signed for anything
         else is not given to the host.
-      - V(acme) and V(vault_pki) are the same to this module. The role qdrant_tls has the request signed by an ACME server, or by HashiCorp
-        Vault, and calls it again.
+      - Others are the same to this module. The role qdrant_tls has the request signed by a server, and calls it again.
+      - Of one that has to reach all that it certifies, as an ACME server, no certificate is asked for O(common_name), nor for those of O(dns_names) that
+        O(needed) does not hold.
+      - The host is not told the provider, but O(source).
     type: str
-    choices: [internal, provided, csr, acme, vault_pki]
     default: internal
+  source:
+    description:
+      - How the certificate comes about. V(controller) signs in this run. With V(provided), key and certificate are the user's. With V(awaited), another
+        party signs, perhaps in a later run, and the node keeps key and request until then.
+      - Set by the action plugin.
+    type: str
+    choices: [controller, provided, awaited]
+    default: controller
   csr_dir:
     description: >-
-      For O(source=csr), O(source=acme) and O(source=vault_pki), the folder on the controller for C(HOST.csr), which is written, and C(HOST.crt),
-      which is awaited.
+      For a provider that has requests signed, the folder on the controller for C(HOST.csr), which is written, and C(HOST.crt), which is awaited.
     type: path
   needed:
     description:
@@ -111,7 +119,7 @@ options:
     default: [server, client]
   private_key:
     description:
-      - For O(source=provided), the private key, in PEM form. Set by the action plugin, in a second call, of a node that does not have it.
+      - For O(provider=provided), the private key, in PEM form. Set by the action plugin, in a second call, of a node that does not have it.
     type: str
   phase:
     description:
@@ -179,15 +187,15 @@ pending:
   returned: when a request is to be signed
   type: str
 key_wanted:
-  description: With O(source=provided), whether the node lacks the private key, which is sent only then.
-  returned: with O(source=provided)
+  description: With O(provider=provided), whether the node lacks the private key, which is sent only then.
+  returned: with O(provider=provided)
   type: bool
 request:
   description: The certificate signing request, in PEM form.
   returned: when a request is to be signed
   type: str
 waiting:
-  description: With O(source=csr), O(source=acme) and O(source=vault_pki), the file on the controller with the request that is to be signed.
+  description: The file on the controller with the request that is to be signed.
   returned: when a signed certificate is awaited
   type: str
 time:
@@ -263,12 +271,12 @@ def execute(module: AnsibleModule, now: datetime) -> dict:
         renewed, reasons, request = True, ["installed"], {}
     else:
         report = store.look(lambda: store.report(wanted, now))
-        if params["source"] in _certificate.AWAITED and store.waiting() is not None and not report.reissue:
+        if params["source"] == "awaited" and store.waiting() is not None and not report.reissue:
             report.reissue.append("a certificate that was asked for is awaited")
         renewed, reasons, request = bool(report.reissue or report.reinstall), report.reasons(), {}
         if not module.check_mode:
             if report.reissue:
-                make = store.keep_request if params["source"] in _certificate.AWAITED else store.make_request
+                make = store.keep_request if params["source"] == "awaited" else store.make_request
                 request = dict(zip(("pending", "request"), make(wanted)))
             elif report.reinstall:
                 store.reinstall(wanted.trust, now, staged)
@@ -296,7 +304,8 @@ def main() -> None:
             "revoked": {"type": "list", "elements": "str", "default": []},
             "keep": {"type": "int", "default": 2},
             "staged": {"type": "bool", "default": False},
-            "source": {"type": "str", "choices": ["internal", "provided", "csr", "acme", "vault_pki"], "default": "internal"},
+            "provider": {"type": "str", "default": "internal"},
+            "source": {"type": "str", "choices": ["controller", "provided", "awaited"], "default": "controller"},
             "csr_dir": {"type": "path"},
             "needed": {"type": "list", "elements": "str", "default": []},
             "purposes": {"type": "list", "elements": "str", "choices": ["server", "client"], "default": ["server", "client"]},
@@ -307,7 +316,7 @@ def main() -> None:
             "pending": {"type": "str"},
             "certificate": {"type": "str"},
         },
-        required_if=[("source", "provided", ("certificate", "trust")), *(("source", name, ("trust",)) for name in _certificate.AWAITED)],
+        required_if=[("source", "provided", ("certificate", "trust")), ("source", "awaited", ("trust",))],
         supports_check_mode=True,
     )
     now = datetime.now(timezone.utc)
@@ -315,7 +324,7 @@ def main() -> None:
         if module.check_mode and not os.path.lexists(os.path.join(module.params["dir"], "current")):
             module.exit_json(changed=True, reasons=["there is no certificate"], renewed=True, time=now.timestamp())
         module.fail_json(msg=missing_required_lib("cryptography"), exception=_certificate.CRYPTOGRAPHY_ERROR)
-    if module.params["source"] == "internal" and not module.params["issuer"]:
+    if module.params["source"] == "controller" and not module.params["issuer"]:
         module.fail_json(msg="The option issuer is missing. Call this module as hardened.qdrant.qdrant_certificate: its action plugin sets it.")
     try:
         result = execute(module, now)

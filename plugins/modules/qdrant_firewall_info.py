@@ -79,7 +79,7 @@ def observe(table: str, ports: list[int], run: _run.Run) -> dict:
     firewalls = _backends.observe(ports, run)
     return {
         "table": code == 0,
-        "backend": next((name for name in ("firewalld", "ufw") if (firewalls[name] or {}).get("active")), "nftables"),
+        "backend": next((backend.name for backend in _backends.BACKENDS if (firewalls[backend.name] or {}).get("active")), "nftables"),
         "counters": _firewall.counters(objects),
         "sets": _firewall.named_sets(objects),
         "rollback": _firewall.armed(run),

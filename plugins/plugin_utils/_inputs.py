@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from functools import partial
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tls_providers, _values, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 Kind = t.Callable[[t.Any], t.Any]
@@ -22,15 +22,10 @@ def _each(kind: Kind) -> Kind:
     return lambda values: [kind(value) for value in values]
 
 
-def _or_empty(kind: Kind) -> Kind:
-    return lambda value: value if value == "" else kind(value)
-
-
 def _number(lowest: int, highest: int) -> Kind:
     return partial(_values.integer, lowest=lowest, highest=highest)
 
 
-_FILE = _or_empty(_values.controller_path)
 _NAMES = _each(partial(_values.host_name, wildcard=True))
 
 NODE: dict[str, Kind] = {
@@ -38,9 +33,9 @@ NODE: dict[str, Kind] = {
     # qdrant
     "qdrant_version": _values.version,
     "qdrant_download_url": _values.url,
-    "qdrant_binary_file": _FILE,
-    "qdrant_image_archive": _FILE,
-    "qdrant_outbound_ca_file": lambda value: value if "-----BEGIN" in value else _FILE(value),
+    "qdrant_binary_file": _values.FILE,
+    "qdrant_image_archive": _values.FILE,
+    "qdrant_outbound_ca_file": lambda value: value if "-----BEGIN" in value else _values.FILE(value),
     "qdrant_docker_cpus": _values.number,
     "qdrant_user": _values.user_name,
     "qdrant_limit_nofile": _number(1024, 1 << 30),
@@ -58,18 +53,10 @@ NODE: dict[str, Kind] = {
     "qdrant_firewall_log_rate": _values.rate,
     "qdrant_firewall_file": _values.path,
     # qdrant_tls
-    "qdrant_tls_csr_dir": _FILE,
-    "qdrant_tls_acme_directory": _or_empty(_values.url),
-    "qdrant_tls_acme_ca_file": _FILE,
-    "qdrant_tls_acme_hook": _FILE,
-    "qdrant_tls_vault_url": _or_empty(_values.url),
-    "qdrant_tls_vault_ca_file": _FILE,
-    "qdrant_tls_vault_namespace": _or_empty(_values.segments),
-    "qdrant_tls_vault_mount": _values.segments,
-    "qdrant_tls_vault_role": _or_empty(_values.segments),
-    "qdrant_tls_bundle_file": _FILE,
+    **_tls_providers.kinds(_tls_providers.NODES),
+    "qdrant_tls_bundle_file": _values.FILE,
     "qdrant_tls_dir": _values.path,
-    "qdrant_tls_address": _or_empty(_values.address),
+    "qdrant_tls_address": _values.or_empty(_values.address),
     "qdrant_tls_names": _each(_values.node_name),
     "qdrant_tls_extra_names": _NAMES,
     "qdrant_tls_extra_addresses": _each(_values.address),
@@ -81,8 +68,8 @@ NODE: dict[str, Kind] = {
     "qdrant_tls_keep_generations": _number(1, 1000),
     # qdrant_verify
     "qdrant_verify_report_dir": _values.controller_path,
-    "qdrant_verify_compare_with": _FILE,
-    "qdrant_verify_evidence_file": _FILE,
+    "qdrant_verify_compare_with": _values.FILE,
+    "qdrant_verify_evidence_file": _values.FILE,
 }
 
 PROXY: dict[str, Kind] = {
@@ -91,10 +78,7 @@ PROXY: dict[str, Kind] = {
     "qdrant_proxy_memory_max": _values.memory,
     "qdrant_proxy_tls_extra_names": _NAMES,
     "qdrant_proxy_tls_extra_addresses": _each(_values.address),
-    "qdrant_proxy_tls_csr_dir": _FILE,
-    "qdrant_proxy_tls_acme_directory": _or_empty(_values.url),
-    "qdrant_proxy_tls_acme_ca_file": _FILE,
-    "qdrant_proxy_tls_acme_hook": _FILE,
+    **_tls_providers.kinds(_tls_providers.PROXIES),
 }
 
 

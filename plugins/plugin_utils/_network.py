@@ -12,6 +12,7 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
@@ -20,7 +21,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._variables import 
 Network = _values.Network
 # A name in, its addresses out; empty where it has none.
 Resolver = t.Callable[[str], t.List[str]]
-BACKENDS = ("auto", "nftables", "ufw", "firewalld")
+BACKENDS = ("auto", "nftables", *(backend.name for backend in _backends.BACKENDS))
 # Names that a host, or a container of the deployment, has for itself.
 OWN_NAMES = ("localhost", "qdrant")
 
@@ -216,17 +217,17 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
     """The firewall that is told beside the guard (``nftables``: none), why, and what is wrong. ``there`` is ``firewalls`` of qdrant_node_info."""
     found = Findings()
     where = "qdrant_firewall_backend"
-    state = {name: there.get(name) or {} for name in ("firewalld", "ufw")}
+    state = {name: there.get(name) or {} for name in (entry.name for entry in _backends.BACKENDS)}
     active = [name for name in state if state[name].get("active")]
     if backend not in BACKENDS:
         found.refuse(where, "there is no backend %r" % str(backend), "Write %s" % ", ".join(BACKENDS))
         return "nftables", "", found
     if backend == "auto":
         if len(active) > 1:
-            found.refuse(where, "firewalld and ufw are both active, and each may drop what the other lets pass", "Switch one off, or name the one to tell")
+            found.refuse(where, "%s are both active, and each may drop what the other lets pass" % " and ".join(active), "Switch one off, or name the one to tell")
         chosen = active[0] if active else "nftables"
         idle = " and ".join(name for name in state if there.get(name) and name not in active)
-        why = "%s is active" % chosen if active else "neither firewalld nor ufw is active"
+        why = "%s is active" % chosen if active else "neither %s is active" % " nor ".join(state)
         why += ", though %s %s installed" % (idle, "are" if " " in idle else "is") if idle else ""
     else:
         chosen, why = str(backend), "it was asked for"
@@ -296,13 +297,10 @@ def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
     return problems
 
 
-def check_ipv6(backend: str, there: t.Mapping[str, t.Any], wanted: t.Sequence[dict[str, t.Any]]) -> list[Problem]:
-    """Whether the host's firewall cannot let in somebody of IPv6 who should be. ``wanted`` is what ``passes`` gives."""
-    over_ipv6 = [entry["address"] for entry in wanted if ":" in entry["address"]]
-    if backend != "ufw" or not over_ipv6 or (there.get("ufw") or {}).get("ipv6", True):
-        return []
-    what = "ufw drops all of IPv6 (IPV6=no), and takes no rule for %s" % ", ".join(over_ipv6[:3])
-    return [Problem("qdrant_firewall_backend", what, "Write IPV6=yes in the host's /etc/default/ufw and run ufw reload, or name addresses of IPv4 alone")]
+def check_told(chosen: str, there: t.Mapping[str, t.Any], wanted: t.Sequence[dict[str, t.Any]]) -> list[Problem]:
+    """Return why the host's firewall cannot be told to let somebody pass who should. ``wanted`` is what ``passes`` gives."""
+    refusals = [backend.cannot_tell(wanted, there.get(backend.name) or {}) for backend in _backends.BACKENDS if backend.name == chosen]
+    return [Problem("qdrant_firewall_backend", *refusal) for refusal in refusals if refusal]
 
 
 def plan(
@@ -358,5 +356,5 @@ def plan(
         "target_names": names_of(wanted_targets),
         "passes": passes(peers, allowed, *numbers),
     }
-    found.problems += check_ipv6(backend, there, wanted["passes"])
+    found.problems += check_told(backend, there, wanted["passes"])
     return wanted, found, meant

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _secret_settings, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _secret_settings, _tls_providers, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, Problem
 
-# Private keys that may also be the path of a file, which is no secret.
-NODES_KEYS_OR_PATHS = ("qdrant_tls_provided_private_key", "qdrant_tls_acme_account_key")
 # All that a proxy has of its own.
-PROXY_SECRETS = ("qdrant_proxy_tls_provided_private_key", "qdrant_proxy_tls_acme_account_key")
-KEYS_OR_PATHS = NODES_KEYS_OR_PATHS + PROXY_SECRETS
+PROXY_SECRETS = _tls_providers.secrets(_tls_providers.PROXIES)
+# Private keys that may also be the path of a file, which is no secret.
+KEYS_OR_PATHS = tuple(name for prefix in (_tls_providers.NODES, _tls_providers.PROXIES) for name in _tls_providers.secrets(prefix, or_path=True))
 SECRETS = (
     "qdrant_api_key",
     "qdrant_alt_api_key",
     "qdrant_read_only_api_key",
-    "qdrant_tls_ca_private_key",
-    "qdrant_tls_next_ca_private_key",
-    "qdrant_tls_vault_token",
-    *NODES_KEYS_OR_PATHS,
+    *_tls_providers.secrets(_tls_providers.NODES),
 )
 RISK = "plaintext-secrets"
 

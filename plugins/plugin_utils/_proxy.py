@@ -18,8 +18,6 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import 
 
 PARTS = ("dashboard", "metrics", "telemetry", "cluster", "snapshots")
 ERROR_LOGS = ("crit", "error")
-# Who signs for these may know clients' names alone, as public CAs do.
-NAMES_ALONE = ("provided", "acme")
 # Numbers by variable: the lowest and the highest that make sense.
 NUMBERS = {
     "qdrant_proxy_rate": (1, 1_000_000),
@@ -198,42 +196,17 @@ def check_addresses(where: str, entries: t.Any) -> Findings:
     return Findings(_network.check_addresses(where, entries, "Write addresses, such as [192.0.2.53]"))
 
 
-def needed(provider: str, address: str, names: t.Sequence[str], addresses: t.Sequence[str]) -> list[str]:
+def needed(names_alone: bool, address: str, names: t.Sequence[str], addresses: t.Sequence[str]) -> list[str]:
     """What the certificate has to name, such as ``DNS:qdrant.example.com``: what clients use.
 
-    With the providers of NAMES_ALONE and names of clients, the proxy's address need not be among them.
+    Where who signs may know ``names_alone``, and clients have names to use, the proxy's address need not be among them.
     """
-    alone = provider in NAMES_ALONE and names
-    return ["DNS:%s" % name for name in names] + ["IP:%s" % entry for entry in ([] if alone else [address]) + list(addresses)]
+    return ["DNS:%s" % name for name in names] + ["IP:%s" % entry for entry in ([] if names_alone and names else [address]) + list(addresses)]
 
 
-def verified_name(provider: str, names: t.Sequence[str]) -> str:
+def verified_name(names_alone: bool, names: t.Sequence[str]) -> str:
     """The name that the certificate is verified by; empty for the proxy's address."""
-    return str(names[0]) if provider in NAMES_ALONE and names else ""
-
-
-def check_provided(
-    chain: t.Sequence[t.Any], key: t.Any, trusted: t.Sequence[t.Any], nodes_trust: t.Iterable[str], needed: t.Sequence[str], now: datetime
-) -> Findings:
-    """A certificate of the user's own. It need not be a client's; and from the nodes' CA it must not be one."""
-    found = Findings()
-    where = "qdrant_proxy_tls_provided_certificate"
-    for problem in _certificate.unusable(chain, key, trusted, needed, now, ("serverAuth",)):
-        found.refuse(where, "it " + problem, "The README of the role qdrant_proxy says what a proxy needs")
-    nodes = [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]
-    if "clientAuth" in _certificate.purposes(chain[0]) and _certificate.path(chain, nodes):
-        what = "it says clientAuth and comes from the nodes' CA, so whoever breaks into the proxy could open the cluster port"
-        found.refuse(where, what, "Have it signed for serverAuth alone, or by another CA")
-    return found
-
-
-def check_ordered(trusted: t.Sequence[t.Any], nodes_trust: t.Iterable[str]) -> Findings:
-    """The CAs of a certificate that an ACME server will sign. Such servers say clientAuth unasked, so theirs must not be the nodes'."""
-    found = Findings()
-    if _certificate.of_authorities(trusted, [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]):
-        what = "it is the nodes' CA or comes from it. ACME servers sign for clientAuth as well, so whoever breaks into the proxy could open the cluster port"
-        found.refuse("qdrant_proxy_tls_ca_certificate", what, "Have the proxy's certificate from another CA, and write that one")
-    return found
+    return str(names[0]) if names_alone and names else ""
 
 
 def responder_hosts(urls: t.Iterable[str]) -> list[str]:

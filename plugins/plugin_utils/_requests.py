@@ -28,8 +28,6 @@ LARGEST_REQUEST = 64 * 1024
 # Public CAs sold certificates for 39 months at most, before they sold shorter ones. What is valid for longer is a mistake.
 LONGEST_LIFE = timedelta(days=1187)
 EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
-# What servers add to purposes unasked. ACME servers say clientAuth, and the preflight makes sure that the nodes do not trust them for it.
-UNASKED = {"acme": frozenset({"clientAuth"})}
 
 
 class RequestError(Exception):
@@ -180,13 +178,13 @@ def signed_problems(
     key: t.Any,
     wanted: _certificate.Wanted,
     trusted: t.Sequence[x509.Certificate],
-    source: str,
+    unasked: t.Collection[str],
     now: datetime,
 ) -> list[str]:
     """What is wrong with a certificate that another party signed for a request's public key, the first of its chain; texts that follow ``it``.
 
     Who signs may leave out names that nobody needs, may leave the subject empty or make one of the names its common name, and adds extensions of its own,
-    such as where to find its revocation lists. Names and purposes it does not add, but for those of UNASKED.
+    such as where to find its revocation lists. Names and purposes it does not add, but for those that are known to come ``unasked``.
     """
     leaf = chain[0]
     found = _certificate.unusable(chain, key, trusted, wanted.needed, now, wanted.purposes)
@@ -199,7 +197,7 @@ def signed_problems(
     strange = {str(entry.value) for entry in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if str(entry.value).lower() not in known}
     if strange:
         found.append("has the common name %s, which nobody asked for" % _listed(strange))
-    purposes = _certificate.purposes(leaf) - set(wanted.purposes) - UNASKED.get(source, frozenset())
+    purposes = _certificate.purposes(leaf) - set(wanted.purposes) - set(unasked)
     if purposes:
         found.append("has the extended key usage %s, which nobody asked for" % _listed(purposes))
     return found + _of_authorities(leaf) + _unknown_critical(leaf) + _life(leaf)
@@ -234,7 +232,7 @@ def check_signed(
     request: str,
     wanted: _certificate.Wanted,
     trusted: t.Sequence[x509.Certificate],
-    source: str,
+    unasked: t.Collection[str],
     now: datetime,
 ) -> str:
     """The certificate that was signed for a request, with what of its chain is shown to peers and clients, written anew, if it is what is wanted.
@@ -243,7 +241,7 @@ def check_signed(
 
     :raises RequestError: it is not; the host did not get it.
     """
-    found = signed_problems(chain, load(request).public_key(), wanted, trusted, source, now)
+    found = signed_problems(chain, load(request).public_key(), wanted, trusted, unasked, now)
     if found:
         raise RequestError(
             "%s holds a certificate that is not what was asked for: it %s. It was not given to the host. Have the request beside it signed as it is: for the "

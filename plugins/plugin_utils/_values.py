@@ -298,6 +298,14 @@ def written(kind: t.Callable[[t.Any], str], value: t.Any, otherwise: str | None 
         return str(value) if otherwise is None else otherwise
 
 
+def or_empty(kind: t.Callable[[t.Any], t.Any]) -> t.Callable[[t.Any], t.Any]:
+    """Return a parser that takes an empty text as well."""
+    return lambda value: value if value == "" else kind(value)
+
+
+# The path of a file on the controller, or an empty text for none.
+FILE = or_empty(controller_path)
+
 # What a filter of templates knows by name. Each writes its value as text, or number, anew.
 KINDS: dict[str, t.Callable[[t.Any], str | int | float]] = {
     "address": address,

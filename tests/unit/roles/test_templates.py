@@ -16,15 +16,15 @@ from ansible.errors import AnsibleError
 from ansible.plugins.filter.core import FilterModule as CoreFilters
 from ansible.plugins.filter.core import to_nice_yaml
 from ansible.plugins.test.core import TestModule as CoreTests
-from ansible_collections.hardened.qdrant.plugins.filter import value
+from ansible_collections.hardened.qdrant.plugins.filter import qdrant_value
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from jinja2 import nodes
 
 ROLES = Path(__file__).parents[3] / "roles"
 TEMPLATES = sorted(ROLES.glob("*/templates/*.j2"))
-VALUE = "hardened.qdrant.value"
+VALUE = "hardened.qdrant.qdrant_value"
 ENVIRONMENT = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, extensions=["jinja2.ext.do"])  # noqa: S701
-ENVIRONMENT.filters.update(CoreFilters().filters() | {"to_nice_yaml": to_nice_yaml, VALUE: value.value})
+ENVIRONMENT.filters.update(CoreFilters().filters() | {"to_nice_yaml": to_nice_yaml, VALUE: qdrant_value.qdrant_value})
 ENVIRONMENT.tests.update(CoreTests().tests())
 IDS = ["%s/%s" % (path.parts[-3], path.name) for path in TEMPLATES]
 
@@ -109,15 +109,15 @@ def test_every_insertion_is_typed_where_it_stands(path):
         ("{{ a }}", False),
         ("{{ a | default('') }}", False),
         ("{{ a | int + 1 }}", True),
-        ("{{ a | hardened.qdrant.value('path') }}/x", True),
-        ("{{ a | hardened.qdrant.value('text') }}", False),
-        ("{% set b = a | hardened.qdrant.value('path') %}{{ b }}", True),
+        ("{{ a | hardened.qdrant.qdrant_value('path') }}/x", True),
+        ("{{ a | hardened.qdrant.qdrant_value('text') }}", False),
+        ("{% set b = a | hardened.qdrant.qdrant_value('path') %}{{ b }}", True),
         ("{% set b = a %}{{ b }}", False),
         ("{% for b in a %}{{ b }}{% endfor %}", False),
         ("{% for b in ['x', 'y'] %}{{ b }}{% endfor %}", True),
         ("{% macro m(x) %}{{ x }}{% endmacro %}{{ m(a) }}", False),
         ("{% macro m(x) %}{{ x }}{% endmacro %}{{ m('a') }}", True),
-        ("{{ a | map('hardened.qdrant.value', 'network') | join(' ') }}", True),
+        ("{{ a | map('hardened.qdrant.qdrant_value', 'network') | join(' ') }}", True),
         ("{{ a | join(' ') }}", False),
     ],
 )
@@ -297,9 +297,9 @@ def test_addresses_are_written_in_one_notation():
 
 def test_an_unknown_kind_and_a_bad_value_are_said():
     with pytest.raises(AnsibleError, match="no kind of value 'text'"):
-        value.value("x", "text")
+        qdrant_value.qdrant_value("x", "text")
     with pytest.raises(AnsibleError, match="'x y' is no word"):
-        value.value("x y", "word")
-    assert value.FilterModule().filters()["value"] is value.value
-    choices = yaml.safe_load(value.DOCUMENTATION)["options"]["kind"]["choices"]
+        qdrant_value.qdrant_value("x y", "word")
+    assert qdrant_value.FilterModule().filters()["qdrant_value"] is qdrant_value.qdrant_value
+    choices = yaml.safe_load(qdrant_value.DOCUMENTATION)["options"]["kind"]["choices"]
     assert choices == sorted(_values.KINDS)

@@ -43,7 +43,7 @@ def expressions(value, key=""):
 
 
 def files():
-    for pattern in ("roles/*/tasks/*.yml", "roles/*/vars/*.yml", "roles/*/defaults/*.yml", "playbooks/*.yml"):
+    for pattern in ("roles/*/tasks/**/*.yml", "roles/*/vars/*.yml", "roles/*/defaults/*.yml", "playbooks/*.yml"):
         yield from sorted(PROJECT.glob(pattern))
 
 
@@ -104,11 +104,11 @@ def test_switches_are_taken_by_bool():
 
 
 def test_numbers_are_counted_with_by_int():
-    assert list(wrong("int", ("int", "float", "hardened.qdrant.value"))) == []
+    assert list(wrong("int", ("int", "float", "hardened.qdrant.qdrant_value"))) == []
 
 
 def test_fractions_are_counted_with_by_float():
-    assert list(wrong("float", ("float", "hardened.qdrant.value"))) == []
+    assert list(wrong("float", ("float", "hardened.qdrant.qdrant_value"))) == []
 
 
 @pytest.mark.parametrize(("text", "good"), [("{{ a | bool }}", True), ("{{ a | default(false) | bool }}", True), ("{{ x if a else y }}", False)])

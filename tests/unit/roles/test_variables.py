@@ -18,7 +18,21 @@ def load(path):
 
 
 def options(role):
-    return load(role / "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    return {name: spec for entry in entry_points(role).values() for name, spec in entry["options"].items()}
+
+
+def entry_points(role):
+    return load(role / "meta/argument_specs.yml")["argument_specs"]
+
+
+def includes(tasks):
+    """Of some tasks, those that include a role, as (role, entry point)."""
+    for task in tasks:
+        for part in ("block", "rescue", "always"):
+            yield from includes(task.get(part, []))
+        for word in ("ansible.builtin.include_role", "ansible.builtin.import_role"):
+            if word in task:
+                yield task[word]["name"], task[word].get("tasks_from", "main")
 
 
 @pytest.fixture(params=ROLES, ids=[role.name for role in ROLES])
@@ -58,9 +72,29 @@ def test_roles_stay_small(role):
     def count(tasks):
         return sum(count(task["block"]) + count(task.get("rescue", [])) if "block" in task else 1 for task in tasks)
 
-    for path in sorted((role / "tasks").glob("*.yml")):
+    for path in sorted((role / "tasks").rglob("*.yml")):
         tasks = load(path)
         assert count(tasks) <= 12, path
         if path.name == "main.yml":
             assert len(tasks) <= 10, path
             assert all(any("include" in key or "import" in key for key in task) for task in tasks), path
+
+
+def test_a_role_includes_of_another_what_that_declares(role):
+    """Its entry points, by name, and no file that its author may move."""
+    for path in sorted((role / "tasks").rglob("*.yml")):
+        assert "../" not in path.read_text(encoding="utf-8"), path
+        for name, entry_point in includes(load(path)):
+            other = role.parent / name.removeprefix("hardened.qdrant.")
+            assert other != role and entry_point in entry_points(other), "%s includes %s of %s" % (path, entry_point, name)
+
+
+def test_every_entry_point_is_there(role):
+    for name in entry_points(role):
+        assert (role / "tasks" / (name + ".yml")).is_file()
+
+
+def test_one_role_knows_a_package_manager(role):
+    for path in sorted(role.rglob("*.yml")):
+        knows = any("ansible.builtin." + word in path.read_text(encoding="utf-8") for word in ("apt", "dnf", "package:", "deb822"))
+        assert not knows or role.name == "qdrant_common", path

@@ -16,7 +16,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificate, qdrant_evidence, qdrant_preflight, qdrant_verify
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _document
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _document, _tls_providers
 
 NOW = datetime.now(timezone.utc)
 CA, CA_KEY = _authority.create("test", NOW)
@@ -318,7 +318,7 @@ NAMES = {"common_name": "node1", "dns_names": ["node1"], "ip_addresses": ["192.0
 
 
 def certificate(monkeypatch, answers, variables=None, **arguments):
-    plugin = action(qdrant_certificate.ActionModule, monkeypatch, answers, **NAMES, **arguments)
+    plugin = action(qdrant_certificate.ActionModule, monkeypatch, answers, **{**NAMES, **arguments})
     return plugin, lambda: plugin.run(task_vars=variables or node())
 
 
@@ -423,7 +423,7 @@ def test_the_preflight_plans_a_rollover(monkeypatch):
 )
 def test_a_key_that_is_provided_goes_to_a_node_that_lacks_it(monkeypatch, answer, check, keys):
     given = {"qdrant_tls_provided_certificate": NEXT, "qdrant_tls_provided_private_key": NEXT_KEY}
-    plugin, run = certificate(monkeypatch, [answer, {"changed": True, "key_wanted": False, "reasons": ["x"]}], node(**given), source="provided")
+    plugin, run = certificate(monkeypatch, [answer, {"changed": True, "key_wanted": False, "reasons": ["x"]}], node(**given), provider="provided")
     plugin._task.check_mode = check
     result = run()
     calls = [call["module_args"] for call in plugin.calls]
@@ -439,7 +439,7 @@ def test_what_is_provided_is_written_anew(monkeypatch):
         "qdrant_tls_provided_private_key": "Bag Attributes\n    friendlyName: Köln\n" + NEXT_KEY,
         "qdrant_tls_ca_certificate": "# été\n" + CA,
     }
-    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"], "key_wanted": True}, {"changed": True}], node(**given), source="provided")
+    plugin, run = certificate(monkeypatch, [{"changed": True, "reasons": ["x"], "key_wanted": True}, {"changed": True}], node(**given), provider="provided")
     run()
     asked, sent = (call["module_args"] for call in plugin.calls)
     assert (sent["certificate"], sent["private_key"], sent["trust"]) == (NEXT, NEXT_KEY, CA) and "private_key" not in asked
@@ -450,7 +450,7 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
     wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", "", CA)
     pending, request = store.keep_request(wanted)
     first = {"changed": True, "reasons": ["why"], "diff": {"before": "", "after": ""}, "pending": pending, "request": request, "time": time.time()}
-    options = {"source": "csr", "csr_dir": str(tmp_path / "csr")}
+    options = {"provider": "csr", "csr_dir": str(tmp_path / "csr")}
     plugin, run = certificate(monkeypatch, [first], **options)
     assert run()["waiting"] == str(tmp_path / "csr/node1.csr") and len(plugin.calls) == 1
     authority = _authority.load(CA, CA_KEY, NOW, timedelta(days=1))
@@ -460,7 +460,10 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
     assert result["reasons"] == ["why"] and "waiting" not in result and plugin.calls[1]["module_args"]["pending"] == pending
 
 
-@pytest.mark.parametrize("source", ["internal", *_certificate.AWAITED])
+SIGNING = [name for name, provider in _tls_providers.every().items() if provider.source != "provided" and provider.asks_for_own_names]
+
+
+@pytest.mark.parametrize("provider", SIGNING)
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -470,15 +473,32 @@ def test_a_request_waits_until_it_is_signed(monkeypatch, tmp_path):
         ({"key_type": "ecdsa-p384"}, "its key is ecdsa-p384, wanted is ecdsa-p256"),
     ],
 )
-def test_a_request_for_something_else_is_handed_on_to_nobody(monkeypatch, tmp_path, source, changes, expected):
+def test_a_request_for_something_else_is_handed_on_to_nobody(monkeypatch, tmp_path, provider, changes, expected):
     arguments = {"common_name": "node1", "dns_names": ["node1"], "ip_addresses": ["192.0.2.1"], "key_type": "ecdsa-p256", "issuer": "", "trust": CA, **changes}
     request = _certificate.request_for(_certificate.KEY_TYPES[arguments["key_type"]](), _certificate.Wanted(**arguments))
     first = {"changed": True, "reasons": ["why"], "pending": "p", "request": request, "time": time.time()}
-    plugin, run = certificate(monkeypatch, [first], source=source, csr_dir=str(tmp_path / "csr"))
+    plugin, run = certificate(monkeypatch, [first], provider=provider, csr_dir=str(tmp_path / "csr"))
     with pytest.raises(AnsibleActionFail) as error:
         run()
     assert expected in str(error.value) and "node1 asks for a certificate that it should not have" in str(error.value)
     assert len(plugin.calls) == 1 and not (tmp_path / "csr").exists()
+
+
+def test_the_host_is_told_how_its_certificate_comes_about_and_what_to_ask_for(monkeypatch):
+    """Not by whom: of a provider the module knows nothing."""
+    needed = ["IP:192.0.2.1", "DNS:db.example"]
+    for provider, source, asked in (("vault_pki", "awaited", ("node1", ["node1", "db.example"])), ("acme", "awaited", ("", ["db.example"]))):
+        options = {"dns_names": ["node1", "db.example"], "needed": needed, "provider": provider}
+        plugin, run = certificate(monkeypatch, [{"changed": False, "reasons": []}], **options)
+        run()
+        sent = plugin.calls[0]["module_args"]
+        assert (sent["source"], (sent["common_name"], sent["dns_names"])) == (source, asked)
+    _plugin, run = certificate(monkeypatch, [], provider="vault")
+    with pytest.raises(AnsibleActionFail, match="provider: there is no provider 'vault'. Write one of acme, csr"):
+        run()
+    _plugin, run = certificate(monkeypatch, [], source="awaited")
+    with pytest.raises(AnsibleActionFail, match="The option source is set by the action plugin itself"):
+        run()
 
 
 def test_another_hosts_key_is_handed_on_to_nobody(monkeypatch, tmp_path):
@@ -490,7 +510,7 @@ def test_another_hosts_key_is_handed_on_to_nobody(monkeypatch, tmp_path):
     theirs = _authority.sign(authority, request, wanted, NOW, timedelta(days=30))
     variables["hostvars"]["node2"]["__qdrant_node"] = {"tls": {"certificate": theirs}}
     first = {"changed": True, "reasons": [], "pending": "p", "request": request, "time": time.time()}
-    _plugin, run = certificate(monkeypatch, [first], variables, source="csr", csr_dir=str(tmp_path))
+    _plugin, run = certificate(monkeypatch, [first], variables, provider="csr", csr_dir=str(tmp_path))
     with pytest.raises(AnsibleActionFail, match="its key is that of node2"):
         run()
 
@@ -502,7 +522,7 @@ def test_what_was_signed_for_more_is_not_given_to_the_host(monkeypatch, tmp_path
     authority = _authority.load(CA, CA_KEY, NOW, timedelta(days=1))
     (tmp_path / "node1.crt").write_text(_authority.sign(authority, _certificate.request_for(key, more), more, NOW, timedelta(days=30)))
     first = {"changed": True, "reasons": [], "pending": "p", "request": _certificate.request_for(key, wanted), "time": time.time()}
-    plugin, run = certificate(monkeypatch, [first], source="csr", csr_dir=str(tmp_path))
+    plugin, run = certificate(monkeypatch, [first], provider="csr", csr_dir=str(tmp_path))
     with pytest.raises(AnsibleActionFail, match=r"node1.crt holds a certificate that is not what was asked for: it names DNS:\*.example.com"):
         run()
     assert len(plugin.calls) == 1

@@ -25,7 +25,7 @@ from ansible_collections.hardened.qdrant.plugins.action import (
     qdrant_token,
     qdrant_verify,
 )
-from ansible_collections.hardened.qdrant.plugins.lookup import controller_file
+from ansible_collections.hardened.qdrant.plugins.lookup import qdrant_controller_file as lookup
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._files import TEMPORARY
 
@@ -195,7 +195,7 @@ def test_a_host_by_another_name_has_no_file(run, tmp_path, host):
 
 
 def read(name, folder) -> list[str]:
-    return controller_file.LookupModule().run([name], {}, folder=str(folder))
+    return lookup.LookupModule().run([name], {}, folder=str(folder))
 
 
 def test_a_file_of_the_controller(run, tmp_path):
@@ -292,7 +292,7 @@ def writing(entry, local) -> list[str]:
 
 def test_tasks_write_on_the_controller_by_one_module():
     assert writing(*next(tasks({"delegate_to": "localhost", "ansible.builtin.copy": {"dest": "x"}}))) == ["ansible.builtin.copy", "dest"]
-    places = [*PROJECT.glob("roles/*/tasks/*.yml"), *PROJECT.glob("roles/*/handlers/*.yml"), *PROJECT.glob("playbooks/*.yml")]
+    places = [*PROJECT.glob("roles/*/tasks/**/*.yml"), *PROJECT.glob("roles/*/handlers/*.yml"), *PROJECT.glob("playbooks/*.yml")]
     found = {}
     for path in places:
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:

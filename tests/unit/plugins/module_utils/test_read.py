@@ -12,8 +12,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _container, _firewall, _node, _read, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _firewall, _node, _read, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import read
+from ansible_collections.hardened.qdrant.plugins.module_utils._firewalls import ufw
 
 
 def in_time(question):
@@ -64,7 +65,7 @@ def test_every_reader_takes_what_is_no_file_for_none(odd, monkeypatch):
         "of_file": (lambda: _unit_addresses.of_file(odd), []),
         "digest_without": (lambda: _unit_addresses.digest_without(odd), None),
         "firewall": (lambda: _firewall.read(odd), ""),
-        "ufw": (lambda: _backends.ufw([], lambda arguments: (0, "", ""), odd)["ipv6"], False),
+        "ufw": (lambda: ufw.Ufw(odd).observe([], lambda arguments: (0, "", ""))["ipv6"], False),
         "seccomp": (lambda: _container.seccomp({"HostConfig": {"SecurityOpt": ["seccomp={}"]}}, odd)["as_file"], False),
     }
     assert {name: in_time(read) for name, (read, _expected) in readers.items()} == {name: expected for name, (_read, expected) in readers.items()}

@@ -190,7 +190,7 @@ def tasks(entries):
 
 
 def all_tasks():
-    files = [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
+    files = [*ROOT.glob("roles/*/tasks/**/*.yml"), *ROOT.glob("roles/*/handlers/*.yml"), *ROOT.glob("playbooks/*.yml")]
     assert len(files) > 40
     for file in sorted(files):
         for task in tasks(yaml.safe_load(file.read_text())):

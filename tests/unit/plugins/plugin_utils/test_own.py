@@ -12,13 +12,14 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _own, _sources
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _own, _tls_providers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from test_tls_providers import host
 
 NOW = datetime.now(timezone.utc)
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -179,7 +180,7 @@ def test_keys_that_cannot_be_used_are_named_without_their_value():
 
 
 def cluster(**tls):
-    return _sources.Cluster(sorted(tls), tls)
+    return _tls_providers.Cluster(sorted(tls), tls)
 
 
 OURS = {"certificate": pem(leaf()) + pem(BETWEEN), "trust": pem(ROOT)}
@@ -187,18 +188,22 @@ THEIRS = {"certificate": pem(certificate("node", KEYS["leaf"], "other", KEYS["ot
 
 
 def test_certificates_that_would_split_the_cluster_are_refused():
-    chain = _certificate.load_certificates(OURS["certificate"])
+    key = KEYS["leaf"].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+
+    def judged(trusted, nodes):
+        own = {"ca_certificate": "".join(map(pem, trusted)), "provided_certificate": OURS["certificate"], "provided_private_key": key}
+        return _tls_providers.named("provided").node(host(own, name="node1", needed=NEEDED, now=NOW), nodes)[0].problems
 
     def refused(trusted, **tls):
-        return _sources.provided("node1", chain, KEYS["leaf"], trusted, "", NEEDED, cluster(**tls), NOW)[0].problems
+        return judged(trusted, cluster(**tls))
 
     assert refused([ROOT], node1={}, node2=OURS) == []
     assert "node1 and node2 would refuse each other" in str(refused([ROOT], node1=THEIRS, node2=THEIRS)[0])
     assert "would refuse each other" in str(refused([ROOT, OTHER], node1=THEIRS, node2=THEIRS)[0]), "node2 does not trust the new one yet"
     both = {**THEIRS, "trust": pem(OTHER) + pem(ROOT)}
     assert refused([ROOT, OTHER], node1=both, node2=both) == []
-    together = _sources.Cluster(["node1", "node2"], {"node1": THEIRS, "node2": THEIRS}, rolling=False)
-    assert _sources.provided("node1", chain, KEYS["leaf"], [ROOT], "", NEEDED, together, NOW)[0].problems == []
+    together = _tls_providers.Cluster(["node1", "node2"], {"node1": THEIRS, "node2": THEIRS}, rolling=False)
+    assert judged([ROOT], together) == []
 
 
 def test_the_folder_keeps_requests_and_takes_what_was_signed_for_them(tmp_path):
@@ -266,9 +271,13 @@ def test_a_request_for_another_subject_replaces_the_one_that_waits(tmp_path):
 
 def test_trust_that_strict_clients_refuse_is_refused_before_anything_is_asked_for(tmp_path):
     weak = certificate("weak", KEYS["root"], "weak", KEYS["root"], ca=True, usage=False)
-    found, _plan = _sources.csr("node1", str(tmp_path), [weak], pem(weak), cluster(node1={}), NOW)
-    assert "qdrant_tls_ca_certificate: it holds CN=weak, which has no key usage, which Python 3.13 and later refuse" in str(found.problems[0])
-    assert _sources.csr("node1", str(tmp_path), [weak, ROOT], pem(weak) + pem(ROOT), cluster(node1={}), NOW)[0].problems == [], "one is on its way out"
+
+    def problems(trust):
+        own = {"csr_dir": str(tmp_path), "ca_certificate": trust}
+        return _tls_providers.named("csr").node(host(own, name="node1", now=NOW), cluster(node1={}))[0].problems
+
+    assert "qdrant_tls_ca_certificate: it holds CN=weak, which has no key usage, which Python 3.13 and later refuse" in str(problems(pem(weak))[0])
+    assert problems(pem(weak) + pem(ROOT)) == [], "one is on its way out"
 
 
 def test_a_request_may_have_no_subject(tmp_path):

@@ -14,9 +14,10 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import proxy
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy, _tls_providers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from test_tls_providers import host
 
 NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
 NODES, CLIENTS = _authority.create("nodes", NOW), _authority.create("clients", NOW)
@@ -26,6 +27,12 @@ ROLE = Path(__file__).parents[4] / "roles/qdrant_proxy"
 
 def texts(found):
     return "\n".join(map(str, found.problems))
+
+
+def judged(provider, own, nodes=NODES, **changes):
+    """What a provider says of a proxy before nodes of a CA."""
+    of_proxy = host(own, prefix=_tls_providers.PROXIES, now=NOW, **changes)
+    return _tls_providers.named(provider, _tls_providers.PROXIES).proxy(of_proxy, _tls_providers.Nodes("internal", nodes[0], [nodes[0]]))
 
 
 def leaf(ca, name="node1", purposes=_certificate.BOTH):
@@ -54,7 +61,8 @@ def test_a_certificate_of_ones_own_need_not_be_a_clients_and_must_not_be_one_of_
         (CLIENTS, ("clientAuth",), "lacks the extended key usage serverAuth"),
     ):
         pem, key, _wanted = leaf(ca, purposes=purposes)
-        found = _proxy.check_provided(_certificate.load_certificates(pem), key, _certificate.load_certificates(ca[0]), [NODES[0]], ["DNS:node1"], NOW)
+        own = {"provided_certificate": pem, "provided_private_key": _certificate.key_pem(key), "ca_certificate": ca[0]}
+        found = judged("provided", own, needed=["DNS:node1"])
         assert expected in texts(found) and bool(found.problems) == bool(expected)
 
 
@@ -70,7 +78,7 @@ def test_a_certificate_of_ones_own_need_not_be_a_clients_and_must_not_be_one_of_
     ],
 )
 def test_what_a_certificate_has_to_name(provider, names, addresses, expected):
-    assert _proxy.needed(provider, "192.0.2.21", names, addresses) == expected
+    assert _proxy.needed(_tls_providers.names_alone(provider), "192.0.2.21", names, addresses) == expected
 
 
 @pytest.mark.parametrize(
@@ -258,8 +266,9 @@ def test_a_ca_below_the_nodes_is_refused_as_well():
     with pytest.raises(_clients.ClientError, match="is the nodes' CA or comes from it"):
         _clients.check_apart(text, [NODES[0]])
     assert "is the nodes' CA or comes from it" in texts(_proxy.check_client_ca(text, [CLIENTS[0], NODES[0]], NOW))
-    assert "it is the nodes' CA or comes from it" in texts(_proxy.check_ordered([below], [NODES[0]]))
-    assert not _proxy.check_ordered([below], [CLIENTS[0]]).problems
+    refusal = "qdrant_proxy_tls_ca_certificate: it is the nodes' CA or comes from it"
+    assert refusal in texts(judged("acme", {"ca_certificate": text}))
+    assert refusal not in texts(judged("acme", {"ca_certificate": text}, nodes=CLIENTS))
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------------

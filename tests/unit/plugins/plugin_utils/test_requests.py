@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _requests
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _requests, _tls_providers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -192,8 +192,8 @@ GOOD = request()
 # --- what was signed ---------------------------------------------------------------------------------------------------
 
 
-def taken(certificate, *between, trusted=(AUTHORITY.certificate,), wanted=WANTED, source="csr", text=GOOD):
-    return _requests.check_signed("/tmp/node1.crt", [certificate, *between], text, wanted, list(trusted), source, NOW)
+def taken(certificate, *between, trusted=(AUTHORITY.certificate,), wanted=WANTED, unasked=(), text=GOOD):
+    return _requests.check_signed("/tmp/node1.crt", [certificate, *between], text, wanted, list(trusted), unasked, NOW)
 
 
 HARMLESS = [
@@ -248,7 +248,7 @@ def test_what_cas_add_or_leave_out_by_habit_is_taken(changes):
 def test_surplus_and_lack_of_what_was_signed_are_named(changes, expected):
     certificate = signed(**changes)
     with pytest.raises(_requests.RequestError) as error:
-        _requests.check_signed("/tmp/node1.crt", [certificate], GOOD, WANTED, [AUTHORITY.certificate], "csr", NOW + timedelta(minutes=1))
+        _requests.check_signed("/tmp/node1.crt", [certificate], GOOD, WANTED, [AUTHORITY.certificate], (), NOW + timedelta(minutes=1))
     assert expected in str(error.value) and "/tmp/node1.crt" in str(error.value) and "It was not given to the host" in str(error.value)
 
 
@@ -256,10 +256,10 @@ def test_acme_servers_say_clientauth_unasked_and_nobody_else():
     wanted = _certificate.Wanted("", ["db.example"], [], "ecdsa-p256", "", CA, purposes=("serverAuth",))
     names, text = _certificate.general_names(wanted), _certificate.request_for(KEY, wanted)
     certificate = signed(subject=named(), names=names)
-    assert taken(certificate, wanted=wanted, source="acme", text=text)
-    for source in ("csr", "vault_pki"):
+    assert taken(certificate, wanted=wanted, unasked=_tls_providers.named("acme").unasked, text=text)
+    for provider in set(_tls_providers.every()) - {"acme"}:
         with pytest.raises(_requests.RequestError, match="has the extended key usage clientAuth, which nobody asked for"):
-            taken(certificate, wanted=wanted, source=source, text=text)
+            taken(certificate, wanted=wanted, unasked=_tls_providers.named(provider).unasked, text=text)
 
 
 def test_what_does_not_belong_to_a_chain_is_not_written():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _inputs, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _inputs, _values, _variables
 
 SPECS = _variables.declared()
 # Texts, and what they stand for by type; what is not here is refused.
@@ -117,8 +117,9 @@ ELSEWHERE = {
             "snapshot_mb max_fails fail_timeout connect_timeout hsts_days limit_nofile tasks_max tls_provider tls_acme_challenge"
         ).split()
     ),
-    "_sources, _elsewhere, _certificate: one of a few words": ("qdrant_tls_provider", "qdrant_tls_acme_challenge", "qdrant_tls_rollover_until"),
+    "_tls_providers: one of a few words": ("qdrant_tls_provider", "qdrant_tls_acme_challenge", "qdrant_tls_rollover_until"),
     "the argument spec: one of a few words": ("qdrant_restart_strategy", "qdrant_tls_key_type", "qdrant_verify_fail_on", "qdrant_verify_role"),
+    "what roles hand to qdrant_common": ("qdrant_common_packages",),
     "a name of the inventory, looked up there": ("qdrant_nodes_group", "qdrant_proxy_nodes_group", "qdrant_proxy_group", "qdrant_verify_nodes_group"),
     "arguments of modules, of a command, or of the verdict": (
         *("qdrant_%stls_acme_%s" % (proxy, name) for proxy in ("", "proxy_") for name in ("contact", "command")),
@@ -154,7 +155,7 @@ TIME = ("a:b", "x y", "../../x", "/a:b/c")
 @pytest.mark.parametrize("name", sorted({*_inputs.NODE, *_inputs.PROXY}))
 def test_hostile_values_are_refused_by_name(name):
     kinds = {**_inputs.NODE, **_inputs.PROXY}
-    free = name in FREE or kinds[name] is _inputs._FILE
+    free = name in FREE or kinds[name] is _values.FILE
     harmless = [value for value in HOSTILE if free and "\n" not in value] + (list(TIME) if name == "qdrant_tls_timer_schedule" else [])
     for value in HOSTILE:
         given = [value] if SPECS.get(name, {}).get("type") == "list" else value

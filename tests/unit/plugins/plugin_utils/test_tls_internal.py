@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Input of the providers of certificates: what is refused, and what is planned."""
+"""The provider internal: what is refused of the CAs, and what is planned."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _rollover, _sources
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _rollover
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._tls_providers import base
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._tls_providers import internal as provider
 
 NOW = datetime.now(timezone.utc)
 LIFE = timedelta(days=90)
 OLD, NEW, ENDING = (_authority.create(name, NOW) for name in ("old", "new", "ending"))
 NONE = ("", "")
-FRESH = _sources.Cluster(["node1", "node2"], {"node1": {}, "node2": {}})
-ASKED = _sources.Rollover(True, "drop", "/tmp/bundle.pem")
+FRESH = base.Cluster(["node1", "node2"], {"node1": {}, "node2": {}})
+ASKED = provider.Rollover(True, "drop", "/tmp/bundle.pem")
 
 
 def internal(current=OLD, following=NONE, cluster=FRESH, rollover=None, now=NOW):
-    return _sources.internal(current, following, LIFE, cluster, rollover or _sources.Rollover(), now)
+    return provider.judge(current, following, LIFE, cluster, rollover or provider.Rollover(), now)
 
 
 def cluster(tmp_path, phase):
@@ -30,7 +32,7 @@ def cluster(tmp_path, phase):
     authority = _authority.load(*(OLD if signer == OLD[0] else NEW), NOW, LIFE)
     wanted = _certificate.Wanted("node", ["node"], ["192.0.2.1"], "ecdsa-p256", signer, trust)
     shown = {"certificate": _authority.sign(authority, store.make_request(wanted)[1], wanted, NOW, LIFE), "trust": trust}
-    return _sources.Cluster(["node1", "node2"], {"node1": shown, "node2": shown})
+    return base.Cluster(["node1", "node2"], {"node1": shown, "node2": shown})
 
 
 def test_a_good_ca_is_taken():
@@ -40,7 +42,7 @@ def test_a_good_ca_is_taken():
 
 
 def test_a_rollover_needs_a_next_ca_and_a_place_for_the_bundle():
-    found, plan = internal(rollover=_sources.Rollover(True))
+    found, plan = internal(rollover=provider.Rollover(True))
     text = "\n".join(map(str, found.problems))
     assert "hardened.qdrant.next_ca" in text and "qdrant_tls_bundle_file" in text and plan.steps == []
 
@@ -52,8 +54,8 @@ def test_a_rollover_needs_a_next_ca_and_a_place_for_the_bundle():
         ({"following": ("garbage", "")}, "qdrant_tls_next_ca_certificate is not a certificate in PEM form. The playbook hardened.qdrant.next_ca"),
         ({"following": (NEW[0], OLD[1])}, "qdrant_tls_next_ca_certificate does not match qdrant_tls_next_ca_private_key"),
         ({"following": (NEW[0], "")}, "qdrant_tls_next_ca_private_key is not a private key"),
-        ({"following": NEW, "rollover": _sources.Rollover(True, "later", "/tmp/b")}, "'later' is no phase"),
-        ({"following": NEW, "cluster": _sources.Cluster(["node1", "node2"], {"node1": {}})}, "Missing: node2. Run without --limit"),
+        ({"following": NEW, "rollover": provider.Rollover(True, "later", "/tmp/b")}, "'later' is no phase"),
+        ({"following": NEW, "cluster": base.Cluster(["node1", "node2"], {"node1": {}})}, "Missing: node2. Run without --limit"),
         ({"now": NOW + timedelta(days=2000)}, "qdrant_tls_ca_certificate expired on"),
         ({"now": NOW - timedelta(days=1)}, "qdrant_tls_ca_certificate is not valid before"),
     ],
@@ -91,5 +93,5 @@ def test_once_all_is_replaced_the_old_ca_need_not_be_valid(tmp_path):
 def test_an_exchanged_ca_is_refused_unless_nodes_restart_together(tmp_path):
     seen = cluster(tmp_path, "current")
     assert "all nodes trust a CA that is neither" in str(internal(current=NEW, cluster=seen)[0].problems[0])
-    together = _sources.Cluster(seen.names, seen.tls, rolling=False)
+    together = base.Cluster(seen.names, seen.tls, rolling=False)
     assert internal(current=NEW, cluster=together)[0].problems == []

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: controller_file
+name: qdrant_controller_file
 short_description: The text of a file that nobody else could have written
 version_added: 0.1.0
 description:
@@ -25,7 +25,7 @@ options:
 EXAMPLES = r"""
 - name: Show the challenges that are answered at this moment
   ansible.builtin.debug:
-    msg: "{{ lookup('hardened.qdrant.controller_file', inventory_hostname ~ '.challenges.json', folder='/srv/qdrant-certificates') | from_json }}"
+    msg: "{{ lookup('hardened.qdrant.qdrant_controller_file', inventory_hostname ~ '.challenges.json', folder='/srv/qdrant-certificates') | from_json }}"
 """
 
 RETURN = r"""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: acme_challenges
+name: qdrant_acme_challenges
 short_description: What has to be answered to prove the names and addresses of an ACME order
 version_added: 0.1.0
 description:
@@ -30,7 +30,7 @@ options:
 EXAMPLES = r"""
 - name: Show what is to be answered
   ansible.builtin.debug:
-    msg: "{{ order.challenge_data | hardened.qdrant.acme_challenges('dns-01') }}"
+    msg: "{{ order.challenge_data | hardened.qdrant.qdrant_acme_challenges('dns-01') }}"
 """
 
 RETURN = r"""
@@ -54,7 +54,7 @@ RESOURCES = {"http-01": re.compile(r"\.well-known/acme-challenge/[A-Za-z0-9_-]+"
 VALUE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)?")
 
 
-def acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str = "http-01") -> list[dict[str, str]]:
+def qdrant_acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str = "http-01") -> list[dict[str, str]]:
     """The challenges to answer, one for each name and address."""
     chosen = []
     for entry in offered:
@@ -75,4 +75,4 @@ class FilterModule:
     """The filter, by its name."""
 
     def filters(self) -> dict[str, t.Callable]:
-        return {"acme_challenges": acme_challenges}
+        return {"qdrant_acme_challenges": qdrant_acme_challenges}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.hardened.qdrant.plugins.filter.acme_challenges import acme_challenges
+from ansible_collections.hardened.qdrant.plugins.filter.qdrant_acme_challenges import qdrant_acme_challenges
 
 HTTP = {"resource": ".well-known/acme-challenge/abc", "resource_value": "abc.def"}
 DNS = {"resource": "_acme-challenge", "record": "_acme-challenge.example.com", "resource_value": "xyz"}
@@ -20,14 +20,14 @@ BY_HTTP = {"type": "http-01", "identifier": "example.com", "resource": HTTP["res
 
 def test_names_are_proved_as_asked_and_addresses_by_http():
     address = {**BY_HTTP, "identifier": "192.0.2.1"}
-    assert acme_challenges(OFFERED) == [BY_HTTP, address]
+    assert qdrant_acme_challenges(OFFERED) == [BY_HTTP, address]
     named = {"type": "dns-01", "identifier": "example.com", "resource": "_acme-challenge.example.com", "value": "xyz"}
-    assert acme_challenges(OFFERED, "dns-01") == [named, address]
+    assert qdrant_acme_challenges(OFFERED, "dns-01") == [named, address]
 
 
 def test_a_server_that_does_not_offer_it_is_told():
     with pytest.raises(AnsibleFilterError, match="offers no http-01 for 192.0.2.1, only tls-alpn-01"):
-        acme_challenges([{"identifier_type": "ip", "identifier": "192.0.2.1", "challenges": {"tls-alpn-01": {}}}])
+        qdrant_acme_challenges([{"identifier_type": "ip", "identifier": "192.0.2.1", "challenges": {"tls-alpn-01": {}}}])
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_words_of_a_server_that_would_lead_elsewhere_are_refused(kind, changes):
     challenge = {**(HTTP if kind == "http-01" else DNS), **changes}
     entry = {"identifier_type": "dns", "identifier": changes.get("identifier", "example.com"), "challenges": {kind: challenge}}
     with pytest.raises(AnsibleFilterError, match="has another form than %s has" % kind):
-        acme_challenges([entry], kind)
+        qdrant_acme_challenges([entry], kind)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-name: value
+name: qdrant_value
 short_description: A value of one kind, written anew
 version_added: 0.2.0
 description:
@@ -44,7 +44,7 @@ options:
 EXAMPLES = r"""
 - name: Show a network in its one notation
   ansible.builtin.debug:
-    msg: "{{ '2001:DB8:0:0::/64' | hardened.qdrant.value('network') }}"
+    msg: "{{ '2001:DB8:0:0::/64' | hardened.qdrant.qdrant_value('network') }}"
 """
 
 RETURN = r"""
@@ -60,7 +60,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 
 
-def value(given: t.Any, kind: str) -> str | int | float:
+def qdrant_value(given: t.Any, kind: str) -> str | int | float:
     """The value as its parser writes it. Raises AnsibleFilterError for what is none of its kind, and for a kind that there is not."""
     if kind not in _values.KINDS:
         raise AnsibleFilterError("There is no kind of value %r. There are: %s" % (kind, ", ".join(sorted(_values.KINDS))))
@@ -74,4 +74,4 @@ class FilterModule:
     """The filter, by its name."""
 
     def filters(self) -> dict[str, t.Callable]:
-        return {"value": value}
+        return {"qdrant_value": qdrant_value}
