@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: rich_rules
 short_description: The rules of firewalld that let addresses to ports
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Takes who must pass to which ports, and returns a rule for each zone, address and port.
 author:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 _PROJECT = Path(__file__).resolve().parents[3]
 _PLAYBOOK = """---
@@ -94,3 +96,15 @@ def test_everything_that_the_collection_offers_needs_a_page(docs):
         "docs/developer/threat-model.html",
     } <= pages
     assert "docs/controls.html#evidence-valid" in set(docs.wanted_anchors(_PROJECT))
+
+
+def test_nothing_came_with_a_release_that_is_not_there_yet():
+    """The changelog's entry names what is new by this."""
+
+    def numbers(version: str) -> list[int]:
+        return [int(word) for word in str(version).split(".")]
+
+    release = numbers(yaml.safe_load((_PROJECT / "galaxy.yml").read_text(encoding="utf-8"))["version"])
+    for path in (_PROJECT / "plugins").rglob("*.py"):
+        for version in re.findall(r"^ *version_added: *(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            assert numbers(version.strip("\"'")) <= release, path
