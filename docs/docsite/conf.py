@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:
 
 _GALAXY = yaml.safe_load((Path(__file__).parents[2] / "galaxy.yml").read_text(encoding="utf-8"))
 
-project = "%s.%s" % (_GALAXY["namespace"], _GALAXY["name"])
+project = f"{_GALAXY['namespace']}.{_GALAXY['name']}"
 author = ", ".join(_GALAXY["authors"])
 project_copyright = author
 version = release = _GALAXY["version"]
@@ -55,7 +55,7 @@ def _ansible(app: Sphinx, env: t.Any, node: nodes.Element, text: nodes.Node) -> 
     if page is None:
         if len(words) != 4 or words[0] != "ansible_collections" or words[1:3] == project.split("."):
             return None
-        page = "collections/%s/%s/%s.html" % tuple(words[1:])
+        page = f"collections/{'/'.join(words[1:])}.html"
     link = nodes.reference("", "", internal=False, refuri=_ANSIBLE + page)
     link += text
     return link

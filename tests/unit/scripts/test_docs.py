@@ -70,8 +70,8 @@ def test_links_lead_somewhere(docs, tmp_path):
 
 @pytest.mark.parametrize("link", ["c.html", "b.html#z", "#z", "img/none.png"])
 def test_a_link_that_leads_nowhere_is_named(docs, tmp_path, link):
-    write(tmp_path, a='<a href="%s">there</a>' % link, b='<p id="x"></p>')
-    assert list(docs.broken(tmp_path)) == ["a.html: the link to %s leads nowhere" % link]
+    write(tmp_path, a=f'<a href="{link}">there</a>', b='<p id="x"></p>')
+    assert list(docs.broken(tmp_path)) == [f"a.html: the link to {link} leads nowhere"]
 
 
 def test_what_is_missing_is_named(docs, tmp_path):
