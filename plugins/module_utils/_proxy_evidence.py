@@ -8,7 +8,6 @@ A proxy holds no key of Qdrant's, so none is asked with: what is sent as one is 
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import secrets as random
@@ -135,11 +134,6 @@ def _hsts(place: _evidence.Place) -> int:
     return int(match.group(1)) if match else 0
 
 
-def _rest_status(place: _evidence.Place, path: str) -> t.Any:
-    """What a request without a key got: a status of HTTP."""
-    return _evidence.status(_rest(place, path))
-
-
 def _grpc(place: _evidence.Place, method: str) -> t.Any:
     """What a call without a key got: a status of gRPC, or of HTTP where the proxy answered in the node's place."""
     answer = _wire.grpc(place.ports()["grpc"], method, tls=_evidence.LOOKING, timeout=_evidence.LOCAL_TIMEOUT)
@@ -182,9 +176,9 @@ def observe(place: _evidence.Place, opened: t.Collection[str], run: Run) -> Json
     questions.update({where: question for where, question in _evidence.tls_questions(place).items() if where[0] == "tls"})
     for part, (path, method) in PARTS.items():
         if part not in opened:
-            questions["closed", "rest", path] = functools.partial(_rest_status, place, path)
+            questions["closed", "rest", path] = lambda path=path: _evidence.status(_rest(place, path))
             if method and "grpc" in place.ports():
-                questions["closed", "grpc", method] = functools.partial(_grpc, place, method)
+                questions["closed", "grpc", method] = lambda method=method: _grpc(place, method)
     if "grpc" in place.ports():
         questions["anonymous", "grpc"] = lambda: _grpc(place, "/qdrant.Collections/List")
     return {"grpc": "grpc" in place.ports(), **_evidence.ask(questions)}
