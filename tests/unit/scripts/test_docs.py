@@ -88,7 +88,6 @@ def test_everything_that_the_collection_offers_needs_a_page(docs):
     assert {
         "reference/qdrant_certificate_module.html",
         "reference/qdrant_jwt_filter.html",
-        "reference/controller_file_lookup.html",
         "reference/qdrant_role.html",
         "roles/qdrant_tls/README.html",
         "playbooks/site.html",
