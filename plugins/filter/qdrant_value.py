@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: qdrant_value
 short_description: A value of one kind, written anew
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Takes what a user or a host wrote, and returns it as a value of one kind, in characters that mean nothing to the file that it goes into.
   - Templates of this collection insert nothing else. What is no value of its kind fails the task. The preflight has refused it by then, by name.

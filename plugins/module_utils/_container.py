@@ -53,7 +53,8 @@ def answer(run: Run, *arguments: str) -> str:
 
 def inspect(run: Run) -> Json:
     """The container as the engine has it."""
-    return ask(run, "container", "inspect", NAME)[0]
+    found: Json = ask(run, "container", "inspect", NAME)[0]
+    return found
 
 
 def server_pid(found: Json) -> int:
@@ -72,7 +73,8 @@ def server_pid(found: Json) -> int:
 
 def option(found: Json, name: str) -> str | None:
     """The value of one of the container's security options, written NAME=VALUE or NAME:VALUE; empty for one without."""
-    for entry in found["HostConfig"].get("SecurityOpt") or []:
+    options: list[str] = found["HostConfig"].get("SecurityOpt") or []
+    for entry in options:
         if entry == name:
             return ""
         if entry.startswith((name + "=", name + ":")):

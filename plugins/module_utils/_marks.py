@@ -197,4 +197,5 @@ def _named(run: Run, kind: str, listing: list[str]) -> list[Json]:
     code, output, error = run(["docker", kind, "inspect", *ids])
     if code != 0:
         raise OSError("docker %s inspect: %s" % (kind, error.strip() or "no answer"))
-    return json.loads(output)
+    found: list[Json] = json.loads(output)
+    return found

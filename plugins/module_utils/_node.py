@@ -115,7 +115,7 @@ def path_state(path: str) -> dict[str, t.Any] | None:
     except OSError:
         return None
     kinds = ((stat.S_ISLNK, "link"), (stat.S_ISDIR, "folder"), (stat.S_ISREG, "file"))
-    state = {
+    state: dict[str, str | None] = {
         "kind": next((name for test, name in kinds if test(status.st_mode)), "other"),
         "owner": name_of(pwd.getpwuid, status.st_uid),
         "group": name_of(grp.getgrgid, status.st_gid),

@@ -164,7 +164,8 @@ def _addresses(target: Target, deadline: Deadline) -> list[t.Any]:
         raise socket.timeout from None
     if isinstance(answer, Exception):
         raise answer
-    return answer
+    found: list[t.Any] = answer
+    return found
 
 
 class _Connection:
@@ -215,7 +216,8 @@ class _Connection:
             return self._read(length)
         tls = self._tls
         try:
-            return self._through(lambda: tls.read(length))
+            data: bytes = self._through(lambda: tls.read(length))
+            return data
         except ssl.SSLEOFError:
             return b""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: qdrant_firewall_info
 short_description: See whom the guard of Qdrant's ports lets pass, what it dropped, and which other firewalls there are
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Reads the guard's table, its sets and its counters, and asks ufw and firewalld, where they are installed, what they say of the ports.
 author:

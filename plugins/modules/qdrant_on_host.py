@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: qdrant_on_host
 short_description: Call a module on a host that is not believed
-version_added: 0.9.0
+version_added: 0.1.0
 description:
   - Calls a module of another collection on the task's host, as a task with that module would, and lets its answer pass the border between controller and host.
   - A host may be hostile. Ansible makes variables of the C(ansible_facts) that any module returns, and by default they outrank the inventory's. An answer that

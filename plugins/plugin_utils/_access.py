@@ -125,7 +125,9 @@ def saved(rows: t.Any) -> list[dict[str, t.Any]]:
     :raises ValueError: they are not of that form.
     """
     names = {operation.name for operation in OPERATIONS}
-    for entry in rows if isinstance(rows, list) else [None]:
+    if not isinstance(rows, list):
+        raise ValueError("its access is not of rows")
+    for entry in rows:
         cells = entry.get("may") if isinstance(entry, dict) else None
         if not isinstance(cells, dict) or set(cells) != names or set(entry) != {"who", "kind", "until", "may"}:
             raise ValueError("its access is not of rows")

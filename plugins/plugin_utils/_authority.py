@@ -196,7 +196,8 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
     authority_id = (
         x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
         if own is not None
-        else x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())
+        # A CA's key signs, which the types of keys for key exchange alone do not.
+        else x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.certificate.public_key())  # type: ignore[arg-type]
     )
     certificate = (
         x509.CertificateBuilder()

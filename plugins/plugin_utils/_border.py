@@ -78,7 +78,7 @@ def admit(answer: t.Mapping[str, t.Any], *, facts: bool = False) -> dict[str, t.
     :param facts: the module was asked for facts; they come back below the key ``facts``, which makes no variables of them.
     :raises Hostile: the answer would set variables, or have Ansible act.
     """
-    admitted = {str(key): value for key, value in answer.items()}
+    admitted: dict[str, t.Any] = {str(key): value for key, value in answer.items()}
     _refuse(admitted, facts)
     given = admitted.pop("ansible_facts", None) or {}
     admitted = _text.clean_all(admitted, limit=LIMIT, keep="\n\t")

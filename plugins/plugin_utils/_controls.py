@@ -37,8 +37,8 @@ try:
     import jmespath
     from jmespath.exceptions import JMESPathError
 except ImportError:
-    jmespath = None
-    JMESPathError = ValueError
+    jmespath = None  # type: ignore[assignment]
+    JMESPathError = ValueError  # type: ignore[assignment,misc]
 
 SEVERITIES = ("low", "medium", "high", "critical")
 CATALOGUE = Path(__file__).with_name("controls")
@@ -139,7 +139,7 @@ def parse_control(entry: t.Any, where: str) -> Control:
         entry["message"].format(*entry["reads"])
     except (IndexError, KeyError, ValueError, AttributeError):
         raise ControlError("%s: message may name {0} to {%d}, the values of reads" % (where, len(entry["reads"]) - 1)) from None
-    fields = {name: tuple(value) if name in ("reads", "references") else str(value) for name, value in entry.items()}
+    fields: dict[str, t.Any] = {name: tuple(value) if name in ("reads", "references") else str(value) for name, value in entry.items()}
     return Control(**fields)
 
 

@@ -24,7 +24,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, 
 try:
     import jsonschema
 except ImportError:
-    jsonschema = None
+    jsonschema = None  # type: ignore[assignment]
 
 SCHEMA = Path(__file__).with_name("evidence.schema.json")
 # Of one host. A real document has 8 levels, 600 values and 30000 characters; a large cluster's has a value for each of three things of a shard.

@@ -291,7 +291,7 @@ def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
     named = [network for entry in given for network in _networks(entry)]
     problems += [Problem(where, what, "Name the other nodes") for what in _values.wide(named)]
     for address in nodes:
-        of_node = _networks(address)
+        of_node: list[t.Any] = list(_networks(address))
         if of_node and not any(network.version == of_node[0].version and of_node[0].subnet_of(network) for network in named):
             problems.append(Problem(where, "%s, a node of the inventory, is not among them" % address, "Add it: the node would be locked out"))
     return problems
@@ -346,7 +346,7 @@ def plan(
         found.problems += check_peers(given, nodes)
     allowed = meant.addresses()
     numbers = [port if isinstance(port, int) else 0 for port in ports]
-    wanted = {
+    wanted: dict[str, t.Any] = {
         "backend": backend,
         "why": why,
         "peers": peers,

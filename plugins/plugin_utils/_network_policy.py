@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass
 
 import yaml
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight, _values
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight, _values, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
 Object = t.Dict[str, t.Any]
@@ -200,7 +200,7 @@ def parse_dns(found: Findings, value: t.Any) -> tuple[Rule, ...]:
     return tuple(Rule(parse_peer(found, place, entry), (("UDP", 53), ("TCP", 53))) for place, entry in _entries(found, where, value, SELECTORS))
 
 
-def parse(given: t.Mapping[str, t.Any], risks: t.Any = (), resolver: _network.Resolver = _network.resolve) -> tuple[Wanted, Findings]:
+def parse(given: t.Mapping[str, t.Any], risks: t.Any = (), resolver: _network.Resolver = _variables.resolve) -> tuple[Wanted, Findings]:
     """What the options of the module ask for, and what is wrong with it: of no use where ``problems`` is not empty."""
     found = Findings()
     accepted, problems = _preflight.accepted_risks(list(risks) if isinstance(risks, tuple) else risks)

@@ -130,7 +130,8 @@ def _is_ip(address: t.Any) -> bool:
 
 def check_clients(clients: t.Any) -> Findings:
     """The addresses and networks that may use the API."""
-    found, networks = Findings(), []
+    found = Findings()
+    networks: list[t.Any] = []
     where = "qdrant_firewall_clients"
     if not isinstance(clients, list):
         found.refuse(where, "it is not a list", "Write [192.0.2.10, 198.51.100.0/24]")

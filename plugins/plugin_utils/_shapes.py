@@ -76,10 +76,10 @@ def _fits(where: str, value: t.Any, described: t.Mapping[str, t.Any]) -> None:
         raise Misshapen("has something else than a value of the type %s at %s" % (wanted, where))
     if isinstance(value, float) and not math.isfinite(value):
         raise Misshapen("has no finite number at %s" % where)
-    if wanted == "list" and "elements" in described:
+    if isinstance(value, list) and "elements" in described:
         for number, entry in enumerate(value):
             _fits("%s[%d]" % (where, number), entry, {**described, "type": described["elements"], "elements": "raw"})
-    elif wanted in ("dict", "complex"):
+    elif isinstance(value, dict):
         for key, inner in (described.get("contains") or {}).items():
             if key in value:
                 _fits("%s.%s" % (where, key), value[key], inner)

@@ -39,9 +39,10 @@ def encrypter(loader: t.Any, vault_id: str, playbook: str) -> t.Callable[[str], 
 def decrypt(loader: t.Any, text: str) -> str | None:
     """The text of a vault file, or None where none of the run's secrets opens it."""
     try:
-        return to_text(VaultLib(list(loader._vault.secrets or [])).decrypt(text))
+        plain: str = to_text(VaultLib(list(loader._vault.secrets or [])).decrypt(text))
     except AnsibleVaultError:
         return None
+    return plain
 
 
 def encrypted(text: str) -> bool:
