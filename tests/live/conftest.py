@@ -13,7 +13,9 @@ import json
 import os
 import shlex
 import subprocess
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,7 @@ class Host:
 
     name: str
     vars: dict = field(repr=False)  # holds secrets, which a failing assertion must not show
+    options: tuple[str, ...] = field(default=(), repr=False)  # further words for ssh
 
     @property
     def address(self) -> str:
@@ -70,6 +73,7 @@ class Host:
             *("-i", self.vars["ansible_ssh_private_key_file"]),
             *shlex.split(self.vars["ansible_ssh_common_args"]),
             *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
+            *self.options,
             "%s@%s" % (self.vars["ansible_user"], self.address),
             command,
         ]
@@ -98,6 +102,11 @@ class Deployment:
     proxies: list[Host]
     secrets: dict = field(repr=False)
 
+    def unshared(self) -> Deployment:
+        """Return the same hosts, each of whose commands makes a connection of its own."""
+        roles = ("nodes", "outsiders", "spares", "proxies")
+        return replace(self, **{role: [replace(host, options=()) for host in getattr(self, role)] for role in roles})
+
     @property
     def ca(self) -> str:
         return str(self.inventory / "group_vars" / "qdrant" / "ca.crt")
@@ -116,14 +125,30 @@ class Deployment:
 
 
 @pytest.fixture(scope="session")
-def deployment() -> Deployment:
+def ssh_options(request) -> Iterator[tuple[str, ...]]:
+    """Return the words that have a host's commands share one connection: a handshake takes ten times as long as what most of them do."""
+    if any(item.path.parent.name == "firewall" for item in request.session.items):
+        # There each command must find its own way, or else nobody sees that the hosts' firewalls let no new connection in.
+        yield ()
+        return
+    # Below /tmp, since the path of a socket is short.
+    with tempfile.TemporaryDirectory(prefix="live-", dir="/tmp") as folder:
+        # A host that reboots leaves a connection on which nobody answers.
+        alive = ("-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3")
+        yield ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "ControlPath=%s/%%C" % folder, *alive)
+        for socket in list(Path(folder).iterdir()):
+            subprocess.run(["ssh", "-o", "ControlPath=%s" % socket, "-O", "exit", "host"], check=False, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def deployment(ssh_options) -> Deployment:
     inventory = Path(os.environ["QDRANT_TEST_INVENTORY"])
     command = ["ansible-inventory", "--inventory", str(inventory), "--list"]
     listed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True, cwd=PROJECT, env=ENVIRONMENT).stdout)
     variables = listed["_meta"]["hostvars"]
 
     def hosts(group: str) -> list[Host]:
-        return [Host(name, variables[name]) for name in listed.get(group, {}).get("hosts", [])]
+        return [Host(name, variables[name], ssh_options) for name in listed.get(group, {}).get("hosts", [])]
 
     nodes = hosts("qdrant")
     names = ("qdrant_api_key", "qdrant_read_only_api_key", "qdrant_tls_ca_private_key")

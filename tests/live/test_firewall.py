@@ -22,6 +22,12 @@ def connects(host, address: str, port: int) -> str:
 
 
 @pytest.fixture(scope="module")
+def deployment(deployment):
+    """Every command makes a connection of its own: nobody else would see that SSH is let in."""
+    return deployment.unshared()
+
+
+@pytest.fixture(scope="module")
 def outsider(deployment):
     return deployment.outsiders[0]
 
