@@ -5,19 +5,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: due
-short_description: Which files and folders are not as wanted
+short_description: Files and folders that differ from the wanted ones
 version_added: 0.1.0
 description:
-  - Compares files and folders that are wanted with what M(hardened.qdrant.qdrant_node_info) saw, and returns those that differ.
+  - Compares wanted files and folders with the result of M(hardened.qdrant.qdrant_node_info), and returns the different ones.
   - So tasks run only where they have work, and a run that changes nothing asks each host once instead of once a file.
-  - What was not looked at counts as different. The modules that act compare again.
+  - A file that was not read counts as different. The modules that act compare again.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 positional: observed
 options:
   _input:
     description:
-      - Files and folders, each with C(path) and what is wanted of it, C(owner), C(group), C(mode), C(kind) (C(file) or C(folder)), and
+      - Files and folders, each with C(path) and its wanted C(owner), C(group), C(mode), C(kind) (C(file) or C(folder)), and
         C(content) or C(sha256).
     type: list
     elements: dict

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: rich_rules
-short_description: The rules of firewalld that let addresses to ports
+short_description: Rich rules of firewalld for addresses and ports
 version_added: 0.2.0
 description:
-  - Takes who must pass to which ports, and returns a rule for each zone, address and port.
+  - Takes addresses with their ports, and returns a rule for each zone, address and port.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 positional: zones

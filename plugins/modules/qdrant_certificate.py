@@ -70,12 +70,12 @@ options:
     default: 2
   source:
     description:
-      - Who signs. V(internal), the CA whose key the controller has.
+      - The signer. V(internal), the CA whose key the controller has.
       - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
         C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
-        What stands around their PEM blocks, and certificates that do not belong to the chain, reach no host.
+        Text around their PEM blocks, and certificates that do not belong to the chain, reach no host.
       - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run. Both
-        are compared with what is wanted on the controller. A request for anything else is handed on to nobody, and what was signed for anything
+        are compared with the inventory on the controller. A request for anything else is handed on to nobody, and a certificate for anything
         else is not given to the host.
       - V(acme) and V(vault_pki) are the same to this module. The role qdrant_tls has the request signed by an ACME server, or by HashiCorp
         Vault, and calls it again.
@@ -89,15 +89,15 @@ options:
     type: path
   needed:
     description:
-      - What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
+      - Names that a certificate of another signer must have at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
       - For O(purposes=server), a wildcard covers one label of a name.
     type: list
     elements: str
     default: []
   purposes:
     description:
-      - What the certificate is for. A node needs both. What stands before the nodes, and is no peer, is a V(server) alone, since the cluster
-        port takes whoever shows a certificate for a V(client) of the same CA. Its certificate may be a public CA's, and then have an RSA key of
+      - Purposes of the certificate. A node needs both. A proxy before the nodes, which is no peer, is a V(server) alone, since the cluster
+        port accepts every certificate for a V(client) of the same CA. Its certificate may be a public CA's, and then have an RSA key of
         2048 bits if another party made it.
     type: list
     elements: str

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_secrets
-short_description: Write the file that holds a Qdrant node's secrets
+short_description: Write a Qdrant node's file of secrets
 version_added: 0.1.0
 description:
-  - Writes the API keys, and what is secret among other settings of Qdrant's, into a file that root alone can read, in one step, quoted so that nothing
+  - Writes the API keys, and the secrets among other settings of Qdrant's, into a file that root alone can read, in one step, quoted so that nothing
     is read as a number.
   - The unit hands the file to Qdrant as a credential of systemd.
   - The API keys are read from the variables C(qdrant_api_key), C(qdrant_alt_api_key) and C(qdrant_read_only_api_key), the other secrets from
@@ -27,7 +27,7 @@ options:
     type: path
     default: /etc/qdrant/secrets.yaml
   salt:
-    description: What O(digest) is salted with, in hex. Set by the action plugin.
+    description: Salt of O(digest), in hex. Set by the action plugin.
     type: str
   digest:
     description: The salted digest of the file that is wanted. Set by the action plugin.
@@ -45,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 differed:
-  description: What was not as it should be.
+  description: The parts that differed.
   returned: always
   type: list
   elements: str
