@@ -35,7 +35,7 @@ class ActionModule(_action.HostAction):
         return written
 
     def _content(self, variables: dict[str, t.Any]) -> str:
-        """The file that is wanted, from the variables that hold the secrets."""
+        """Return the file that is wanted, from the variables that hold the secrets."""
         try:
             keys = {name: _variables.read(self._templar, variables, "qdrant_" + name, "") for name in _keys.NAMES}
             further = _secret_settings.of_config(_variables.read(self._templar, variables, "qdrant_config", {}))

@@ -84,7 +84,7 @@ class ActionModule(_action.ControllerAction):
         return result
 
     def _limit(self, variables: dict[str, t.Any]) -> int:
-        """How many days a certificate must have left at least."""
+        """Return the least number of days that a certificate must have left."""
         try:
             return int(_variables.read(self._templar, variables, "qdrant_tls_fail_days", FAIL_DAYS))
         except (_variables.VariableError, TypeError, ValueError):
@@ -105,7 +105,7 @@ class ActionModule(_action.ControllerAction):
         return [row.as_dict() for row in rows]
 
     def _documents(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-        """The documents of nodes and proxies, with what others saw of them, and of hosts whose evidence does not fit: given, or from a saved report."""
+        """Return the documents of nodes and proxies, with what others saw of them, and of hosts whose evidence does not fit: given, or from a saved report."""
         if arguments.get("evidence_file"):
             return self._saved(arguments["evidence_file"])["evidence"]
         evidence, proxies = arguments.get("evidence"), arguments.get("proxies") or {}
@@ -119,7 +119,7 @@ class ActionModule(_action.ControllerAction):
         return with_vantages(documents)
 
     def _saved(self, path: str) -> dict[str, t.Any]:
-        """A report that was saved, with its evidence and its rows of who can do what, both checked."""
+        """Return a report that was saved, with its evidence and its rows of who can do what, both checked."""
         try:
             content = _files.read(path)
             if content is None:
@@ -139,7 +139,7 @@ class ActionModule(_action.ControllerAction):
         )
 
     def _write(self, report: _report.Report, folder: str) -> list[str]:
-        """The reports' files. They name addresses and weaknesses, so they are their owner's alone."""
+        """Return the reports' files. They name addresses and weaknesses, so they are their owner's alone."""
         path = Path(os.path.abspath(os.path.expanduser(folder)))
         try:
             for name, render in _report.FORMATS.items():
@@ -150,7 +150,7 @@ class ActionModule(_action.ControllerAction):
 
 
 def with_vantages(documents: dict[str, dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``.
+    """Return the documents of nodes, with what the other hosts saw of them: [{from, role, rest, grpc, p2p, further}] as ``vantages``.
 
     And those of proxies, and of hosts whose evidence does not fit, whatever they are.
     """
@@ -177,7 +177,7 @@ def _view(seen: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def with_knowledge(document: dict[str, t.Any], certificate_days: int) -> dict[str, t.Any]:
-    """A document with the user's ``limits``, and what is known of the version that it names: ``advisories``, and which settings it ``supports``.
+    """Return a document with the user's ``limits``, and what is known of the version that it names: ``advisories``, and which settings it ``supports``.
 
     Without a version both of these are missing, so what depends on them fails.
     """

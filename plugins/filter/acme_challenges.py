@@ -55,7 +55,7 @@ VALUE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)?")
 
 
 def acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str = "http-01") -> list[dict[str, str]]:
-    """The challenges to answer, one for each name and address."""
+    """Return the challenges to answer, one for each name and address."""
     chosen = []
     for entry in offered:
         kind = challenge if entry["identifier_type"] == "dns" else "http-01"

@@ -52,7 +52,7 @@ COMPARED = ("kind", "owner", "group", "mode", "sha256")
 
 
 def differs(wanted: t.Mapping[str, t.Any], observed: t.Mapping[str, t.Any] | None) -> bool:
-    """Whether something that is wanted of one path is not so."""
+    """Return whether something that is wanted of one path is not so."""
     if not observed:
         return True
     expected = dict(wanted)
@@ -62,7 +62,7 @@ def differs(wanted: t.Mapping[str, t.Any], observed: t.Mapping[str, t.Any] | Non
 
 
 def due(wanted: t.Iterable[t.Mapping[str, t.Any]], observed: t.Mapping[str, t.Any] | None) -> list[t.Mapping[str, t.Any]]:
-    """The entries of ``wanted`` that differ from ``observed``, states by path."""
+    """Return the entries of ``wanted`` that differ from ``observed``, states by path."""
     seen = observed or {}
     return [entry for entry in wanted if differs(entry, seen.get(entry["path"]))]
 

@@ -62,7 +62,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
 
 
 def qdrant_jwt(key: t.Any, access: t.Any = None, lifetime: t.Any = None, subject: str = "", value_exists: t.Any = None) -> str:
-    """A token, or AnsibleFilterError with all that is wrong."""
+    """Return a token, or AnsibleFilterError with all that is wrong."""
     scope, problems = _tokens.parse_access("access", access)
     seconds, found = _tokens.parse_lifetime("lifetime", lifetime)
     problems += found + _tokens.parse_value_exists("value_exists", value_exists)

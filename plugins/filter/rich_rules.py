@@ -44,7 +44,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _backends
 
 
 def rich_rules(passes: t.Sequence[t.Mapping[str, t.Any]], zones: t.Sequence[str]) -> list[dict[str, t.Any]]:
-    """One entry a zone, address and port, in this order; each with its rule, word by word as firewalld lists it."""
+    """Return one entry a zone, address and port, in this order; each with its rule, word by word as firewalld lists it."""
     return [
         {"zone": zone, "address": entry["address"], "port": port, "rule": _backends.rich_rule(entry["address"], port)}
         for zone in zones

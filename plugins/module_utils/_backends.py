@@ -26,7 +26,7 @@ Json = t.Dict[str, t.Any]
 
 
 def installed(program: str, folders: t.Iterable[str] = FOLDERS) -> bool:
-    """Whether a program is there."""
+    """Return whether a program is there."""
     return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders)
 
 
@@ -38,7 +38,7 @@ UFW_PORT = re.compile(r"\b(\d+)(?::(\d+))?(?=[,/ ]|$)")
 
 
 def parse_ufw(text: str, ports: t.Collection[int]) -> Json:
-    """The output of ``ufw show added``: own rules as [{address, ports}], and the lines of others that name one of the ports."""
+    """Return the output of ``ufw show added``: own rules as [{address, ports}], and the lines of others that name one of the ports."""
     own, foreign = [], []
     for line in text.splitlines():
         match = UFW_OWN.fullmatch(line.strip())
@@ -50,7 +50,7 @@ def parse_ufw(text: str, ports: t.Collection[int]) -> Json:
 
 
 def _without_addresses(line: str) -> str:
-    """A rule of ufw without comment and addresses, whose digits are no ports."""
+    """Return a rule of ufw without comment and addresses, whose digits are no ports."""
     return re.sub(r"\b(from|to) \S+", "", line.split(" comment ")[0])
 
 
@@ -63,13 +63,13 @@ def _names_port(text: str, ports: t.Collection[int]) -> bool:
 
 
 def ufw_ipv6(text: str) -> bool:
-    """Whether ufw lets anything of IPv6 in at all: its settings, /etc/default/ufw, say so. The last line counts, as in a shell."""
+    """Return whether ufw lets anything of IPv6 in at all: its settings, /etc/default/ufw, say so. The last line counts, as in a shell."""
     values = re.findall(r"^\s*IPV6=[\"']?(\w*)", text, re.MULTILINE)
     return bool(values) and values[-1].lower() == "yes"
 
 
 def ufw(ports: t.Collection[int], run: Run, settings: str = UFW_SETTINGS) -> Json:
-    """Whether ufw filters, whether it can let IPv6 in, and its rules. {active, ipv6, own, foreign}"""
+    """Return whether ufw filters, whether it can let IPv6 in, and its rules. {active, ipv6, own, foreign}"""
     _code, status, _error = run(["ufw", "status"])
     _code, added, _error = run(["ufw", "show", "added"])
     try:
@@ -87,13 +87,13 @@ RICH_OWN = re.compile(
 
 
 def rich_rule(address: str, port: int) -> str:
-    """The rule that lets an address to a port, word by word as firewalld lists it."""
+    """Return the rule that lets an address to a port, word by word as firewalld lists it."""
     family = "ipv6" if ":" in address else "ipv4"
     return 'rule priority="%d" family="%s" source address="%s" port port="%d" protocol="tcp" accept' % (PRIORITY, family, address, port)
 
 
 def parse_zones(text: str) -> dict[str, Json]:
-    """The output of ``firewall-cmd --list-all-zones``: by zone whether it is active, its ports, and its rich rules."""
+    """Return the output of ``firewall-cmd --list-all-zones``: by zone whether it is active, its ports, and its rich rules."""
     zones: dict[str, Json] = {}
     zone: Json = {}
     for line in text.splitlines():
@@ -108,7 +108,7 @@ def parse_zones(text: str) -> dict[str, Json]:
 
 
 def own_rich_rules(zones: t.Mapping[str, Json]) -> list[Json]:
-    """The collection's rules in some zones, as [{zone, address, port, rule}]."""
+    """Return the collection's rules in some zones, as [{zone, address, port, rule}]."""
     found = []
     for name, zone in sorted(zones.items()):
         for rule in zone["rules"]:
@@ -119,7 +119,7 @@ def own_rich_rules(zones: t.Mapping[str, Json]) -> list[Json]:
 
 
 def foreign_rich_rules(zones: t.Mapping[str, Json], ports: t.Collection[int]) -> list[str]:
-    """What others let or keep from the ports, in words."""
+    """Return the rules of others that admit to the ports, or keep from them, in words."""
     found = []
     for name, zone in sorted(zones.items()):
         found += ["zone %s: port %s" % (name, port) for port in zone["ports"] if _names_port(port.replace("-", ":"), ports)]
@@ -131,7 +131,7 @@ def foreign_rich_rules(zones: t.Mapping[str, Json], ports: t.Collection[int]) ->
 
 
 def firewalld(ports: t.Collection[int], run: Run) -> Json:
-    """Whether firewalld filters, the zones that packets come in by, and its rules. {active, zones, own, halves, foreign}
+    """Return whether firewalld filters, the zones that packets come in by, and its rules. {active, zones, own, halves, foreign}
 
     ``own`` are rules that hold now and after a reload, ``halves`` those that hold in only one of both.
     """
@@ -159,7 +159,7 @@ SPOKEN_FOR = re.compile(r"^(inet|ip|ip6) (hardened_qdrant|firewalld)$")
 
 
 def foreign_rules(objects: t.Sequence[t.Mapping[str, t.Any]], ports: t.Collection[int]) -> list[str]:
-    """Rules of other tables that name one of the ports, in words. ``objects`` is "nftables" of ``nft --json list ruleset``."""
+    """Return rules of other tables that name one of the ports, in words. ``objects`` is "nftables" of ``nft --json list ruleset``."""
     found = []
     for entry in objects:
         rule = entry.get("rule", {})
@@ -183,7 +183,7 @@ VERDICTS = ("accept", "drop", "reject", "redirect", "dnat", "jump", "goto", "que
 
 
 def observe(ports: t.Collection[int], run: Run) -> Json:
-    """The host's firewalls: {ufw, firewalld} as above, null where it is not installed, and ``foreign`` rules in other tables."""
+    """Return the host's firewalls: {ufw, firewalld} as above, null where it is not installed, and ``foreign`` rules in other tables."""
     foreign: list[str] = []
     if installed("nft"):
         code, output, _error = run(["nft", "--json", "list", "ruleset"])

@@ -117,7 +117,7 @@ def read(path: str) -> str:
 
 
 def api_keys(place: Place, settings: Json) -> dict[str, str]:
-    """The keys that the node has on disk, by setting: in the secrets' file, or else among the settings, where others keep them."""
+    """Return the keys that the node has on disk, by setting: in the secrets' file, or else among the settings, where others keep them."""
     service = _node.load_json(place.secrets).get("service")
     if not isinstance(service, dict):
         service = {name: settings.get("service." + name) for name in KEYS}
@@ -125,13 +125,13 @@ def api_keys(place: Place, settings: Json) -> dict[str, str]:
 
 
 def known_secrets(place: Place, settings: Json) -> list[str]:
-    """All secrets that the node has on disk and that can be looked for: those of its file of secrets, and what is secret among the settings."""
+    """Return all secrets that the node has on disk and that can be looked for: those of its file of secrets, and what is secret among the settings."""
     among = {str(value) for name, value in settings.items() if _secret_names.is_secret(name.split("."), value)}
     return _secret_names.sought(_secret_names.texts(_node.load_json(place.secrets)) | among)
 
 
 def strength(keys: dict[str, str]) -> Json:
-    """What may be said of the keys: which there are, how long the shortest is, and whether they differ."""
+    """Return the public facts about the keys: which are set, the length of the shortest, and whether they differ."""
     return {
         "there": sorted(keys),
         "shortest": min((len(key) for key in keys.values()), default=0),
@@ -153,7 +153,7 @@ PROPERTIES = (
 
 
 def unit(place: Place, run: Run) -> Json:
-    """The unit's properties as systemd reports them, and its exposure score (0 to 10, lower is better)."""
+    """Return the unit's properties as systemd reports them, and its exposure score (0 to 10, lower is better)."""
     code, output, error = run(["systemctl", "show", "--property=" + PROPERTIES.replace(" ", ","), "--", place.unit])
     if code != 0:
         raise OSError(error.strip() or "systemctl failed")
@@ -176,7 +176,7 @@ def unit(place: Place, run: Run) -> Json:
 
 
 def restart_due(place: Place, run: Run) -> Json:
-    """Whether the running process is what the disk says."""
+    """Return whether the running process is what the disk says."""
     state = _node.unit_state(place.unit, run)
     record = _node.load_json(_node.RECORD)
     reasons = _node.restart_reasons(place.layout, state, record)
@@ -189,7 +189,7 @@ def restart_due(place: Place, run: Run) -> Json:
 
 
 def main_pid(place: Place, run: Run) -> int:
-    """The server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand.
+    """Return the server: the unit's process, or else whoever listens on the REST port, for it may have been started by hand.
 
     Of a container's unit the process only waits for the container.
     """
@@ -203,7 +203,7 @@ def main_pid(place: Place, run: Run) -> int:
 
 
 def listening_on(port: int) -> int:
-    """The lowest PID of a process of the host's network that listens on a TCP port; 0 for none."""
+    """Return the lowest PID of a process of the host's network that listens on a TCP port; 0 for none."""
     for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
         try:
             if any(socket.endswith(":%d" % port) for socket in listeners(pid)):
@@ -214,12 +214,12 @@ def listening_on(port: int) -> int:
 
 
 def capabilities(mask: str) -> int:
-    """How many capabilities a mask of /proc/PID/status holds."""
+    """Return the number of capabilities a mask of /proc/PID/status holds."""
     return bin(int(mask, 16)).count("1")
 
 
 def mounts(pid: int) -> list[Json]:
-    """The mounts that a process sees, from /proc/PID/mountinfo (proc(5)): path, type, and whether it may write there."""
+    """Return the mounts that a process sees, from /proc/PID/mountinfo (proc(5)): path, type, and whether it may write there."""
     found = []
     for line in read("/proc/%d/mountinfo" % pid).splitlines():
         fields, _dash, rest = line.partition(" - ")
@@ -231,7 +231,7 @@ def mounts(pid: int) -> list[Json]:
 
 
 def writable_by(pid: int, uid: int, gids: t.Collection[int], seen: list[Json]) -> list[Json]:
-    """The mounts whose top folder the process may write: by the mount's options, and by owner and mode."""
+    """Return the mounts whose top folder the process may write: by the mount's options, and by owner and mode."""
     found = []
     for mount in seen:
         try:
@@ -247,7 +247,7 @@ def writable_by(pid: int, uid: int, gids: t.Collection[int], seen: list[Json]) -
 
 
 def listeners(pid: int) -> list[str]:
-    """The sockets that a process listens on, as ADDRESS:PORT, from /proc/net/tcp and the process's open files."""
+    """Return the sockets that a process listens on, as ADDRESS:PORT, from /proc/net/tcp and the process's open files."""
     inodes = set()
     folder = "/proc/%d/fd" % pid
     for name in os.listdir(folder):
@@ -271,7 +271,7 @@ def listeners(pid: int) -> list[str]:
 
 
 def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
-    """The regular files that a process has open outside of some folders, as paths in its own view.
+    """Return the regular files that a process has open outside of some folders, as paths in its own view.
 
     Without those that tell it its limits, which it opens and closes all the time, and could open at any other.
     """
@@ -291,12 +291,12 @@ def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
 
 
 def shared_namespaces(pid: int) -> list[str]:
-    """The kinds of namespaces (namespaces(7)) that a process shares with the host's init."""
+    """Return the kinds of namespaces (namespaces(7)) that a process shares with the host's init."""
     return sorted(name for name in os.listdir("/proc/%d/ns" % pid) if os.readlink("/proc/%d/ns/%s" % (pid, name)) == os.readlink("/proc/1/ns/" + name))
 
 
 def same_file(first: str, second: str) -> bool:
-    """Whether two paths are one file; a path that is not there is none."""
+    """Return whether two paths are one file; a path that is not there is none."""
     try:
         return os.path.samefile(first, second)
     except OSError:
@@ -304,7 +304,7 @@ def same_file(first: str, second: str) -> bool:
 
 
 def is_installed(place: Place, pid: int) -> bool:
-    """Whether a process runs the installed server: the same file, not one of the same name, for an exchanged server is another file.
+    """Return whether a process runs the installed server: the same file, not one of the same name, for an exchanged server is another file.
 
     Of a container's server the digest is compared: its file is the engine's to keep.
     """
@@ -316,7 +316,7 @@ def is_installed(place: Place, pid: int) -> bool:
 
 
 def is_program(path: str) -> bool:
-    """Whether something that can be executed is there. A link counts whatever it leads to: it may lead elsewhere in another root."""
+    """Return whether something that can be executed is there. A link counts whatever it leads to: it may lead elsewhere in another root."""
     try:
         state = os.lstat(path)
     except OSError:
@@ -325,7 +325,7 @@ def is_program(path: str) -> bool:
 
 
 def beyond_its_own(top: str) -> list[str]:
-    """What of a /proc others than root may look into, beside processes and what tells a server its limits: names, those in /proc/sys with their folder."""
+    """Return the names in a /proc that others than root may read, beside processes and a server's limits; those in /proc/sys with their folder."""
     names = [name for name in (os.listdir(top) if os.path.isdir(top) else []) if not name.isdigit() and name not in PROC]
     if os.path.isdir(os.path.join(top, "sys")):
         names += ["sys/" + name for name in os.listdir(os.path.join(top, "sys")) if name not in PROC_SYS]
@@ -334,12 +334,12 @@ def beyond_its_own(top: str) -> list[str]:
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """A process's environment, as it was started with it."""
+    """Return a process's environment, as it was started with it."""
     return dict(entry.split("=", 1) for entry in read("/proc/%d/environ" % pid).split("\0") if "=" in entry)
 
 
 def trust(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collection[str]) -> Json:
-    """Whom the running server believes: outgoing connections go by SSL_CERT_FILE, and by ``tls.ca_cert`` as well, which peers' connections go by both ways.
+    """Return the CAs that the running server trusts: outgoing connections by SSL_CERT_FILE and ``tls.ca_cert``, peers' both ways by the latter.
 
     ``own`` and ``outgoing`` are SHA-256 of the CAs that these should hold; of an inventory that names none, those of the trust bundle on disk.
     """
@@ -356,14 +356,14 @@ def trust(place: Place, run: Run, own: t.Collection[str], outgoing: t.Collection
 
 
 def _believed(pid: int, path: str, known: t.Collection[str]) -> Json:
-    """The CAs in a file as a process sees it: how many, and the subjects of those that are not known."""
+    """Return the CAs in a file as a process sees it: how many, and the subjects of those that are not known."""
     found = _authorities("/proc/%d/root/%s" % (pid, path.lstrip("/"))) if path else []
     strangers = sorted(ca.subject.rfc4514_string() for ca in found if _certificate.fingerprint(ca) not in known)
     return {"file": path, "authorities": len(found), "beside_inventory": strangers}
 
 
 def _authorities(path: str) -> list[t.Any]:
-    """The certificates of a file; none where it is not there or holds none.
+    """Return the certificates of a file; none where it is not there or holds none.
 
     :raises OSError: it is longer than any bundle is, so that not all of it would be judged.
     """
@@ -374,7 +374,10 @@ def _authorities(path: str) -> list[t.Any]:
 
 
 def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[str]:
-    """Where settings of TLS come from beside the file of settings, or could: variables, files that Qdrant reads on top of it, sections of the secrets' file."""
+    """Return where settings of TLS come from beside the file of settings, or could.
+
+    Variables, files that Qdrant reads on top of it, sections of the secrets' file.
+    """
     folder = "/proc/%d/root/config" % pid
     files = [name for name in (os.listdir(folder) if os.path.isdir(folder) else []) if name != "config.yaml"]
     # Other sections hold secrets of other services. A name may be a path, whose first part is the section.
@@ -383,7 +386,7 @@ def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[s
 
 
 def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Json:
-    """How the server finds other hosts by name: the files of its /etc, and where they differ from the addresses by name that are ``wanted``."""
+    """Return how the server finds other hosts by name: the files of its /etc, and where they differ from the addresses by name that are ``wanted``."""
     folder = "/proc/%d/root/etc" % main_pid(place, run)
     there = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     texts = {name: read(os.path.join(folder, name)).splitlines() if name in there else [] for name in ("hosts", "nsswitch.conf")}
@@ -395,7 +398,7 @@ def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Js
 
 
 def process(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
-    """The server's process as the kernel has it."""
+    """Return the server's process as the kernel has it."""
     pid = main_pid(place, run)
     status = dict(line.split(":\t", 1) for line in read("/proc/%d/status" % pid).splitlines() if ":\t" in line)
     root = "/proc/%d/root" % pid
@@ -436,7 +439,7 @@ def process(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
 
 
 def file(path: str) -> Json:
-    """One file or folder: owner, group, mode in octal, kind. No digest: it would be one of secrets, too."""
+    """Return one file or folder: owner, group, mode in octal, kind. No digest: it would be one of secrets, too."""
     state = _node.path_state(path)
     if state is None:
         return {"path": path, "exists": False}
@@ -444,7 +447,7 @@ def file(path: str) -> Json:
 
 
 def way(path: str) -> list[str]:
-    """A path and all folders on its way, from the root."""
+    """Return a path and all folders on its way, from the root."""
     parts = [path]
     while parts[-1] != "/":
         parts.append(os.path.dirname(parts[-1]))
@@ -452,7 +455,7 @@ def way(path: str) -> list[str]:
 
 
 def changeable(paths: t.Iterable[str]) -> list[str]:
-    """Of paths and the folders on their ways, those that someone else than root may change."""
+    """Return the paths, and the folders on their ways, that someone else than root may change."""
     found = []
     for path in sorted({step for path in paths for step in way(os.path.realpath(path))}):
         status = os.stat(path)
@@ -463,7 +466,7 @@ def changeable(paths: t.Iterable[str]) -> list[str]:
 
 
 def files(place: Place) -> Json:
-    """Who owns and may read what."""
+    """Return owner, group and mode of the files."""
     tls = {name: file(os.path.join(place.tls, name)) for name in ("tls.key", "tls.crt", "ca.crt")}
     names = [os.path.join(place.install_dir, "root/etc", name) for name in ("hosts", "nsswitch.conf")]
     trusted = [place.layout.unit_file, place.layout.config, place.layout.outbound, *names, place.secrets]
@@ -485,7 +488,7 @@ def files(place: Place) -> Json:
 
 
 def release(place: Place, run: Run) -> Json:
-    """The installed releases, and whether the one in use is what was verified at its installation."""
+    """Return the installed releases, and whether the one in use is what was verified at its installation."""
     current = os.path.basename(os.path.realpath(place.layout.current))
     found = {entry.name: entry for entry in _node.releases(place.layout, run)}
     entry = found.get(current)
@@ -500,7 +503,7 @@ def release(place: Place, run: Run) -> Json:
 
 
 def config_file(place: Place, run: Run) -> str:
-    """The file of settings: ours, or else the one that the process was started with, as Qdrant looks for it."""
+    """Return the file of settings: ours, or else the one that the process was started with, as Qdrant looks for it."""
     if os.path.exists(place.layout.config):
         return place.layout.config
     pid = main_pid(place, run)
@@ -511,7 +514,7 @@ def config_file(place: Place, run: Run) -> str:
 
 
 def settings_of(text: str) -> Json:
-    """Settings by dotted name, read without a YAML library: scalars of block style alone, which is how the role writes them."""
+    """Return settings by dotted name, read without a YAML library: scalars of block style alone, which is how the role writes them."""
     values: Json = {}
     stack: list[tuple[int, str]] = []
     for line in text.splitlines():
@@ -528,7 +531,7 @@ def settings_of(text: str) -> Json:
 
 
 def config(place: Place, run: Run) -> Json:
-    """The settings on disk, without those that are secret, and whether a secret is among them: by its name, or by what the file of secrets holds."""
+    """Return the settings on disk, without those that are secret, and whether a secret is among them: by its name, or by what the file of secrets holds."""
     path = config_file(place, run)
     text = read(path)
     settings = settings_of(text)
@@ -538,7 +541,7 @@ def config(place: Place, run: Run) -> Json:
 
 
 def without_secrets(value: t.Any, secrets: t.Collection[str]) -> t.Any:
-    """A document with every secret in it struck out: those that are known, and what is assigned to a name that says so."""
+    """Return a document with every secret in it struck out: those that are known, and what is assigned to a name that says so."""
     if isinstance(value, dict):
         return {name: without_secrets(entry, secrets) for name, entry in value.items()}
     if isinstance(value, list):
@@ -553,14 +556,14 @@ def without_secrets(value: t.Any, secrets: t.Collection[str]) -> t.Any:
 
 
 def status(answer: t.Any) -> int:
-    """An answer's status. One that did not come is a lack of evidence, not an answer."""
+    """Return an answer's status. One that did not come is a lack of evidence, not an answer."""
     if answer.error is not None:
         raise OSError(answer.error)
     return answer.status
 
 
 def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
-    """A JSON web token (RFC 7519), signed by HMAC, or by nothing for the algorithm ``none``."""
+    """Return a JSON web token (RFC 7519), signed by HMAC, or by nothing for the algorithm ``none``."""
 
     def encode(content: bytes) -> str:
         return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
@@ -572,7 +575,7 @@ def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
 
 
 def tokens(key: str, collection: str, now: float) -> dict[str, str]:
-    """Tokens that should not open a collection, by what is wrong with them; and one of full rights, since it names none.
+    """Return tokens that should not open a collection, by what is wrong with them; and one of full rights, since it names none.
 
     They live for a minute, in memory and on the way to the node's own ports.
     """
@@ -611,7 +614,7 @@ class Way:
 
 
 def way_to(target: _wire.Target, trust: str) -> Way:
-    """The best way to a port. ``trust`` is the file of CAs. A port that takes no connections is left to the questions that follow."""
+    """Return the best way to a port. ``trust`` is the file of CAs. A port that takes no connections is left to the questions that follow."""
     verified = Way(target, _wire.Tls(ca_file=trust), True)
     if verification_error(target, trust) is None:
         return verified
@@ -621,14 +624,14 @@ def way_to(target: _wire.Target, trust: str) -> Way:
 
 
 def verification_error(target: _wire.Target, trust: str, name: str = "") -> str | None:
-    """What keeps a port's certificate from being verified by the CAs of a file, and by a name or else the address; None if nothing does."""
+    """Return the problems that keep a port's certificate from being verified by the CAs of a file, and by a name or else the address; None if nothing does."""
     error = _wire.rest(target, "/", tls=_wire.Tls(ca_file=trust, server_name=name), timeout=LOCAL_TIMEOUT).error
     # Ports that ask for a client's certificate, or that do not speak HTTP/1.1, end the conversation after this side has verified.
     return error if error is not None and error.startswith(("tls:", "unreachable:")) and "ALERT" not in error else None
 
 
 def auth_probes(rest: Way, grpc: Way, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
+    """Return questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
     nothing = "hardened-qdrant-%s" % random.token_hex(8)
     message = b"\x0a" + bytes([len(nothing)]) + nothing.encode()  # protobuf: field 1, a string
     key = keys.get("api_key", "")
@@ -671,7 +674,7 @@ def auth_probes(rest: Way, grpc: Way, keys: dict[str, str]) -> dict[tuple[str, .
 
 
 def web_probes(rest: Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions that a browser would ask."""
+    """Return questions that a browser would ask."""
 
     def preflight() -> t.Any:
         return status(rest.rest("/collections", "OPTIONS", {"Origin": "https://attacker.example", "Access-Control-Request-Method": "GET"}))
@@ -694,7 +697,7 @@ def web_probes(rest: Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
 
 
 def effective(rest: Way, key: str | None) -> Json:
-    """What the server itself says it runs with, of what it tells at all: its telemetry, which leaves the node only when asked for."""
+    """Return the settings of the running server, as its telemetry shows them; it leaves the node only when asked for."""
     answer = rest.rest("/telemetry?details_level=2", headers=_cluster.key_header(key), secret=bool(key))
     if answer.status != 200:
         raise OSError("/telemetry: HTTP %d" % status(answer))
@@ -709,7 +712,7 @@ def effective(rest: Way, key: str | None) -> Json:
 
 
 def served(place: Place, target: _wire.Target) -> Json:
-    """The certificate that a port serves, and whether it verifies against the host's own trust, address or name included."""
+    """Return the certificate that a port serves, and whether it verifies against the host's own trust, address or name included."""
     seen = _wire.served_certificate(target, LOCAL_TIMEOUT)
     if seen.error:
         raise OSError(seen.error)
@@ -718,7 +721,7 @@ def served(place: Place, target: _wire.Target) -> Json:
 
 
 def tls_questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
+    """Return questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for name, target in place.ports().items():
         questions["tls", name] = lambda target=target: served(place, target)
@@ -731,14 +734,14 @@ def tls_questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
 
 
 def taken(outcome: str) -> str:
-    """What a port made of an offer. That the offer did not reach it is a lack of evidence."""
+    """Return a port's answer to an offer. An offer that did not reach it is a lack of evidence."""
     if outcome in ("silent", "answered", "rejected") or outcome.startswith("accepted"):
         return outcome
     raise OSError(outcome)
 
 
 def foreign_client(target: _wire.Target) -> str:
-    """What a port makes of a client whose certificate nobody signed but itself."""
+    """Return a port's answer to a client with a self-signed certificate."""
     if _certificate.CRYPTOGRAPHY_ERROR is not None:
         raise OSError("the Python library cryptography is missing on the host")
     with tempfile.TemporaryDirectory(prefix="hardened-qdrant-") as folder:
@@ -749,7 +752,7 @@ def foreign_client(target: _wire.Target) -> str:
 
 
 def certificate_on_disk(place: Place) -> Json:
-    """The certificate in use on disk."""
+    """Return the certificate in use on disk."""
     if _certificate.CRYPTOGRAPHY_ERROR is not None:
         raise OSError("the Python library cryptography is missing on the host")
     store = _certificate.Store(os.path.dirname(place.tls))
@@ -766,7 +769,7 @@ def certificate_on_disk(place: Place) -> Json:
 
 
 def reach(target: _wire.Target, grpc: bool) -> Json:
-    """Whether a port of another host takes connections; and then, what a stranger is answered, with TLS and without, and what time it is there."""
+    """Return whether a port of another host takes connections; and then, what a stranger is answered, with TLS and without, and what time it is there."""
     connect = _wire.can_connect(target, REMOTE_TIMEOUT)
     if connect != "open":
         return {"connect": connect, "plaintext": connect, "answer": connect, "clock_offset": None}
@@ -786,7 +789,7 @@ def reach(target: _wire.Target, grpc: bool) -> Json:
 
 
 def host(place: Place, run: Run) -> Json:
-    """What the node stands on: its clock, its addresses, the room that is left for data and snapshots."""
+    """Return the host's own state: its clock, its addresses, the room that is left for data and snapshots."""
     code, output, _error = run(["systemd-detect-virt", "--container"])
     container = code == 0 and output.strip() != "none"
     code, output, error = run(["timedatectl", "show", "--property=NTPSynchronized", "--value"])
@@ -801,7 +804,7 @@ def host(place: Place, run: Run) -> Json:
 
 
 def room(path: str) -> Json:
-    """What an unprivileged user may still fill, in bytes and in percent, of space and of inodes."""
+    """Return the room that is left for an unprivileged user, in bytes and in percent, of space and of inodes."""
     status = os.statvfs(path)
     inodes = 100.0 * status.f_favail / status.f_files if status.f_files else 100.0  # file systems without a fixed number say 0
     return {
@@ -815,7 +818,7 @@ def room(path: str) -> Json:
 
 
 def server_names(user: str) -> list[str]:
-    """How rules may name the server's user: by name and by number."""
+    """Return how rules may name the server's user: by name and by number."""
     try:
         return [user, str(pwd.getpwnam(user).pw_uid)]
     except KeyError:
@@ -823,14 +826,14 @@ def server_names(user: str) -> list[str]:
 
 
 def server_verdict(place: Place, objects: t.Any, family: str) -> str:
-    """What the guard does to a connection of the server's to a stranger: by its user, or by the interface of its network."""
+    """Return the guard's verdict on a connection of the server's to a stranger: by its user, or by the interface of its network."""
     if place.bridge:
         return _firewall.container_verdict(objects, family, STRANGERS_PORT, place.bridge)
     return _firewall.server_verdict(objects, family, STRANGERS_PORT, server_names(place.user))
 
 
 def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> Json:
-    """The guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
+    """Return the guard's table as the kernel has it, against its file and those whom the inventory names, and whether boot brings it back."""
     table, path = "inet hardened_qdrant", os.path.join(place.config_dir, "firewall.nft")
     code, output, error = run(["nft", "--json", "list", "table", *table.split()])
     if code != 0:
@@ -864,7 +867,7 @@ def firewall(place: Place, run: Run, named: t.Mapping[str, t.Sequence[str]]) -> 
 
 
 def cluster(rest: Way, key: str | None, known: t.Collection[str]) -> Json:
-    """The cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
+    """Return the cluster as the node sees it. Strangers are peers whose address is neither the node's nor among the known ones."""
     if key and not rest.trusted:
         raise OSError("a server that does not verify is not shown a key")
     seen = _cluster.observe(_cluster.Node(rest.target, rest.tls, key))
@@ -882,7 +885,7 @@ def put(document: Json, keys: tuple[str, ...], value: t.Any) -> None:
 
 
 def attempt(question: t.Callable[[], t.Any]) -> t.Any:
-    """A section, or why it could not be observed."""
+    """Return a section, or why it could not be observed."""
     try:
         return question()
     except Exception as error:  # an observer that stops at the first surprise sees less than one that writes it down
@@ -890,7 +893,7 @@ def attempt(question: t.Callable[[], t.Any]) -> t.Any:
 
 
 def ask(questions: dict[tuple[str, ...], t.Callable[[], t.Any]]) -> Json:
-    """All questions at once: most of the time is spent waiting."""
+    """Return all questions at once: most of the time is spent waiting."""
     document: Json = {}
     with ThreadPoolExecutor(max_workers=16) as pool:
         futures = {keys: pool.submit(attempt, question) for keys, question in questions.items()}
@@ -900,7 +903,7 @@ def ask(questions: dict[tuple[str, ...], t.Callable[[], t.Any]]) -> Json:
 
 
 def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
-    """Questions to other hosts' ports. A target is {name, address, ports: {name: number}}, and may have ``further`` addresses."""
+    """Return questions to other hosts' ports. A target is {name, address, ports: {name: number}}, and may have ``further`` addresses."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for entry in targets:
         # None is not the same as no further address: nobody said which ones there are.
@@ -918,7 +921,7 @@ def elsewhere(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
 def observe_node(
     place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] | None = None
 ) -> Json:
-    """Everything of a node: what it can see of itself, and of its peers.
+    """Return the evidence of a node: its view of itself, and of its peers.
 
     ``named`` are the addresses of ``peers`` and ``clients``. ``wanted`` is what the inventory says of the server: its ``authorities`` and
     ``outbound_authorities`` (SHA-256 of CAs), and ``names`` (addresses by name).

@@ -74,7 +74,7 @@ class Line:
 
 
 def readable(message: t.Any, secrets: t.Collection[str] = ()) -> str:
-    """A message as text without these secrets: the journal gives one that is no UTF-8 as a list of bytes, and programs colour theirs."""
+    """Return a message as text without these secrets: the journal gives one that is no UTF-8 as a list of bytes, and programs colour theirs."""
     text = bytes(message).decode("utf-8", "replace") if isinstance(message, list) else str(message)
     text = _secret_names.struck(text, secrets)
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
@@ -82,7 +82,7 @@ def readable(message: t.Any, secrets: t.Collection[str] = ()) -> str:
 
 
 def lines(output: str, secrets: t.Collection[str] = ()) -> list[Line]:
-    """The lines of ``journalctl --output=json`` that say something, these secrets struck out."""
+    """Return the lines of ``journalctl --output=json`` that say something, these secrets struck out."""
     found = []
     for entry in output.splitlines():
         try:
@@ -100,7 +100,7 @@ def lines(output: str, secrets: t.Collection[str] = ()) -> list[Line]:
 
 
 def of_last_start(found: t.Sequence[Line]) -> list[Line]:
-    """The lines of the last start that got as far as a process of its own; all of them where none did."""
+    """Return the lines of the last start that got as far as a process of its own; all of them where none did."""
     begins = [number for number, line in enumerate(found) if line.who == SYSTEMD and line.text.startswith("Starting ")]
     for begin, end in zip(reversed(begins), [len(found), *reversed(begins)]):
         if any(line.who != SYSTEMD for line in found[begin:end]):
@@ -109,7 +109,7 @@ def of_last_start(found: t.Sequence[Line]) -> list[Line]:
 
 
 def way_it_ended(properties: t.Mapping[str, str]) -> str:
-    """How the unit's process ended, by ExecMainCode and ExecMainStatus (systemd.service(5), wait(2)); empty where it was stopped, or is not known."""
+    """Return how the unit's process ended, by ExecMainCode and ExecMainStatus (systemd.service(5), wait(2)); empty where it was stopped, or is not known."""
     try:
         code, status = int(properties.get("ExecMainCode", "")), int(properties.get("ExecMainStatus", ""))
     except ValueError:
@@ -125,7 +125,7 @@ def way_it_ended(properties: t.Mapping[str, str]) -> str:
 
 
 def cause(found: t.Sequence[Line], properties: t.Mapping[str, str]) -> dict[str, str]:
-    """Who kept the node from starting (``who``), in which words (``line``), as a sentence (``cause``), and what to do (``remedy``)."""
+    """Return the culprit of a failed start (``who``), its words (``line``), both as a sentence (``cause``), and the ``remedy``."""
     said = {who: [line.text for line in found if line.who == who] for who in (SERVER, GATE, SYSTEMD)}
     spoken = [text for text in said[SERVER] if not NOISE.search(text)]
     failed = [text for text in spoken if ERROR.search(text)]

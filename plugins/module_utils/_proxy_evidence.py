@@ -48,7 +48,7 @@ COPIES = {
 
 
 def directives(text: str) -> dict[str, list[str]]:
-    """The values of some directives of nginx.conf, in their order."""
+    """Return the values of some directives of nginx.conf, in their order."""
     found: dict[str, list[str]] = {name: [] for name in DIRECTIVES}
     for line in text.splitlines():
         match = re.match(r"\s*([a-z_]+)\s+([^;{]+);", line)
@@ -58,7 +58,7 @@ def directives(text: str) -> dict[str, list[str]]:
 
 
 def upstreams(text: str) -> list[dict[str, t.Any]]:
-    """The nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
+    """Return the nodes' ports that a configuration names, with the name by which each is verified: [{address, port, name}]."""
     found = []
     for pattern, name in re.findall(r'"~\(\^\|, \| : \)(\S+)\$" "?([^\s";]+)"?;', text):
         address, _colon, port = pattern.replace("\\", "").rpartition(":")
@@ -67,14 +67,14 @@ def upstreams(text: str) -> list[dict[str, t.Any]]:
 
 
 def verified(entry: Json, trust: str) -> Json:
-    """Whether a node's port serves a certificate that verifies by its name, or why not."""
+    """Return whether a node's port serves a certificate that verifies by its name, or why not."""
     tls = _wire.Tls(ca_file=trust, server_name=entry["name"])
     error = _wire.verification_error(_wire.Target(entry["address"], entry["port"]), tls, ["h2", "http/1.1"], _evidence.LOCAL_TIMEOUT)
     return {**entry, "verifies": error is None, "why": error or ""}
 
 
 def settings(place: _evidence.Place) -> Json:
-    """What the process was told, from the copy that it was given."""
+    """Return the settings of the process, from its own copy."""
     return directives(_evidence.read(os.path.join(RUN, "current", "nginx.conf")))
 
 
@@ -86,7 +86,7 @@ def nodes(place: _evidence.Place) -> list[Json]:
 
 
 def started(place: _evidence.Place) -> Json:
-    """Whether the process was given what is on disk."""
+    """Return whether the process was given what is on disk."""
     pairs = {os.path.join(place.config_dir, disk): os.path.join(RUN, "current", copy) for disk, copy in COPIES.items()}
     pairs[place.layout.unit_file] = os.path.join(RUN, "started", "unit")
     pairs[BINARY] = os.path.join(RUN, "started", "nginx")
@@ -94,13 +94,13 @@ def started(place: _evidence.Place) -> Json:
 
 
 def process(place: _evidence.Place, run: Run) -> Json:
-    """The master process as the kernel has it."""
+    """Return the master process as the kernel has it."""
     seen = _evidence.process(place, run, ())
     return {**seen, "exe_is_installed": _evidence.same_file("/proc/%d/exe" % seen["pid"], BINARY)}
 
 
 def files(place: _evidence.Place) -> Json:
-    """Who owns and may read what."""
+    """Return owner, group and mode of the files."""
     current = os.path.realpath(os.path.join(RUN, "current"))
     trusted = [os.path.join(place.config_dir, "nginx.conf"), os.path.join(place.config_dir, "upstream-ca.crt"), place.layout.unit_file, BINARY]
     trusted += [os.path.join(place.install_dir, "libexec", "stage.py"), os.path.join(place.tls, "tls.key"), os.path.join(current, "nginx.conf")]
@@ -115,7 +115,7 @@ def files(place: _evidence.Place) -> Json:
 
 
 def certificate(place: _evidence.Place) -> Json:
-    """The certificate on disk, and whether peers of the nodes would take it for one of theirs."""
+    """Return the certificate on disk, and whether peers of the nodes would take it for one of theirs."""
     seen = _evidence.certificate_on_disk(place)
     chain = _certificate.load_certificates(_evidence.read(os.path.join(place.tls, "tls.crt")))
     trusted = _certificate.load_certificates(_evidence.read(os.path.join(place.config_dir, "upstream-ca.crt")))
@@ -127,7 +127,7 @@ def _rest(place: _evidence.Place, path: str, headers: dict[str, str] | None = No
 
 
 def _hsts(place: _evidence.Place) -> int:
-    """Seconds for which clients are told to come by TLS alone; 0 for none."""
+    """Return seconds for which clients are told to come by TLS alone; 0 for none."""
     answer = _rest(place, "/")
     _evidence.status(answer)
     match = re.search(r"max-age=(\d+)", answer.headers.get("strict-transport-security", ""))
@@ -142,7 +142,7 @@ def _grpc(place: _evidence.Place, method: str) -> t.Any:
 
 
 def log(place: _evidence.Place, run: Run) -> Json:
-    """Whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
+    """Return whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
     marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
     _evidence.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
     deadline = _wire.Deadline(LOGGED)
@@ -158,7 +158,7 @@ def log(place: _evidence.Place, run: Run) -> Json:
 
 
 def observe(place: _evidence.Place, opened: t.Collection[str], run: Run) -> Json:
-    """Everything of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
+    """Return the evidence of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: _evidence.unit(place, run),
         ("process",): lambda: process(place, run),

@@ -28,12 +28,12 @@ def file_of(unit: str) -> str:
 
 
 def drop_in_of(unit: str) -> str:
-    """Where `systemctl set-property --runtime` keeps the addresses (systemd.unit(5))."""
+    """Return where `systemctl set-property --runtime` keeps the addresses (systemd.unit(5))."""
     return "/run/systemd/system.control/%s.d/50-IPAddressAllow.conf" % unit
 
 
 def of_file(path: str) -> list[str]:
-    """The addresses in a unit's file; none where it has no such line, or cannot be read.
+    """Return the addresses in a unit's file; none where it has no such line, or cannot be read.
 
     They stand there as numbers: `systemctl set-property` does not know the words, such as localhost, that a file may use.
     """
@@ -44,7 +44,7 @@ def of_file(path: str) -> list[str]:
 
 
 def digest_without(path: str) -> str | None:
-    """SHA-256 in hex of a unit's file but for its addresses, or None where it cannot be read."""
+    """Return SHA-256 in hex of a unit's file but for its addresses, or None where it cannot be read."""
     try:
         return hashlib.sha256(LINE.sub(b"", _read.content(path))).hexdigest()
     except OSError:
@@ -52,12 +52,12 @@ def digest_without(path: str) -> str | None:
 
 
 def told_of_record(state: t.Mapping[str, str], record: t.Mapping[str, t.Any]) -> list[str] | None:
-    """What the running unit was told by a record, the content of ``_node.RECORD``. None if its start was not recorded: a reason for a restart already."""
+    """Return the running unit's addresses by a record, the content of ``_node.RECORD``. None if its start was not recorded: a reason for a restart already."""
     return (record.get("addresses") or []) if record and record.get("invocation") == state.get("InvocationID") else None
 
 
 def due(unit: str, state: t.Mapping[str, str], told: list[str] | None) -> bool:
-    """Whether the running unit was told other addresses than its file's, or was told by a run that was killed before it cleaned up.
+    """Return whether the running unit was told other addresses than its file's, or was told by a run that was killed before it cleaned up.
 
     ``state`` is what ``_node.unit_state`` returns, ``told`` what it was told, None where nobody knows.
     """

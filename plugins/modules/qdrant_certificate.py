@@ -194,7 +194,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 
 
 def summary(store, now: datetime, renew_fraction: float) -> dict:
-    """The certificate in use, for the result."""
+    """Return the certificate in use, for the result."""
     if store.generation() is None:
         return {}
     try:
@@ -206,7 +206,7 @@ def summary(store, now: datetime, renew_fraction: float) -> dict:
 
 
 def diff_text(result: dict) -> str:
-    """A certificate as readable lines."""
+    """Return a certificate as readable lines."""
     return "".join("%s: %s\n" % item for item in sorted(result.get("certificate", {}).items()) if item[0] != "days_left")
 
 

@@ -64,7 +64,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _image, _no
 
 
 def write(path: str, content: dict) -> None:
-    """The manifest is what makes a release count as installed, so it is there as a whole or not at all."""
+    """Write the manifest, as a whole or not at all: a release with one counts as installed."""
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".release.")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=4, sort_keys=True)

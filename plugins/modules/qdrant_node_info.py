@@ -272,7 +272,7 @@ TABLE = "inet hardened_qdrant"
 
 
 def unit_summary(name: str, state: dict) -> dict:
-    """What of a unit's properties decides whether there is work to do, and whose it is."""
+    """Return the properties of a unit that decide whether there is work to do, and whose it is."""
     return {
         **_marks.unit(name, state.get("FragmentPath", "")),
         "active": state.get("ActiveState") == "active",
@@ -282,7 +282,7 @@ def unit_summary(name: str, state: dict) -> dict:
 
 
 def docker(run: _run.Run) -> dict:
-    """The engine, and what in it has the node's names."""
+    """Return the engine, and what in it has the node's names."""
     engine = _node.engine(run)
     return {**engine, **_marks.containers(run)} if engine["version"] else engine
 

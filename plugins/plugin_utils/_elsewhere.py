@@ -26,7 +26,7 @@ ALTERNATIVE = (
 
 
 def is_public(url: str) -> bool:
-    """Whether a URL is that of a public CA."""
+    """Return whether a URL is that of a public CA."""
     host = (urlsplit(url).hostname or "").lower()
     return any(host == end or host.endswith("." + end) for end in PUBLIC)
 
@@ -64,7 +64,7 @@ def _need_folder(found: Findings, folder: str, where: str = "qdrant_tls_csr_dir"
 def acme(
     folder: str, *, directory: str, challenge: str, hook: str, command: t.Any, ca_file: str, peers: bool = True, variables: str = "qdrant_tls"
 ) -> Findings:
-    """The provider ``acme``, of nodes or, without ``peers``, of a proxy. ``variables`` is how the names of its variables begin."""
+    """Return the provider ``acme``, of nodes or, without ``peers``, of a proxy. ``variables`` is how the names of its variables begin."""
     found = Findings()
     _need_folder(found, folder, variables + "_csr_dir")
     _need_https(found, variables + "_acme_directory", directory, "https://ca.example.com/acme/office/directory")
@@ -88,7 +88,7 @@ def acme(
 
 
 def vault(folder: str, *, url: str, token: t.Any, role: str, ca_file: str) -> Findings:
-    """The provider ``vault_pki``. ``token`` is None where it could not be read, which is a problem already."""
+    """Return the provider ``vault_pki``. ``token`` is None where it could not be read, which is a problem already."""
     found = Findings()
     _need_folder(found, folder)
     _need_https(found, "qdrant_tls_vault_url", url, "https://vault.example.com:8200")

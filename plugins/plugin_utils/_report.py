@@ -57,7 +57,7 @@ class Report:
             object.__setattr__(self, name, value)
 
     def bad(self) -> list[tuple[str, _controls.Finding]]:
-        """What failed, then what could not be judged, the most severe first."""
+        """Return the failed findings, then those that could not be judged, the most severe first."""
 
         def order(entry: tuple[str, _controls.Finding]) -> tuple[bool, int, str, str]:
             host, finding = entry
@@ -68,7 +68,7 @@ class Report:
         return sorted(found, key=order)
 
     def verified(self) -> bool:
-        """Whether every control holds or is waived, and at least one was judged."""
+        """Return whether every control holds or is waived, and at least one was judged."""
         counted = self.counts()
         return not any(counted[state] for state in BAD) and counted[_controls.PASSED] > 0
 
@@ -80,7 +80,7 @@ class Report:
 
 
 def _data(value: t.Any) -> t.Any:
-    """Data from hosts as a report has it: texts clean, and no number that JSON does not have."""
+    """Return data from hosts as a report has it: texts clean, and no number that JSON does not have."""
 
     def finite(entry: t.Any) -> t.Any:
         if isinstance(entry, dict):
@@ -93,7 +93,7 @@ def _data(value: t.Any) -> t.Any:
 
 
 def as_json(report: Report) -> str:
-    """The whole report, findings and evidence, in a stable order."""
+    """Return the whole report, findings and evidence, in a stable order."""
     content = {
         "schema": SCHEMA,
         "time": report.time.isoformat(timespec="seconds"),
@@ -109,7 +109,7 @@ def as_json(report: Report) -> str:
 
 
 def summary(report: Report) -> str:
-    """The verdict and what needs doing, for a terminal: a line a host, then what is wrong, the same on several hosts in one line."""
+    """Return the verdict and what needs doing, for a terminal: a line a host, then what is wrong, the same on several hosts in one line."""
     lines = []
     for host, findings in sorted(report.findings.items()):
         counted = _controls.counts(findings)
@@ -139,12 +139,12 @@ def summary(report: Report) -> str:
 
 
 def drift_text(change: dict[str, t.Any]) -> str:
-    """A change on one line."""
+    """Return a change on one line."""
     return "%s %s: %s -> %s" % (change["host"], change["place"], _controls.shown(change["was"]), _controls.shown(change["is"]))
 
 
 def as_markdown(report: Report) -> str:
-    """A page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
+    """Return a page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
     counted = report.counts()
     lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]
     lines += ["| node | %s |" % " | ".join(STATES), "|---|%s" % ("---|" * len(STATES))]
@@ -172,7 +172,7 @@ def as_markdown(report: Report) -> str:
 
 
 def _cells_of(row: dict[str, t.Any]) -> list[str]:
-    """The cells of a row of who can do what, in the order of the operations, which a saved report does not keep."""
+    """Return the cells of a row of who can do what, in the order of the operations, which a saved report does not keep."""
     return [row["may"][operation.name] for operation in _access.OPERATIONS]
 
 
@@ -197,7 +197,7 @@ def _reach_lines(report: Report) -> list[str]:
 
 
 def _table(cells: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """The matrix as lines of a table, one a role: {role, cells}, the cells by port and, within, by family."""
+    """Return the matrix as lines of a table, one a role: {role, cells}, the cells by port and, within, by family."""
     by_place = {(cell["role"], cell["port"], cell["family"]): cell for cell in cells}
     nothing = {"text": NOT_TRIED, "right": None}
     roles = [role for role in REACH if any(cell["role"] == role for cell in cells)]
@@ -209,18 +209,18 @@ MARKS = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^[#>+=-]|(?<=:)/(?=/)|(?<=ww
 
 
 def _cell(text: str) -> str:
-    """A text within a table's cell, or a line: nothing in it is a mark, a link, an entity or HTML."""
+    """Return a text within a table's cell, or a line: nothing in it is a mark, a link, an entity or HTML."""
     text = MARKS.sub(r"\\\g<0>", " ".join(text.split()))
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _code(text: str) -> str:
-    """An id as code, within a cell."""
+    """Return an id as code, within a cell."""
     return "`%s`" % text
 
 
 def as_junit(report: Report) -> str:
-    """JUnit XML, as CI servers read it: a suite a node, a case a control."""
+    """Return JUnit XML, as CI servers read it: a suite a node, a case a control."""
     root = xml.Element("testsuites", name="hardened.qdrant")
     for host, findings in sorted(report.findings.items()):
         counted = _controls.counts(findings)
@@ -247,7 +247,7 @@ def as_junit(report: Report) -> str:
 
 
 def as_sarif(report: Report) -> str:
-    """SARIF 2.1.0 (OASIS), as code hosts read it: a rule a control, a result for each that does not hold. The place is the node."""
+    """Return SARIF 2.1.0 (OASIS), as code hosts read it: a rule a control, a result for each that does not hold. The place is the node."""
     controls = list({finding.control.id: finding.control for findings in report.findings.values() for finding in findings}.values())
     positions = {control.id: number for number, control in enumerate(controls)}
     rules = [
@@ -292,12 +292,12 @@ def as_sarif(report: Report) -> str:
 
 
 def _sarif_text(text: str) -> str:
-    """A message as SARIF has it (2.1.0, 3.11): braces are doubled, or they are a placeholder; and what would be a link is none."""
+    """Return a message as SARIF has it (2.1.0, 3.11): braces are doubled, or they are a placeholder; and what would be a link is none."""
     return text.replace("{", "{{").replace("}", "}}").replace("](", "] (")
 
 
 def as_html(report: Report) -> str:
-    """One page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
+    """Return one page that needs nothing else: filters, nodes, who reaches what, and each finding with its evidence."""
     order = {state: number for number, state in enumerate((*BAD, _controls.WAIVED, _controls.PASSED, _controls.SKIPPED))}
     findings = [
         {**finding.as_dict(), "host": host, "evidence": _shown_evidence(finding)}
@@ -348,7 +348,7 @@ CLOSED = ("refused", "timeout", "reset", "unreachable")
 
 
 def _as_it_should_be(role: str, port: str, outcome: str, own: bool) -> bool | None:
-    """Whether an outcome is right; None where it says nothing. Nobody must reach a port by another address than the node's own."""
+    """Return whether an outcome is right; None where it says nothing. Nobody must reach a port by another address than the node's own."""
     must, may = REACH.get(role, (set(), set()))
     if outcome == "open":
         return port in may
@@ -366,7 +366,7 @@ def _family(address: t.Any) -> str:
 
 
 def reach(report: Report) -> list[dict[str, t.Any]]:
-    """Who reached which port of which address: rows of {from, role, to, address, family, own, ports: {port: {outcome, right}}}.
+    """Return the matrix of reached ports: rows of {from, role, to, address, family, own, ports: {port: {outcome, right}}}.
 
     A family of which a node has no address has a row that says so, and one of which nobody said whether it has, too.
     """
@@ -393,7 +393,7 @@ def _outcome(seen: dict[str, t.Any], port: str) -> str:
 
 
 def matrix(rows: t.Sequence[dict[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """The rows summed up by role, port and family: {role, port, family, open, closed, text, right}, in this order."""
+    """Return the rows summed up by role, port and family: {role, port, family, open, closed, text, right}, in this order."""
     cells = []
     for role in REACH:
         for port in PORTS:
@@ -427,7 +427,7 @@ def _drawing(cells: t.Sequence[dict[str, t.Any]]) -> dict[str, t.Any]:
 
 
 def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
-    """A line a control, with its state on each host, in the order of the hosts."""
+    """Yield a line a control, with its state on each host, in the order of the hosts."""
     by_host = {host: {finding.control.id: finding for finding in findings} for host, findings in report.findings.items()}
     hosts = sorted(by_host)
     # In the order of the host that has most: of some there are only a few, as of one whose evidence does not fit.
@@ -439,7 +439,7 @@ def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
 
 
 def _timeline(report: Report) -> dict[str, t.Any]:
-    """Certificates and CAs as bars over time, from today to the last end: {end, entries: [{name, left, percent}]}; days."""
+    """Return certificates and CAs as bars over time, from today to the last end: {end, entries: [{name, left, percent}]}; days."""
     entries: dict[str, float] = {}
     for host in sorted(report.evidence):
         certificate = _section(report.evidence[host], "certificate")
@@ -454,13 +454,13 @@ def _timeline(report: Report) -> dict[str, t.Any]:
 
 
 def _section(evidence: dict[str, t.Any], name: str) -> dict[str, t.Any]:
-    """A section of the evidence; empty where it could not be observed."""
+    """Return a section of the evidence; empty where it could not be observed."""
     section = evidence.get(name)
     return section if isinstance(section, dict) else {}
 
 
 def _host(host: str, report: Report) -> dict[str, t.Any]:
-    """A node's line in the table of nodes."""
+    """Return a node's line in the table of nodes."""
     evidence = report.evidence[host]
     certificate = _section(evidence, "certificate")
     left, life = certificate.get("days_left"), certificate.get("life_days")

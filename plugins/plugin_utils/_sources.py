@@ -54,7 +54,7 @@ class Plan:
 def provided(
     name: str, chain: t.Sequence[t.Any], key: t.Any, trusted: t.Sequence[t.Any], trust: str, needed: t.Sequence[str], cluster: Cluster, now: datetime
 ) -> tuple[Findings, Plan]:
-    """The provider ``provided``, for one node. ``trust`` is the PEM text of the trusted CAs."""
+    """Return the provider ``provided``, for one node. ``trust`` is the PEM text of the trusted CAs."""
     found = Findings()
     for text in _own.problems(chain, key, trusted, needed, now):
         variable, _space, what = text.partition(" ")
@@ -64,7 +64,7 @@ def provided(
 
 
 def csr(name: str, folder: str, trusted: t.Sequence[t.Any], trust: str, cluster: Cluster, now: datetime) -> tuple[Findings, Plan]:
-    """The provider ``csr``, for one node. What is signed is checked when it is there."""
+    """Return the provider ``csr``, for one node. What is signed is checked when it is there."""
     found = Findings()
     if not folder:
         found.refuse("qdrant_tls_csr_dir", "it is empty", "Name a folder on the controller for the signing requests")
@@ -74,7 +74,7 @@ def csr(name: str, folder: str, trusted: t.Sequence[t.Any], trust: str, cluster:
 def signed_elsewhere(
     found: Findings, name: str, trusted: t.Sequence[t.Any], trust: str, cluster: Cluster, now: datetime
 ) -> tuple[Findings, Plan]:
-    """A provider whose certificates are not there yet, for one node: new trusted CAs must not cut off the certificates that there are."""
+    """Return a provider whose certificates are not there yet, for one node: new trusted CAs must not cut off the certificates that there are."""
     refused = {ca.subject.rfc4514_string(): _certificate.strict_authority(ca) for ca in trusted}
     # Others may be on their way out, and what was signed is looked at when it is there.
     if trusted and all(refused.values()):
@@ -101,7 +101,7 @@ def _check_splits(found: Findings, name: str, chain: t.Sequence[t.Any], trusted:
 
 
 def refuse_authority(found: Findings, error: Exception) -> None:
-    """A CA's problems, which come as lines, each naming its variable."""
+    """Refuse a CA's problems, which come as lines, each naming its variable."""
     for line in str(error).splitlines():
         found.refuse("TLS", line.rstrip("."), READ_MORE)
 
@@ -109,7 +109,7 @@ def refuse_authority(found: Findings, error: Exception) -> None:
 def internal(
     current: tuple[t.Any, t.Any], following: tuple[t.Any, t.Any], life: timedelta, cluster: Cluster, rollover: Rollover, now: datetime
 ) -> tuple[Findings, Plan]:
-    """The provider ``internal``. ``current`` and ``following`` are certificate and key of the CA in use and of the next one, if there is one."""
+    """Return the provider ``internal``. ``current`` and ``following`` are certificate and key of the CA in use and of the next one, if there is one."""
     found, plan = Findings(), Plan()
     _check_request(found, rollover, bool(following[0]), cluster)
     try:

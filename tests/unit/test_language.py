@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -107,3 +108,32 @@ def test_the_kind_is_found(text):
 @pytest.mark.parametrize("text", ["Remove the expiry timer", "A user who may use sudo", "Read the rules that carry the role's mark"])
 def test_a_clause_that_belongs_to_a_noun_is_none_of_the_kind(text):
     assert not NOUNLESS.search(text)
+
+
+# What a docstring may begin with: what the function returns, or what it does.
+DOES = set(
+    """Add Announce Answer Apply Arm Ask Become Build Change Check Close Collect Compare Complete Connect Convert Copy Count Create Decide Decode Disarm Do Drop
+    Encode End Escape Execute Fail Find Forget Give Hand Have Hold Issue Judge Keep Kill List Load Lock Look Make Mark Mount Move Name Open Parse Pass Plan
+    Prepare Print Publish Put Raise Read Record Refuse Register Rehearse Remember Remove Render Replace Report Resolve Return Run Say Send Set Show Sign Speak
+    Split Start Stop Switch Take Tell Throw Try Undo Update Verify Wait Warn Write Yield""".split()
+)
+SOURCES = [path for pattern in ("plugins/**/*.py", "roles/*/files/*.py") for path in sorted(PROJECT.glob(pattern))]
+
+
+def public_functions(node):
+    """Yield the functions and methods of a module that others may call."""
+    for child in node.body:
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) and not child.name.startswith("_"):
+            yield child
+        elif isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
+            yield from public_functions(child)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_a_docstring_says_what_its_function_returns_or_does(path):
+    found = []
+    for function in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
+        text = ast.get_docstring(function)
+        if text and text.split()[0] not in DOES:
+            found.append("%s: %s" % (function.name, text.splitlines()[0]))
+    assert found == [], "begin with Return or with a verb"
