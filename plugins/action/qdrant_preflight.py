@@ -226,7 +226,7 @@ class ActionModule(_action.ControllerAction):
                 self._problems.append(Problem("qdrant_tls_provider", "there is no provider %r" % provider, "Write internal, provided, csr, acme or vault_pki"))
                 return _sources.Plan()
         except _own.OwnError as error:
-            self._problems.append(Problem("TLS", str(error).rstrip("."), "The README of the role qdrant_tls says what a node needs"))
+            self._problems.append(Problem("TLS", str(error).rstrip("."), "The README of the role qdrant_tls lists a node's requirements"))
             return _sources.Plan()
         self._take(found)
         return plan

@@ -34,7 +34,7 @@ display = Display()
 PORTS = ("qdrant_proxy_http_port", "qdrant_proxy_grpc_port")
 PROVIDERS = ("internal", "provided", "csr", "acme")
 ACME = "qdrant_proxy_tls_acme_"
-README = "The README of the role qdrant_proxy says what a proxy needs"
+README = "The README of the role qdrant_proxy lists a proxy's requirements"
 
 
 class ActionModule(_action.ControllerAction):

@@ -694,7 +694,7 @@ class Store:
         certificates = load_certificates(chain)
         reasons = due_for_reissue(certificates, key, _without_force(wanted), now)
         if reasons:
-            raise CertificateError("the new certificate is not what was asked for: " + "; ".join(reasons))
+            raise CertificateError("the new certificate differs from the request: " + "; ".join(reasons))
         for name, content in ((CERTIFICATE, pem_of(certificates)), (TRUST, pem_of(load_certificates(trust)))):
             _remove(os.path.join(folder, name))  # of a run that was killed here, in a folder that waited since before
             _write(os.path.join(folder, name), content)

@@ -27,7 +27,7 @@ LINES = 15
 REMEDIES = (
     (
         r"No CA certificates were loaded|SSL_CERT_(FILE|DIR)",
-        "whom outgoing connections trust is not what the role wrote. systemctl cat qdrant shows what changes SSL_CERT_FILE; remove that",
+        "outgoing connections trust other CAs than the role's. systemctl cat qdrant shows the line that changes SSL_CERT_FILE; remove it",
     ),
     (r"Address already in use|os error 98", "another process has one of its ports. ss -ltnp shows which; stop it, or change the port"),
     (r"Cannot assign requested address|os error 99", "qdrant_address is none of the host's addresses. ip address shows them"),
@@ -43,8 +43,8 @@ REMEDIES = (
     ),
     (
         r"Raft state|raft state|raft_state",
-        "its state of the cluster, raft_state.json beside the data, cannot be read. Restore it from a copy; a node that is emptied joins anew, "
-        "and has lost what it had the only copy of",
+        "its state of the cluster, raft_state.json beside the data, cannot be read. Restore it from a copy; an emptied node joins anew, "
+        "without the data that it had the only copy of",
     ),
     (
         r"invalid type|invalid value|unknown variant|missing field|[Ff]ailed to (deserialize|parse)|ConfigError|onfiguration (error|is invalid)",
@@ -52,16 +52,16 @@ REMEDIES = (
     ),
     (r"SIGKILL|\boom\b|oom-kill", "the kernel ended it, most often for want of memory. Raise qdrant_memory_max, or keep vectors on disk"),
     (r"status=243/CREDENTIALS|set up credentials", "a file that systemd hands over is missing or cannot be read. hardened.qdrant.site writes them"),
-    (r"status=226/NAMESPACE|mount namespacing", "a file or folder that the unit shows the server is missing. hardened.qdrant.site writes what is its own"),
-    (r"Dependency failed", "what the unit needs did not start. systemctl status qdrant-firewall docker says why"),
+    (r"status=226/NAMESPACE|mount namespacing", "a file or folder that the unit shows the server is missing. hardened.qdrant.site writes its own ones"),
+    (r"Dependency failed", "a unit that this one requires did not start. systemctl status qdrant-firewall docker says why"),
 )
 # What a server says of an error and what is none of its own: numbered lines of a chain or a trace, and settings' files that it looks for in vain.
 NOISE = re.compile(r"^\d+: |backtrace|Config file not found", re.IGNORECASE)
 ERROR = re.compile(r"panic|\bERROR\b|\berror\b", re.IGNORECASE)
 OTHERWISE = {
-    SERVER: "mend what the server's line names; journalctl -u qdrant has all of it",
-    GATE: "mend what the gate's line names",
-    SYSTEMD: "mend what systemd's line names; journalctl -u qdrant has all of it",
+    SERVER: "mend the cause in the server's line; journalctl -u qdrant has all of it",
+    GATE: "mend the cause in the gate's line",
+    SYSTEMD: "mend the cause in systemd's line; journalctl -u qdrant has all of it",
 }
 
 

@@ -70,7 +70,7 @@ def main() -> None:
     )
     path, digest, content = (module.params[name] for name in ("path", "digest", "content"))
     if digest is None and content is None:
-        module.fail_json(msg="What is wanted is missing. Call this module as hardened.qdrant.qdrant_secrets: its action plugin sets it.")
+        module.fail_json(msg="The wanted secrets are missing. Call this module as hardened.qdrant.qdrant_secrets: its action plugin sets it.")
     try:
         if content is not None:
             differed = ["content"]

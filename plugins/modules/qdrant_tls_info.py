@@ -141,7 +141,7 @@ def main() -> None:
         time.sleep(PAUSE)
     if params["served"] and result["not_served"]:
         module.fail_json(
-            msg="%s on %s: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts what serves an old one."
+            msg="%s on %s: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts nodes with an old one."
             % (", ".join(result["not_served"]), params["address"]),
             **result
         )

@@ -186,7 +186,7 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
     except _requests.RequestError as error:
         raise AuthorityError("the signing request cannot be used: %s" % error) from None
     if problems:
-        raise AuthorityError("the signing request is not what is wanted: %s" % "; ".join(problems))
+        raise AuthorityError("the signing request differs from the wanted one: %s" % "; ".join(problems))
     public_key = request.public_key()
     purposes_of_key = ("digital_signature", "key_encipherment") if isinstance(public_key, rsa.RSAPublicKey) else ("digital_signature",)
     by_name = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}

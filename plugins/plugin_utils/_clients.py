@@ -48,7 +48,7 @@ def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loa
             except Exception as error:  # also whatever keeps it from being templated
                 why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else "%s cannot be read" % name
                 raise ClientError(
-                    "What the node %s trusts is not known, and a CA that nodes trust must not sign for clients: %s. Give what it needs, such as the vault's "
+                    "The CAs of the node %s are not known, and a CA that nodes trust must not sign for clients: %s. Give its secrets, such as the vault's "
                     "password." % (host, why)
                 ) from None
     return list(found.values())

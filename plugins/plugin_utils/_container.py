@@ -91,7 +91,7 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
         if digest:
             found.refuse("qdrant_image_digest", "an image that is loaded from a file has none", "Set qdrant_checksum to the file's SHA-256 instead")
         if not os.path.isfile(archive):
-            found.refuse("qdrant_image_archive", "%s is no file on the controller" % archive, "Write the path of what docker save wrote")
+            found.refuse("qdrant_image_archive", "%s is no file on the controller" % archive, "Write the path of an archive of docker save")
         elif not checksum:
             remedy = "Nothing unverified is installed: set it to the output of sha256sum %s" % archive
             found.refuse("qdrant_checksum", "nothing is known of the image's archive", remedy)

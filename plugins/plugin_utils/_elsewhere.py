@@ -46,7 +46,7 @@ def _need_collection(found: Findings, collection: str, library: str, provider: s
     if missing:
         names = ", ".join(name.removeprefix("ansible_collections.") for name in missing)
         remedy = "ansible-galaxy collection install %s; and install the Python library %s where ansible-core is installed" % (collection, library)
-        found.refuse(where, "%s needs on the controller what is not there: %s" % (provider, names), remedy)
+        found.refuse(where, "%s lacks on the controller: %s" % (provider, names), remedy)
 
 
 def _is_there(name: str) -> bool:

@@ -142,7 +142,7 @@ def _unit(found: Judgement, state: State, unit: str, over: bool = False) -> None
         return
     what = "%s: %s %s" % (NOT_OURS, shown(path), "would be replaced" if path == written else "would be overridden")
     how = "It is stopped%s" % (", and its file is kept as %s" % (written + KEPT) if path == written else "; its package stays")
-    around = "Stop it, disable it and %s" % ("move its file away" if path == written else "remove what it came with")
+    around = "Stop it, disable it and %s" % ("move its file away" if path == written else "remove its package or generator")
     found.refuse("unit %s" % unit, what, around, "unit" if over else "", how, "file" if path == written else "elsewhere")
 
 

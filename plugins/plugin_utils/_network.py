@@ -223,7 +223,7 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
         return "nftables", "", found
     if backend == "auto":
         if len(active) > 1:
-            found.refuse(where, "firewalld and ufw are both active, and each may drop what the other lets pass", "Switch one off, or name the one to tell")
+            found.refuse(where, "firewalld and ufw are both active, and each may drop packets that the other admits", "Switch one off, or name the one to tell")
         chosen = active[0] if active else "nftables"
         idle = " and ".join(name for name in state if there.get(name) and name not in active)
         why = "%s is active" % chosen if active else "neither firewalld nor ufw is active"
@@ -237,12 +237,12 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
         for other in active:
             if other != backend:
                 found.warnings.append(
-                    "%s is active and is not told whom to let pass, because %s is %s. It will drop peers and clients unless you let them in."
+                    "%s is active and gets no rules for peers and clients, because %s is %s. It will drop peers and clients unless you let them in."
                     % (other, where, backend)
                 )
     for name in active:
         found.warnings += ["%s has a rule of its own for Qdrant's ports. The guard decides before it: %s" % (name, rule) for rule in state[name]["foreign"]]
-    found.warnings += ["A foreign rule names Qdrant's ports, and may drop or redirect what the guard lets pass: %s" % rule for rule in there.get("foreign", [])]
+    found.warnings += ["A foreign rule names Qdrant's ports, and may drop or redirect admitted packets: %s" % rule for rule in there.get("foreign", [])]
     return chosen, why, found
 
 

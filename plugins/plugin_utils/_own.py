@@ -148,7 +148,7 @@ class Folder:
 
     def signed(self, request: str) -> list[x509.Certificate] | None:
         """Return the chain that was signed for this request, leaf first; None where there is none, or one for an earlier request."""
-        what = "%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first."
+        what = "%s is no certificate in PEM form (%s). Put the signed certificate there, the node's own first."
         try:
             content = _files.read(self.certificate)
             if content is None:

@@ -256,7 +256,7 @@ def check_release(
     if file and not os.path.isfile(file):
         problems.append(Problem("qdrant_binary_file", "%s is no file on the controller" % file, "Write the path of the release's .tar.gz or binary"))
     if not file and not re.match(r"https://", url):
-        problems.append(Problem("qdrant_download_url", "it is not an https URL", "Write one: what comes without TLS can be exchanged on its way"))
+        problems.append(Problem("qdrant_download_url", "it is not an https URL", "Write one: a release without TLS can be exchanged on its way"))
     return problems
 
 

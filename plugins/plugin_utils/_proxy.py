@@ -83,7 +83,7 @@ def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], gro
     if not nodes and not unseen:
         found.refuse("qdrant_proxy_nodes_group", "there is no node in the group %s" % group, "Name the group that holds the nodes")
     if unseen:
-        what = "%s were not looked at, so the proxy does not know where they are and whom to trust" % ", ".join(unseen)
+        what = "%s were not looked at, so their addresses and CAs are unknown to the proxy" % ", ".join(unseen)
         found.refuse("qdrant_proxy_nodes_group", what, "Run hardened.qdrant.proxy or hardened.qdrant.site without --limit")
     for node in nodes:
         if not node.server_name:
@@ -219,7 +219,7 @@ def check_provided(
     found = Findings()
     where = "qdrant_proxy_tls_provided_certificate"
     for problem in _certificate.unusable(chain, key, trusted, needed, now, ("serverAuth",)):
-        found.refuse(where, "it " + problem, "The README of the role qdrant_proxy says what a proxy needs")
+        found.refuse(where, "it " + problem, "The README of the role qdrant_proxy lists a proxy's requirements")
     nodes = [ca for trust in nodes_trust if trust for ca in _certificate.load_certificates(trust)]
     if "clientAuth" in _certificate.purposes(chain[0]) and _certificate.path(chain, nodes):
         what = "it says clientAuth and comes from the nodes' CA, so whoever breaks into the proxy could open the cluster port"

@@ -169,7 +169,7 @@ def check(host: str, text: t.Any, wanted: _certificate.Wanted, foreign: t.Mappin
     if request is None or found:
         raise RequestError(
             "%s asks for a certificate that it should not have: %s. Nothing was signed, and the request was handed on to nobody. This collection's module "
-            "asks for what your inventory says and no more, so a host which asks for something else may be in another's hands: look into that before "
+            "asks for the inventory's names and purposes, and no more, so a host that asks for others may be in another's hands: look into that before "
             "you run this again." % (host, "; ".join(found))
         )
     return pem(request)
@@ -246,7 +246,7 @@ def check_signed(
     found = signed_problems(chain, load(request).public_key(), wanted, trusted, source, now)
     if found:
         raise RequestError(
-            "%s holds a certificate that is not what was asked for: it %s. It was not given to the host. Have the request beside it signed as it is: for the "
+            "%s holds a certificate that differs from the request: it %s. It was not given to the host. Have the request beside it signed as it is: for the "
             "names and purposes in it, and no others." % (where, "; it ".join(found))
         )
     return _certificate.pem_of(_certificate.presented(chain))

@@ -72,7 +72,7 @@ def check(config: t.Any) -> list[Problem]:
         where = "qdrant_config.%s" % path
         if not isinstance(value, str):
             what = "it is not a text but %s" % type(value).__name__.lstrip("_")
-            problems.append(Problem(where, what, "Put it in quotes: without, YAML changes what looks like a number"))
+            problems.append(Problem(where, what, "Put it in quotes: without, YAML changes a text that looks like a number"))
         elif not value:
             problems.append(Problem(where, "it is empty", "Set it, or remove it"))
         elif value != value.strip() or not value.isprintable():

@@ -16,7 +16,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own, _rollover
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
-READ_MORE = "The README of the role qdrant_tls explains what a CA needs"
+READ_MORE = "The README of the role qdrant_tls lists a CA's requirements"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def provided(
     found = Findings()
     for text in _own.problems(chain, key, trusted, needed, now):
         variable, _space, what = text.partition(" ")
-        found.refuse(variable, "it " + what, "The README of the role qdrant_tls says what a node needs")
+        found.refuse(variable, "it " + what, "The README of the role qdrant_tls lists a node's requirements")
     _check_splits(found, name, chain, trusted, cluster, now)
     return found, Plan(bundles={_rollover.CURRENT: trust})
 
@@ -94,7 +94,7 @@ def _check_splits(found: Findings, name: str, chain: t.Sequence[t.Any], trusted:
     if apart:
         found.refuse(
             _own.TRUST,
-            "with what is written now, %s and %s would refuse each other while nodes restart one by one" % (name, ", ".join(apart)),
+            "with their new certificates, %s and %s would refuse each other while nodes restart one by one" % (name, ", ".join(apart)),
             "Change in three runs: first write the old and the new CA here, then the new certificates, then the new CA alone. "
             "Or restart all nodes at once: -e qdrant_restart_strategy=parallel",
         )

@@ -82,8 +82,9 @@ def test_a_name_is_verb_and_object(path):
 
 
 @pytest.mark.parametrize("path", CATALOGUE, ids=named)
-def test_a_controls_title_names_its_things(path):
-    assert [title for title in texts_of(yaml.safe_load(path.read_text(encoding="utf-8")), {"title"}) if NOUNLESS.search(title)] == []
+def test_a_controls_title_message_and_remedy_name_their_things(path):
+    texts = texts_of(yaml.safe_load(path.read_text(encoding="utf-8")), {"title", "message", "remedy"})
+    assert [text for text in texts if NOUNLESS.search(text)] == []
 
 
 @pytest.mark.parametrize("path", SPECS, ids=named)

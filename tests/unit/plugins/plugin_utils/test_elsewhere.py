@@ -88,7 +88,7 @@ def test_what_is_refused_of_vault(changes, expected):
 
 def test_a_collection_that_is_not_there_is_named(acme, monkeypatch):
     monkeypatch.setattr(_elsewhere, "_is_there", lambda name: name not in ("ansible_collections.community.crypto", "hvac"))
-    assert "what is not there: community.crypto" in told(_elsewhere.acme(**acme))
+    assert "acme lacks on the controller: community.crypto" in told(_elsewhere.acme(**acme))
     assert "install the Python library hvac" in told(_elsewhere.vault(**VAULT))
 
 
