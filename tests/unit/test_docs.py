@@ -52,7 +52,7 @@ def test_every_link_leads_somewhere(page):
     for target in LINK.findall(text_of(page)):
         if target.startswith("https://"):
             continue
-        place, _, anchor = target.partition("#")
+        place, _hash, anchor = target.partition("#")
         path = (page.parent / place).resolve() if place else page
         assert path.exists(), target
         assert not anchor or anchor in anchors(path), target
