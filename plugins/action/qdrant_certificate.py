@@ -60,7 +60,7 @@ class ActionModule(_action.HostAction):
         return self._install(arguments, result, variables)
 
     def _install(self, arguments: dict[str, t.Any], result: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """The second call of the module, with the certificate. The reasons are the first call's, and so is the state before."""
+        """Return the second call of the module, with the certificate. The reasons are the first call's, and so is the state before."""
         installed = self._ask({**arguments, "pending": result.get("pending", "")}, variables)
         if not installed.get("failed"):
             installed["reasons"] = result["reasons"]
@@ -90,7 +90,7 @@ class ActionModule(_action.HostAction):
 
     @staticmethod
     def _checked(request: t.Any, wanted: _certificate.Wanted, variables: dict[str, t.Any]) -> str:
-        """A host's request, if it asks for what is wanted with a key of its own. Raises RequestError."""
+        """Return a host's request, if it asks for what is wanted with a key of its own. Raises RequestError."""
         name = variables["inventory_hostname"]
         seen = {}
         for host in set(variables["hostvars"]) - {name}:
@@ -131,7 +131,7 @@ class ActionModule(_action.HostAction):
         return self._install(arguments, result, variables)
 
     def _provided(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """A key of the user's travels only to a node that does not have it, to be written there."""
+        """Return the user's key, only for a node that does not have it and is to be given it."""
         key = arguments.pop("private_key")
         result = self._ask(arguments, variables)
         if result.get("failed") or not result.get("key_wanted") or self._task.check_mode:
@@ -139,7 +139,7 @@ class ActionModule(_action.HostAction):
         return self._ask({**arguments, "private_key": key}, variables)
 
     def _authority(self, variables: dict[str, t.Any], phase: str, life: timedelta) -> tuple[_authority.Authority, str]:
-        """The CA that signs in a phase, and those that are trusted then."""
+        """Return the CA that signs in a phase, and those that are trusted then."""
 
         def read(name: str) -> t.Any:
             return _variables.read(self._templar, variables, name)

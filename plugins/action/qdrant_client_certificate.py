@@ -62,12 +62,12 @@ class ActionModule(_action.ControllerAction):
         }
 
     def _waits(self, reasons: list[str]) -> bool:
-        """Whether what is there is about to be replaced."""
+        """Return whether what is there is about to be replaced."""
         return bool(reasons) and self._task.check_mode
 
     @staticmethod
     def _folder(given: t.Any, variables: dict[str, t.Any]) -> Path:
-        """The folder for the files. Raises ClientError for one that Ansible would read as part of the inventory."""
+        """Return the folder for the files. Raises ClientError for one that Ansible would read as part of the inventory."""
         if not given:
             raise _clients.ClientError("dir is missing. Name a folder on the controller.")
         path = Path(os.path.abspath(os.path.expanduser(str(given))))
@@ -79,10 +79,10 @@ class ActionModule(_action.ControllerAction):
 
     @staticmethod
     def _read(path: Path) -> str | None:
-        """A file that is there; None for none, and for one that is open to others."""
+        """Return a file that is there; None for none, and for one that is open to others."""
         found = _files.look(path)
         return found.data.decode("ascii", "replace") if found and found.private else None
 
     def _trust(self, variables: dict[str, t.Any], group: str) -> list[str]:
-        """The CAs that the nodes trust."""
+        """Return the CAs that the nodes trust."""
         return _clients.nodes_trust(lambda host, name: variables["hostvars"][host].get(name), variables["groups"].get(group, []), self._loader)

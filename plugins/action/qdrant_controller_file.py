@@ -44,7 +44,7 @@ class ActionModule(_action.ControllerAction):
 
     @staticmethod
     def _check(given: dict[str, t.Any]) -> int:
-        """The mode. Raises AnsibleActionFail for arguments that do not do."""
+        """Return the mode. Raises AnsibleActionFail for arguments that do not do."""
         if given["state"] not in ("present", "absent"):
             raise AnsibleActionFail("state is %r and must be present or absent." % given["state"])
         if not given["path"]:
@@ -57,7 +57,7 @@ class ActionModule(_action.ControllerAction):
 
     @staticmethod
     def _text(content: str | list[t.Any] | dict[str, t.Any]) -> str:
-        """The text of the file. Some versions of Ansible make data of a text that looks like JSON, so data is written as such."""
+        """Return the text of the file. Some versions of Ansible make data of a text that looks like JSON, so data is written as such."""
         return content if isinstance(content, str) else json.dumps(content, indent=4, sort_keys=True) + "\n"
 
     @staticmethod

@@ -38,7 +38,7 @@ class ActionModule(_action.ControllerAction):
             if not self._task.check_mode:
                 _files.write(path, text, mode)
 
-        def place(path: Path, text: t.Callable[[], str], mode: int) -> None:
+        def create(path: Path, text: t.Callable[[], str], mode: int) -> None:
             """Make a file in one step, if there is none."""
             if os.path.lexists(path):
                 kept.append(str(path))
@@ -50,8 +50,8 @@ class ActionModule(_action.ControllerAction):
             if any((folder / name).exists() for name in INVENTORIES):
                 kept.append(str(next(folder / name for name in INVENTORIES if (folder / name).exists())))
             else:
-                place(folder / "hosts.yml", lambda: _init.HOSTS.format(group=arguments["group"]), 0o644)
-            place(settings / "main.yml", lambda: _init.SETTINGS, 0o644)
+                create(folder / "hosts.yml", lambda: _init.HOSTS.format(group=arguments["group"]), 0o644)
+            create(settings / "main.yml", lambda: _init.SETTINGS, 0o644)
             # Beside the vault, where an inventory folder does not take it for an inventory.
             vault_file, ca_file = settings / "vault.yml", settings / "ca.crt"
             if os.path.lexists(vault_file):
@@ -62,7 +62,7 @@ class ActionModule(_action.ControllerAction):
                 # The vault last: while it is missing, the next run makes both anew, and they match.
                 put(ca_file, certificate, 0o644)
                 created.append(str(ca_file))
-                place(vault_file, lambda: encrypt(text), 0o600)
+                create(vault_file, lambda: encrypt(text), 0o600)
 
         def next_ca() -> None:
             """The CA that a rollover ends with: a vault of its own, so that no other file is touched. Its name tells it from the one in use."""
@@ -74,7 +74,7 @@ class ActionModule(_action.ControllerAction):
                 return
             encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.next_ca")
             name = arguments.get("common_name") or "Qdrant cluster CA %s" % now.date().isoformat()
-            place(vault_file, lambda: encrypt(_init.next_vault(name, now)), 0o600)
+            create(vault_file, lambda: encrypt(_init.next_vault(name, now)), 0o600)
 
         def client_ca() -> None:
             """The CA of clients' certificates: a vault of its own beside the proxies' settings."""
@@ -85,7 +85,7 @@ class ActionModule(_action.ControllerAction):
                 kept.append(str(vault_file))
                 return
             encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.client_ca")
-            place(vault_file, lambda: encrypt(_init.client_vault(arguments.get("common_name") or "Qdrant clients CA", now)), 0o600)
+            create(vault_file, lambda: encrypt(_init.client_vault(arguments.get("common_name") or "Qdrant clients CA", now)), 0o600)
 
         now = datetime.now(timezone.utc)
         try:

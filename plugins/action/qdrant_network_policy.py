@@ -72,7 +72,7 @@ class ActionModule(_action.ControllerAction):
 
     @staticmethod
     def _misplaced(folder: Path | None, sources: list[str]) -> list[Problem]:
-        """What is wrong with the folder. Ansible reads an inventory's folder as a whole, and would take the files for hosts."""
+        """Return the problems of the folder. Ansible reads an inventory's folder as a whole, and would take the files for hosts."""
         where = _network_policy.PREFIX + "dir"
         if folder is not None and folder.exists() and not folder.is_dir():
             return [Problem(where, "%s is a file" % folder, "Write a folder's path")]
@@ -83,7 +83,7 @@ class ActionModule(_action.ControllerAction):
         return []
 
     def _write(self, path: Path, text: str) -> dict[str, str] | None:
-        """The difference between what is there and what was written or, in check mode, would be; None for none."""
+        """Return the difference between what is there and what was written or, in check mode, would be; None for none."""
         found = _files.look(path)
         before, mode = (found.data.decode("utf-8"), found.mode) if found else ("", MODE)
         if before == text and mode == MODE and not (found and found.problem):

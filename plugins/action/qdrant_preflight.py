@@ -45,7 +45,7 @@ PORTS = ("qdrant_http_port", "qdrant_grpc_port", "qdrant_p2p_port")
 
 @lru_cache
 def digest(path: str, _size: int, _time: float) -> str:
-    """SHA-256 of a file on the controller, once per content and run."""
+    """Return SHA-256 of a file on the controller, once per content and run."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -73,7 +73,7 @@ class ActionModule(_action.ControllerAction):
     # Variables
 
     def _read(self, name: str, default: t.Any = None) -> t.Any:
-        """A variable's value. One of the wrong type is a problem, and the role's default stands in for it while the rest is judged."""
+        """Return a variable's value. One of the wrong type is a problem, and the role's default stands in for it while the rest is judged."""
         try:
             return self._typed(name, default)
         except _variables.WrongType as error:
@@ -84,7 +84,7 @@ class ActionModule(_action.ControllerAction):
         return _variables.read(self._templar, self._vars, name, default)
 
     def _secret(self, name: str) -> t.Any:
-        """A variable that may not be readable; then that is the problem, and it counts as not set."""
+        """Return a variable that may not be readable; then that is the problem, and it counts as not set."""
         try:
             return self._read(name, "")
         except _variables.VariableError as error:
@@ -99,7 +99,7 @@ class ActionModule(_action.ControllerAction):
             self._warnings += found.warnings
 
     def _of_host(self, host: str, name: str) -> t.Any:
-        """A variable of another host, as its inventory and facts give it."""
+        """Return a variable of another host, as its inventory and facts give it."""
         variables = self._vars["hostvars"].get(host, {})
         try:
             return variables.get(name)
@@ -107,7 +107,7 @@ class ActionModule(_action.ControllerAction):
             return None
 
     def _address_of(self, host: str) -> str:
-        """A node's address: set in its inventory, or as the controller reaches it."""
+        """Return a node's address: set in its inventory, or as the controller reaches it."""
         if host == self._vars["inventory_hostname"]:
             return _values.written(_values.address, self._read("qdrant_address", "") or "")
         return _variables.address_of(host, self._vars["hostvars"])
@@ -242,7 +242,7 @@ class ActionModule(_action.ControllerAction):
         return _container.places(self._read("qdrant_deployment"), pattern, address, container_address)
 
     def _check_container(self, address: str, cluster: bool, state: dict[str, t.Any], accepted: dict[str, str]) -> dict[str, t.Any]:
-        """The container that is asked for, and whether the host can run it."""
+        """Return the container that is asked for, and whether the host can run it."""
 
         def file_digest(path: str) -> str:
             status = os.stat(path)
@@ -327,7 +327,7 @@ class ActionModule(_action.ControllerAction):
         return settings
 
     def _unreachable(self, names: list[str]) -> list[str]:
-        """Nodes of the group that this run lost on its way here."""
+        """Return nodes of the group that this run lost on its way here."""
         started, left = self._vars.get("ansible_play_hosts_all", []), self._vars.get("ansible_play_hosts", [])
         return [host for host in names if host in started and host not in left]
 

@@ -34,7 +34,7 @@ class ActionModule(_action.HostAction):
         return _document.sealed_proxy(result, arguments)
 
     def _server_name(self, variables: dict[str, t.Any]) -> str:
-        """The name that clients verify the proxy by; empty for its address."""
+        """Return the name that clients verify the proxy by; empty for its address."""
         group = _variables.read(self._templar, variables, "qdrant_proxy_nodes_group", "qdrant")
         provider = _variables.read(self._templar, variables, "qdrant_proxy_tls_provider", "")
         for node in variables["groups"].get(group, [])[:1]:

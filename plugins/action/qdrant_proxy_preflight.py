@@ -59,7 +59,7 @@ class ActionModule(_action.ControllerAction):
     # Variables
 
     def _read(self, name: str, default: t.Any = None) -> t.Any:
-        """A variable's value. One of the wrong type is a problem, and the role's default stands in for it while the rest is judged."""
+        """Return a variable's value. One of the wrong type is a problem, and the role's default stands in for it while the rest is judged."""
         try:
             return self._typed(name, default)
         except _variables.WrongType as error:
@@ -70,7 +70,7 @@ class ActionModule(_action.ControllerAction):
         return _variables.read(self._templar, self._vars, name, default)
 
     def _of_node(self, node: str, name: str, default: t.Any = None) -> t.Any:
-        """A variable of a node, as its inventory and this run give it."""
+        """Return a variable of a node, as its inventory and this run give it."""
         return _variables.of_host(node, self._vars["hostvars"], name, default)
 
     def _take(self, found: Findings) -> None:
@@ -127,7 +127,7 @@ class ActionModule(_action.ControllerAction):
         }
 
     def _body_mb(self, settings: dict[str, t.Any]) -> int:
-        """The largest body that nodes take, in megabytes."""
+        """Return the largest body that nodes take, in megabytes."""
         try:
             return _values.integer(_settings.lookup(settings, _proxy.BODY) or _proxy.BODY_MB, 1, _proxy.NUMBERS["qdrant_proxy_snapshot_mb"][1])
         except _values.BadValue as error:
@@ -135,7 +135,7 @@ class ActionModule(_action.ControllerAction):
             return _proxy.BODY_MB
 
     def _accepted(self, names: list[str]) -> dict[str, str]:
-        """The risks that are accepted, for this host or for the nodes."""
+        """Return the risks that are accepted, for this host or for the nodes."""
         entries = self._read("qdrant_accepted_risks", None)
         if entries is None and names:
             entries = self._of_node(names[0], "qdrant_accepted_risks", [])

@@ -58,7 +58,7 @@ class ActionModule(_action.ControllerAction):
 
     @staticmethod
     def _token(grant: _tokens.Grant) -> str:
-        """A token as the announcement names it."""
+        """Return a token as the announcement names it."""
         if not grant.file:
             return "%s (kept nowhere: show it, and hand it over)" % grant.application
         there = os.path.isfile(os.path.abspath(os.path.expanduser(grant.file)))

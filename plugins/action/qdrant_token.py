@@ -90,7 +90,7 @@ class ActionModule(_action.ControllerAction):
 
     @staticmethod
     def _path(grant: _tokens.Grant, variables: dict[str, t.Any]) -> Path | None:
-        """The token's file. Raises TokenError for one that Ansible would read as part of the inventory, a token as the name of a host."""
+        """Return the token's file. Raises TokenError for one that Ansible would read as part of the inventory, a token as the name of a host."""
         if not grant.file:
             return None
         path = Path(os.path.abspath(os.path.expanduser(grant.file)))
@@ -101,7 +101,7 @@ class ActionModule(_action.ControllerAction):
         return path
 
     def _read(self, path: Path | None) -> str | None:
-        """The token that is there; None for none, and for a file that is no token's or is open to others."""
+        """Return the token that is there; None for none, and for a file that is no token's or is open to others."""
         found = _files.look(path) if path else None
         if found is None or not found.private:
             return None

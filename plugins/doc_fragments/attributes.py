@@ -11,10 +11,10 @@ class ModuleDocFragment:
 options: {}
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and returns what it would change, without changing the host.
+    description: Can run in C(check_mode) and returns the changes to come, without changing the host.
     support: full
   diff_mode:
-    description: Shows in diff mode what it changes, or would change. Secrets are never part of it.
+    description: Shows its changes in diff mode, also those to come. Secrets are never part of it.
     support: full
   platform:
     description: The systems that the module runs on.

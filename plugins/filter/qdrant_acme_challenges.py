@@ -10,7 +10,7 @@ version_added: 0.1.0
 description:
   - Takes the C(challenge_data) of M(community.crypto.acme_certificate_order_create), and returns one challenge for each name and address.
   - A challenge of another form than RFC 8555 gives it is refused, for its parts become paths and names where it is answered.
-  - An address is proved by C(http-01), whatever is asked for names. RFC 8738 forbids C(dns-01) for addresses.
+  - An address is proved by C(http-01), also where names are proved by C(dns-01). RFC 8738 forbids C(dns-01) for addresses.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 positional: challenge
@@ -28,7 +28,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show what is to be answered
+- name: Show the answers
   ansible.builtin.debug:
     msg: "{{ order.challenge_data | hardened.qdrant.qdrant_acme_challenges('dns-01') }}"
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: qdrant_jwt
-short_description: A token of least privilege for Qdrant
+short_description: Token of least privilege for Qdrant
 version_added: 0.1.0
 description:
   - Makes a JSON Web Token (HS256) that Qdrant takes while the variable C(qdrant_jwt_rbac) is true. It dies with the key that signed it.
@@ -30,7 +30,7 @@ options:
     type: str
     required: true
   subject:
-    description: Whom it is for. Qdrant's audit log shows it.
+    description: The application. Qdrant's audit log shows it.
     type: str
     required: true
   value_exists:
@@ -62,7 +62,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
 
 
 def qdrant_jwt(key: t.Any, access: t.Any = None, lifetime: t.Any = None, subject: str = "", value_exists: t.Any = None) -> str:
-    """A token, or AnsibleFilterError with all that is wrong."""
+    """Return a token, or AnsibleFilterError with all that is wrong."""
     scope, problems = _tokens.parse_access("access", access)
     seconds, found = _tokens.parse_lifetime("lifetime", lifetime)
     problems += found + _tokens.parse_value_exists("value_exists", value_exists)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: qdrant_resolved
-short_description: The address of a host, as the controller sees it
+short_description: Address of a host, as resolved by the controller
 version_added: 0.1.0
 description:
-  - Resolves a name on the controller. An address stays what it is.
+  - Resolves a name on the controller. An address stays the same.
   - Empty where the name has no address, or several, or one of loopback. Then the inventory has to say which one it is.
   - IPv4 goes before IPv6.
 author:

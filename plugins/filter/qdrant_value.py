@@ -8,8 +8,8 @@ name: qdrant_value
 short_description: A value of one kind, written anew
 version_added: 0.1.0
 description:
-  - Takes what a user or a host wrote, and returns it as a value of one kind, in characters that mean nothing to the file that it goes into.
-  - Templates of this collection insert nothing else. What is no value of its kind fails the task. The preflight has refused it by then, by name.
+  - Takes a value of a user or a host, and returns it as a value of one kind, in characters without a meaning for the file that it goes into.
+  - Templates of this collection insert nothing else. A value of another kind fails the task. The preflight has refused it by then, by name.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 positional: kind
@@ -19,7 +19,7 @@ options:
     type: raw
     required: true
   kind:
-    description: What it is.
+    description: Kind of the value.
     type: str
     required: true
     choices:

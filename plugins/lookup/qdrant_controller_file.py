@@ -8,7 +8,7 @@ name: qdrant_controller_file
 short_description: The text of a file that nobody else could have written
 version_added: 0.1.0
 description:
-  - Reads what M(hardened.qdrant.qdrant_controller_file) wrote. A file that is a symlink, that others than root and the running user may write, or that is in a
+  - Reads a file of M(hardened.qdrant.qdrant_controller_file). A file that is a symlink, that others than root and the running user may write, or that is in a
     folder that they may write, is refused.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)

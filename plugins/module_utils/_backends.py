@@ -23,12 +23,12 @@ OWN = re.compile(r"^(inet|ip|ip6) hardened_qdrant$")
 
 
 def installed(program: str, folders: t.Iterable[str] = FOLDERS) -> bool:
-    """Whether a program is there."""
+    """Return whether a program is there."""
     return any(os.access(os.path.join(folder, program), os.X_OK) for folder in folders)
 
 
 def foreign_rules(objects: t.Sequence[t.Mapping[str, t.Any]], ports: t.Collection[int]) -> list[str]:
-    """Rules of other tables that name one of the ports, in words. ``objects`` is "nftables" of ``nft --json list ruleset``."""
+    """Return rules of other tables that name one of the ports, in words. ``objects`` is "nftables" of ``nft --json list ruleset``."""
     found = []
     for entry in objects:
         rule = entry.get("rule", {})

@@ -109,7 +109,7 @@ class Wanted:
     purposes: tuple[str, ...] = BOTH
 
     def sans(self) -> list[str]:
-        """Subject alternative names in the form that ``describe`` gives them."""
+        """Return subject alternative names in the form that ``describe`` gives them."""
         addresses = [str(ipaddress.ip_address(address)) for address in self.ip_addresses]
         return sorted({"DNS:" + name for name in self.dns_names} | {"IP:" + address for address in addresses})
 
@@ -130,7 +130,7 @@ class Report:
 
 
 def blocks(pem: str, ending: str) -> list[tuple[str, bytes]]:
-    """Label and content of all blocks of a PEM text whose label ends so, in their order. What stands around them may be anything.
+    """Return label and content of all blocks of a PEM text whose label ends so, in their order. What stands around them may be anything.
 
     :raises CertificateError: one of them is broken.
     """
@@ -152,7 +152,7 @@ def blocks(pem: str, ending: str) -> list[tuple[str, bytes]]:
 
 
 def load_certificates(pem: str) -> list[x509.Certificate]:
-    """All certificates of a PEM text, in their order."""
+    """Return all certificates of a PEM text, in their order."""
     found = [content for label, content in blocks(pem, "CERTIFICATE") if label in ("CERTIFICATE", "X509 CERTIFICATE")]
     if not found:
         for label, remedy in (("PKCS7", "openssl pkcs7 -print_certs"), ("TRUSTED CERTIFICATE", "openssl x509")):
@@ -163,7 +163,7 @@ def load_certificates(pem: str) -> list[x509.Certificate]:
 
 
 def _load_certificate(content: bytes) -> x509.Certificate:
-    """A certificate in DER form, of which everything can be read that this module reads."""
+    """Return a certificate in DER form, of which everything can be read that this module reads."""
     try:
         # Public CAs have serial numbers that the library warns of: what is wrong with a certificate is said by who looks for it.
         with warnings.catch_warnings():
@@ -179,7 +179,7 @@ def _load_certificate(content: bytes) -> x509.Certificate:
 
 
 def load_key(pem: str) -> t.Any:
-    """The private key of a PEM text that holds one, in PKCS #1, PKCS #8 or SEC 1 form, whatever stands around it.
+    """Return the private key of a PEM text that holds one, in PKCS #1, PKCS #8 or SEC 1 form, whatever stands around it.
 
     :raises CertificateError: there is none, or more than one, or it is encrypted. The message holds nothing of it.
     """
@@ -195,17 +195,17 @@ def load_key(pem: str) -> t.Any:
 
 
 def pem_of(certificates: t.Iterable[x509.Certificate]) -> str:
-    """Certificates as a PEM text, and nothing beside them."""
+    """Return certificates as a PEM text, and nothing beside them."""
     return "".join(certificate.public_bytes(serialization.Encoding.PEM).decode() for certificate in certificates)
 
 
 def key_pem(key: t.Any) -> str:
-    """A private key as a PEM text (PKCS #8)."""
+    """Return a private key as a PEM text (PKCS #8)."""
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 
 
 def extension(thing: t.Any, kind: t.Any) -> t.Any:
-    """An extension of a certificate or request, with ``value`` and ``critical``; None where it has none of the kind."""
+    """Return an extension of a certificate or request, with ``value`` and ``critical``; None where it has none of the kind."""
     try:
         return thing.extensions.get_extension_for_class(kind)
     except x509.ExtensionNotFound:
@@ -225,17 +225,17 @@ def not_after(certificate: x509.Certificate) -> datetime:
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
-    """SHA-256 of a certificate, in hex."""
+    """Return SHA-256 of a certificate, in hex."""
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def plain_hex(text: str) -> str:
-    """A serial number or fingerprint as programs print it (``AB:CD``, ``0xabcd``), as this module compares it."""
+    """Return a serial number or fingerprint as programs print it (``AB:CD``, ``0xabcd``), as this module compares it."""
     return text.replace(":", "").replace(" ", "").lower().removeprefix("0x").lstrip("0")
 
 
 def renewal_time(certificate: x509.Certificate, renew_fraction: float) -> datetime:
-    """From when on a certificate is due for its age."""
+    """Return the time from which a certificate is due for its age."""
     return not_after(certificate) - (not_after(certificate) - not_before(certificate)) * renew_fraction
 
 
@@ -249,18 +249,18 @@ def key_type(key: t.Any) -> str:
 
 
 def public_bytes(key: t.Any) -> bytes:
-    """The public key of a private or public key, for comparing."""
+    """Return the public key of a private or public key, for comparing."""
     public = key.public_key() if hasattr(key, "public_key") else key
     return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether issuer's key signed the certificate, which says so too."""
+    """Return whether issuer's key signed the certificate, which says so too."""
     return not _unsigned(certificate, issuer)
 
 
 def _unsigned(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
-    """Why a certificate is not signed by another one's key; empty if it is. By the same code with all versions of the library."""
+    """Return why a certificate is not signed by another one's key; empty if it is. By the same code with all versions of the library."""
     if certificate.issuer != issuer.subject:
         return "it names another issuer"
     identifier = certificate.signature_algorithm_oid.dotted_string
@@ -288,7 +288,7 @@ def _unsigned(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
 
 
 def _pss_parameters(certificate: x509.Certificate) -> tuple[str, str]:
-    """Kind and hash function of a signature by RSASSA-PSS, as SIGNATURES has them; empty for other parameters than TLS libraries take."""
+    """Return kind and hash function of a signature by RSASSA-PSS, as SIGNATURES has them; empty for other parameters than TLS libraries take."""
     content, signed = certificate.public_bytes(serialization.Encoding.DER), certificate.tbs_certificate_bytes
     algorithm = content[content.index(signed) + len(signed) :]
     for name, (octet, length) in PSS_HASHES.items():
@@ -298,19 +298,19 @@ def _pss_parameters(certificate: x509.Certificate) -> tuple[str, str]:
 
 
 def identifies(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether the key identifiers of a certificate and its issuer, if both have one, are the same: OpenSSL takes others for other CAs'."""
+    """Return whether the key identifiers of a certificate and its issuer, if both have one, are the same: OpenSSL takes others for other CAs'."""
     theirs, own = extension(certificate, x509.AuthorityKeyIdentifier), extension(issuer, x509.SubjectKeyIdentifier)
     return theirs is None or own is None or theirs.value.key_identifier in (None, own.value.digest)
 
 
 def may_issue(certificate: x509.Certificate) -> bool:
-    """Whether a certificate is a CA's, which may sign certificates."""
+    """Return whether a certificate is a CA's, which may sign certificates."""
     constraints, usage = extension(certificate, x509.BasicConstraints), extension(certificate, x509.KeyUsage)
     return constraints is not None and constraints.value.ca and (usage is None or usage.value.key_cert_sign)
 
 
 def subject_alternative_names(certificate: x509.Certificate | x509.CertificateSigningRequest) -> list[str]:
-    """Names and addresses of a certificate or of a request for one."""
+    """Return names and addresses of a certificate or of a request for one."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -328,7 +328,7 @@ def purposes(certificate: x509.Certificate | x509.CertificateSigningRequest) -> 
 
 
 def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
-    """A certificate in plain data, with the days that it has left."""
+    """Return a certificate in plain data, with the days that it has left."""
     return {
         "serial": "%x" % certificate.serial_number,
         "sha256": fingerprint(certificate),
@@ -344,7 +344,7 @@ def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
 
 
 def ocsp_responders(certificate: x509.Certificate) -> list[str]:
-    """The URLs of the OCSP responders that a certificate names (RFC 5280, 4.2.2.1)."""
+    """Return the URLs of the OCSP responders that a certificate names (RFC 5280, 4.2.2.1)."""
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     except x509.ExtensionNotFound:
@@ -353,7 +353,7 @@ def ocsp_responders(certificate: x509.Certificate) -> list[str]:
 
 
 def self_signed(common_name: str) -> bytes:
-    """A key and a certificate for a client, valid for an hour and signed by nobody but itself, as one PEM text.
+    """Return a key and a certificate for a client, valid for an hour and signed by nobody but itself, as one PEM text.
 
     For asking a server what it makes of a stranger's certificate.
     """
@@ -378,7 +378,7 @@ def self_signed(common_name: str) -> bytes:
 
 
 def due_for_reissue(chain: t.Sequence[x509.Certificate], key: t.Any, wanted: Wanted, now: datetime) -> list[str]:
-    """Why a certificate, the first of its chain, must be issued anew; empty if it need not."""
+    """Return why a certificate, the first of its chain, must be issued anew; empty if it need not."""
     leaf = chain[0]
     if not wanted.issuer:
         reasons = ["it " + text for text in unusable(chain, key, load_certificates(wanted.trust), wanted.needed, now, wanted.purposes)]
@@ -425,7 +425,7 @@ def unusable(
     now: datetime,
     wanted_purposes: t.Iterable[str] = BOTH,
 ) -> list[str]:
-    """What keeps a certificate that another party signed from being a node's; texts that follow a name. The leaf comes first in a chain.
+    """Return the problems that keep a certificate that another party signed from being a node's; texts that follow a name. The leaf comes first in a chain.
 
     ``key`` is the private or public key that it should belong to. What is no client is no node but a proxy, whose certificate may be what
     public CAs sell: with a key of 2048 bits, and for all names of a domain.
@@ -452,19 +452,19 @@ def unusable(
 
 
 def _wildcard(name: str) -> str:
-    """The name for all hosts of a domain that covers a name, both as in ``sans``: the first label, and no more, is any (RFC 9525, 6.3)."""
+    """Return the name for all hosts of a domain that covers a name, both as in ``sans``: the first label, and no more, is any (RFC 9525, 6.3)."""
     return "DNS:*." + name.partition(".")[2]
 
 
 def leads(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime) -> bool:
-    """Whether a chain, leaf first, leads to one of the trusted CAs, all of it valid now."""
+    """Return whether a chain, leaf first, leads to one of the trusted CAs, all of it valid now."""
     return not _chain_problems(chain, trusted, now)
 
 
 def path(
     chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime | None = None
 ) -> list[x509.Certificate] | None:
-    """The certificates from the leaf, the first of its chain, to a trusted CA, whatever their dates; None if there is no way.
+    """Return the certificates from the leaf, the first of its chain, to a trusted CA, whatever their dates; None if there is no way.
 
     Of several ways it is one that is valid ``now``, if there is one, and whose key identifiers fit.
     """
@@ -485,7 +485,7 @@ def _way(
     signed: t.Callable[[x509.Certificate, x509.Certificate], bool],
     good: t.Callable[[x509.Certificate], bool],
 ) -> list[x509.Certificate] | None:
-    """The shortest way from a chain's leaf to a trusted CA; each certificate is tried once."""
+    """Return the shortest way from a chain's leaf to a trusted CA; each certificate is tried once."""
     ways, queue = {0: [chain[0]]}, [0]
     while queue:
         position = queue.pop(0)
@@ -501,13 +501,13 @@ def _way(
 
 
 def of_authorities(cas: t.Sequence[x509.Certificate], others: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Those CAs whose key is one of the others', or that come from one of the others by way of each other."""
+    """Return the CAs whose key is one of the others', or that come from one of the others by way of each other."""
     keys = {public_bytes(ca.public_key()) for ca in others}
     return [ca for ca in cas if public_bytes(ca.public_key()) in keys or path([ca, *cas], others)]
 
 
 def presented(chain: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """What of a chain is shown in handshakes: the leaf, then each CA's that signed the one before, without those that sign themselves."""
+    """Return the part of a chain for handshakes: the leaf, then each CA's that signed the one before, without self-signed ones."""
     found, queue = [chain[0]], [chain[0]]
     while queue:
         last = queue.pop(0)
@@ -520,7 +520,7 @@ def presented(chain: t.Sequence[x509.Certificate]) -> list[x509.Certificate]:
 
 
 def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime) -> list[str]:
-    """Whether a chain leads from its leaf to a trusted CA, all of it valid now."""
+    """Return whether a chain leads from its leaf to a trusted CA, all of it valid now."""
     found = path(chain, trusted, now)
     if found is None:
         # The last one that anything is known of: where the user has to look.
@@ -561,7 +561,7 @@ def _path_problems(found: t.Sequence[x509.Certificate], wanted_purposes: t.Itera
 
 
 def strict_authority(ca: x509.Certificate) -> list[str]:
-    """What of a CA's certificate Python refuses since 3.13 (RFC 5280, 4.2.1); texts that follow ``which``."""
+    """Return the problems for which Python refuses a CA's certificate since 3.13 (RFC 5280, 4.2.1); texts that follow ``which``."""
     constraints, usage = extension(ca, x509.BasicConstraints), extension(ca, x509.KeyUsage)
     problems = []
     if constraints is None or not constraints.value.ca:
@@ -578,7 +578,7 @@ def strict_authority(ca: x509.Certificate) -> list[str]:
 
 
 def _strict_leaf(leaf: x509.Certificate) -> list[str]:
-    """The same of a server's or client's certificate."""
+    """Return the same of a server's or client's certificate."""
     names, usage = extension(leaf, x509.SubjectAlternativeName), extension(leaf, x509.KeyUsage)
     problems = [] if _names_issuers_key(leaf) else ["has no authority key identifier"]
     if not list(leaf.subject) and not (names is not None and names.critical):
@@ -599,7 +599,7 @@ def _critical_identifiers(certificate: x509.Certificate) -> list[str]:
 
 
 def same_certificates(left: str, right: str) -> bool:
-    """Whether two PEM texts hold the same certificates, whatever else the texts say."""
+    """Return whether two PEM texts hold the same certificates, whatever else the texts say."""
 
     def fingerprints(pem: str) -> list[str]:
         return [fingerprint(certificate) for certificate in load_certificates(pem)]
@@ -711,7 +711,7 @@ class Store:
         certificates = load_certificates(chain)
         reasons = due_for_reissue(certificates, key, _without_force(wanted), now)
         if reasons:
-            raise CertificateError("the new certificate is not what was asked for: " + "; ".join(reasons))
+            raise CertificateError("the new certificate differs from the request: " + "; ".join(reasons))
         for name, content in ((CERTIFICATE, pem_of(certificates)), (TRUST, pem_of(load_certificates(trust)))):
             _remove(os.path.join(folder, name))  # of a run that was killed here, in a folder that waited since before
             _write(os.path.join(folder, name), content)
@@ -719,7 +719,7 @@ class Store:
         self._put_in_use(folder, certificates[0], now, staged)
 
     def provided(self, chain: str, key: str, trust: str) -> list[str]:
-        """Why a generation with these, as the user keeps them, is due; empty if it is in use."""
+        """Return why a generation with these, as the user keeps them, is due; empty if it is in use."""
         if self.generation() is None:
             return ["there is no certificate"]
         try:
@@ -757,7 +757,7 @@ class Store:
         return ""
 
     def waiting(self) -> str | None:
-        """The request whose certificate another party has yet to sign, in PEM form, if there is one."""
+        """Return the request whose certificate another party has yet to sign, in PEM form, if there is one."""
         try:
             with open(os.path.join(self.generations, WAITING, REQUEST), encoding="ascii") as file:
                 return file.read()
@@ -765,7 +765,7 @@ class Store:
             return None
 
     def keep_request(self, wanted: Wanted) -> tuple[str, str]:
-        """A request that waits on the node for as long as it takes, with its key: the one that is there, or a new one if names or type changed."""
+        """Return a request that waits on the node for as long as it takes, with its key: the one that is there, or a new one if names or type changed."""
         text = self.waiting()
         if text is not None and _asks_for(text, wanted):
             return WAITING, text
@@ -829,18 +829,18 @@ def _led_to(link: str) -> str | None:
 
 
 def general_names(wanted: Wanted) -> list[x509.GeneralName]:
-    """Subject alternative names, each once."""
+    """Return subject alternative names, each once."""
     names = [x509.DNSName(name) for name in dict.fromkeys(wanted.dns_names)]
     return names + [x509.IPAddress(address) for address in dict.fromkeys(map(ipaddress.ip_address, wanted.ip_addresses))]
 
 
 def subject_of(wanted: Wanted) -> x509.Name:
-    """The subject of a request; it may be empty."""
+    """Return the subject of a request; it may be empty."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, wanted.common_name)] if wanted.common_name else [])
 
 
 def request_for(key: t.Any, wanted: Wanted) -> str:
-    """A signing request that says all that the certificate must hold, and nothing else: the controller refuses what says more."""
+    """Return a signing request that says all that the certificate must hold, and nothing else: the controller refuses what says more."""
     purposes_wanted = [x509.ObjectIdentifier(identifier) for identifier, name in PURPOSES.items() if name in wanted.purposes]
     request = (
         x509.CertificateSigningRequestBuilder()
@@ -853,7 +853,7 @@ def request_for(key: t.Any, wanted: Wanted) -> str:
 
 
 def _asks_for(request_pem: str, wanted: Wanted) -> bool:
-    """Whether a request is for this type of key, this subject and these names."""
+    """Return whether a request is for this type of key, this subject and these names."""
     try:
         request = x509.load_pem_x509_csr(request_pem.encode())
     except ValueError:

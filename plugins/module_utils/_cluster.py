@@ -29,7 +29,7 @@ class OtherKey(ClusterError):
 
 
 def key_header(api_key: str | None) -> dict[str, str]:
-    """The header that shows a key. An empty key is shown too: some versions take it, where an empty one is configured."""
+    """Return the header that shows a key. An empty key is shown too: some versions take it, where an empty one is configured."""
     return {} if api_key is None else {"api-key": api_key}
 
 
@@ -41,7 +41,7 @@ class Node:
         self._seconds, self._deadline = seconds, _wire.Deadline(seconds)
 
     def get(self, path: str) -> t.Any:
-        """The ``result`` of an answer."""
+        """Return the ``result`` of an answer."""
         if self._deadline.over():
             raise ClusterError("GET %s: not asked, for what came before took %d seconds" % (path, self._seconds))
         answer = _wire.rest(self._target, path, headers=self._headers, tls=self._tls)
@@ -56,7 +56,7 @@ class Node:
 
 
 def observe(node: Node) -> dict[str, t.Any]:
-    """The cluster in plain data: peers, Raft state, and the shards of each collection that the node knows.
+    """Return the cluster in plain data: peers, Raft state, and the shards of each collection that the node knows.
 
     Source: the shapes of GET /cluster and GET /collections/NAME/cluster of Qdrant's REST API.
     """
@@ -87,7 +87,7 @@ def observe(node: Node) -> dict[str, t.Any]:
 
 
 def observe_peer(nodes: t.Iterable[Node]) -> dict[str, t.Any] | None:
-    """The cluster as a peer sees it, asked with one key after the other; None if it has none of these: keys are being changed.
+    """Return the cluster as a peer sees it, asked with one key after the other; None if it has none of these: keys are being changed.
 
     Raises ClusterError if the peer does not answer.
     """
@@ -100,7 +100,7 @@ def observe_peer(nodes: t.Iterable[Node]) -> dict[str, t.Any] | None:
 
 
 def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
-    """Why a cluster should not lose a node now; empty if it is healthy."""
+    """Return why a cluster should not lose a node now; empty if it is healthy."""
     reasons = []
     if cluster["enabled"]:
         known = {peer["id"] for peer in cluster["peers"]}
@@ -126,7 +126,7 @@ def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
 
 
 def unhealthy_views(views: t.Mapping[str, dict[str, t.Any]], expected_peers: int) -> list[str]:
-    """Why a cluster, seen from several nodes by address, should not lose a node now; empty if all say that it is healthy."""
+    """Return why a cluster, seen from several nodes by address, should not lose a node now; empty if all say that it is healthy."""
     reasons = []
     for address, seen in views.items():
         reasons += [reason if len(views) == 1 else "seen from %s, %s" % (address, reason) for reason in unhealthy(seen, expected_peers)]
@@ -137,7 +137,7 @@ def unhealthy_views(views: t.Mapping[str, dict[str, t.Any]], expected_peers: int
 
 
 def single_copies(cluster: dict[str, t.Any]) -> list[str]:
-    """The collections of which some shard has one copy or none that could answer: without the node that holds it, they are away."""
+    """Return the collections of which some shard has one copy or none that could answer: without the node that holds it, they are away."""
     away = []
     for name, collection in sorted(cluster["collections"].items()):
         copies = Counter(shard["id"] for shard in collection["shards"] if shard["state"] == "Active")

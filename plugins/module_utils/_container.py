@@ -31,7 +31,7 @@ Json = t.Dict[str, t.Any]
 
 
 def ask(run: Run, *arguments: str) -> t.Any:
-    """The answer of a command of Docker's that prints JSON.
+    """Return the answer of a command of Docker's that prints JSON.
 
     :raises OSError: there is no engine, or it refuses.
     """
@@ -39,7 +39,7 @@ def ask(run: Run, *arguments: str) -> t.Any:
 
 
 def answer(run: Run, *arguments: str) -> str:
-    """What a command of Docker's prints that never prints nothing.
+    """Return the output of a command of Docker's that always has one.
 
     :raises OSError: there is no engine, it refuses, or it says nothing.
     """
@@ -58,7 +58,7 @@ def inspect(run: Run) -> Json:
 
 
 def server_pid(found: Json) -> int:
-    """The server's process on the host. The engine names the container's first one, which starts the server where there is an init.
+    """Return the server's process on the host. The engine names the container's first one, which starts the server where there is an init.
 
     In a container that shares the host's processes the engine leaves the init out, though it was asked for: then there is no child.
     """
@@ -83,7 +83,7 @@ def option(found: Json, name: str) -> str | None:
 
 
 def seccomp(found: Json, path: str) -> Json:
-    """The filter of system calls: what it does with those that it does not name, which dangerous ones it allows, and whether it is the file's."""
+    """Return the filter of system calls: what it does with those that it does not name, which dangerous ones it allows, and whether it is the file's."""
     text = option(found, "seccomp")
     if text is None or text in ("unconfined", "builtin"):
         dangerous = list(DANGEROUS) if text == "unconfined" else []
@@ -106,18 +106,18 @@ def seccomp(found: Json, path: str) -> Json:
 
 
 def published(found: Json) -> list[str]:
-    """Where the container's ports are published, as ADDRESS:PORT."""
+    """Return where the container's ports are published, as ADDRESS:PORT."""
     bindings = found["HostConfig"].get("PortBindings") or {}
     return sorted("%s:%s" % (entry.get("HostIp") or "0.0.0.0", entry.get("HostPort")) for entries in bindings.values() for entry in entries or [])
 
 
 def elsewhere(bindings: t.Iterable[str], addresses: t.Collection[str]) -> list[str]:
-    """Of published ports, ADDRESS:PORT, those on other addresses than these."""
+    """Return the published ports, ADDRESS:PORT, on other addresses than these."""
     return [binding for binding in bindings if binding.rpartition(":")[0] not in addresses]
 
 
 def network(found: Json, run: Run) -> Json:
-    """The container's networks, and whether each has a way out of the host."""
+    """Return the container's networks, and whether each has a way out of the host."""
     mode = found["HostConfig"].get("NetworkMode")
     names = sorted(found["NetworkSettings"].get("Networks") or {})
     networks = ask(run, "network", "inspect", *names) if names else []
@@ -132,7 +132,7 @@ def network(found: Json, run: Run) -> Json:
 
 
 def mounts(found: Json) -> list[Json]:
-    """What of the host the container sees: source, destination, whether it may write, and how mounts spread."""
+    """Return the container's mounts of the host: source, destination, whether it may write, and propagation."""
     return [
         {"source": entry.get("Source", ""), "destination": entry["Destination"], "writable": bool(entry.get("RW")), "propagation": entry.get("Propagation", "")}
         for entry in sorted(found.get("Mounts") or [], key=lambda entry: entry["Destination"])
@@ -140,13 +140,13 @@ def mounts(found: Json) -> list[Json]:
 
 
 def log_limited(config: Json) -> bool:
-    """Whether the log cannot fill the disk: kept by the journal or nobody, or up to a size. The driver `local` has one of its own."""
+    """Return whether the log cannot fill the disk: kept by the journal or nobody, or up to a size. The driver `local` has one of its own."""
     kind = config.get("Type")
     return kind in ("none", "journald", "local", "syslog") or bool((config.get("Config") or {}).get("max-size"))
 
 
 def container(found: Json, run: Run, profile: str, secrets: t.Iterable[str]) -> Json:
-    """The container, as a section of the evidence."""
+    """Return the container, as a section of the evidence."""
     host, config = found["HostConfig"], found["Config"]
     text = json.dumps(found)
     health = config.get("Healthcheck") or {}
@@ -182,25 +182,25 @@ def container(found: Json, run: Run, profile: str, secrets: t.Iterable[str]) -> 
 
 
 def socket_state(path: str = SOCKET) -> Json:
-    """Who may talk to the engine: owner and mode of its socket."""
+    """Return owner and mode of the engine's socket."""
     state = os.stat(path)
     return {"owner": state.st_uid, "mode": "%04o" % stat.S_IMODE(state.st_mode)}
 
 
 def running_containers(run: Run) -> list[Json]:
-    """All running containers as the engine has them."""
+    """Return all running containers as the engine has them."""
     # A table has a head, so that no container is not the same as no answer.
     names = answer(run, "ps", "--format", "table {{.Names}}").split()[1:]
     return ask(run, "container", "inspect", *names) if names else []
 
 
 def root_containers(running: t.Iterable[Json]) -> list[str]:
-    """The containers whose processes are the host's root, by name: no user is set, and none is mapped."""
+    """Return the containers whose processes are the host's root, by name: no user is set, and none is mapped."""
     return sorted(entry["Name"].lstrip("/") for entry in running if (entry["Config"].get("User") or "0").split(":")[0] in ("0", "root"))
 
 
 def engine(run: Run, listeners: t.Callable[[int], list[str]]) -> Json:
-    """The engine, as a section of the evidence. ``listeners`` tells the TCP sockets of a process."""
+    """Return the engine, as a section of the evidence. ``listeners`` tells the TCP sockets of a process."""
     info = ask(run, "info", "--format", "{{json .}}")
     options = info.get("SecurityOptions") or []
     bridge = ask(run, "network", "inspect", "bridge")[0].get("Options") or {}

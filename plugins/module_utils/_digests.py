@@ -20,12 +20,12 @@ def sha256(text: str) -> str:
 
 
 def salt() -> str:
-    """A new salt, in hex."""
+    """Return a new salt, in hex."""
     return secrets.token_hex(32)
 
 
 def digest(content: bytes, salted_by: str) -> str:
-    """The digest of a content, in hex.
+    """Return the digest of a content, in hex.
 
     :raises ValueError: the salt is not in hex.
     """
@@ -33,5 +33,5 @@ def digest(content: bytes, salted_by: str) -> str:
 
 
 def same(content: bytes, salted_by: str, wanted: str) -> bool:
-    """Whether a content has the wanted digest."""
+    """Return whether a content has the wanted digest."""
     return hmac.compare_digest(digest(content, salted_by).encode(), wanted.encode())

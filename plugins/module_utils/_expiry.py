@@ -20,7 +20,7 @@ def _short(certificate: t.Any, now: datetime) -> dict[str, t.Any]:
 
 
 def observe(store: _certificate.Store, targets: t.Mapping[str, _wire.Target], now: datetime) -> dict[str, t.Any]:
-    """The certificates in plain data; shapes as the module qdrant_tls_info returns them. Raises OSError or CertificateError for those on disk."""
+    """Return the certificates in plain data; shapes as the module qdrant_tls_info returns them. Raises OSError or CertificateError for those on disk."""
     disk = _short(store.leaf(), now)
     served: dict[str, t.Any] = {}
     for name, target in targets.items():
@@ -40,7 +40,7 @@ def observe(store: _certificate.Store, targets: t.Mapping[str, _wire.Target], no
 
 
 def judge(seen: t.Mapping[str, t.Any], warn_days: float, fail_days: float) -> tuple[list[str], list[str]]:
-    """What ends too soon: problems, and warnings. A CA is warned of only: a certificate that it signed ends with it."""
+    """Return problems and warnings about certificates that end too soon. A CA is warned of only: a certificate that it signed ends with it."""
     problems, warnings = [], []
     places = {"on disk": seen["disk"]}
     places.update({"that %s serves" % name: entry for name, entry in seen["served"].items() if "days_left" in entry})

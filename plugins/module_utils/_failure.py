@@ -27,7 +27,7 @@ LINES = 15
 REMEDIES = (
     (
         r"No CA certificates were loaded|SSL_CERT_(FILE|DIR)",
-        "whom outgoing connections trust is not what the role wrote. systemctl cat qdrant shows what changes SSL_CERT_FILE; remove that",
+        "outgoing connections trust other CAs than the role's. systemctl cat qdrant shows the line that changes SSL_CERT_FILE; remove it",
     ),
     (r"Address already in use|os error 98", "another process has one of its ports. ss -ltnp shows which; stop it, or change the port"),
     (r"Cannot assign requested address|os error 99", "qdrant_address is none of the host's addresses. ip address shows them"),
@@ -43,8 +43,8 @@ REMEDIES = (
     ),
     (
         r"Raft state|raft state|raft_state",
-        "its state of the cluster, raft_state.json beside the data, cannot be read. Restore it from a copy; a node that is emptied joins anew, "
-        "and has lost what it had the only copy of",
+        "its state of the cluster, raft_state.json beside the data, cannot be read. Restore it from a copy; an emptied node joins anew, "
+        "without the data that it had the only copy of",
     ),
     (
         r"invalid type|invalid value|unknown variant|missing field|[Ff]ailed to (deserialize|parse)|ConfigError|onfiguration (error|is invalid)",
@@ -65,9 +65,9 @@ STEP = re.compile(r"status=2[0-4]\d/[A-Z_]+")
 NOISE = re.compile(r"^\d+: |backtrace|Config file not found", re.IGNORECASE)
 ERROR = re.compile(r"panic|\bERROR\b|\berror\b", re.IGNORECASE)
 OTHERWISE = {
-    SERVER: "mend what the server's line names; journalctl -u qdrant has all of it",
-    GATE: "mend what the gate's line names",
-    SYSTEMD: "mend what systemd's line names; journalctl -u qdrant has all of it",
+    SERVER: "mend the cause in the server's line; journalctl -u qdrant has all of it",
+    GATE: "mend the cause in the gate's line",
+    SYSTEMD: "mend the cause in systemd's line; journalctl -u qdrant has all of it",
 }
 
 
@@ -80,7 +80,7 @@ class Line:
 
 
 def readable(message: t.Any, secrets: t.Collection[str] = ()) -> str:
-    """A message as text without these secrets: the journal gives one that is no UTF-8 as a list of bytes, and programs colour theirs."""
+    """Return a message as text without these secrets: the journal gives one that is no UTF-8 as a list of bytes, and programs colour theirs."""
     text = bytes(message).decode("utf-8", "replace") if isinstance(message, list) else str(message)
     text = _secret_names.struck(text, secrets)
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
@@ -88,7 +88,7 @@ def readable(message: t.Any, secrets: t.Collection[str] = ()) -> str:
 
 
 def lines(output: str, secrets: t.Collection[str] = ()) -> list[Line]:
-    """The lines of ``journalctl --output=json`` that say something, these secrets struck out."""
+    """Return the lines of ``journalctl --output=json`` that say something, these secrets struck out."""
     found = []
     for entry in output.splitlines():
         try:
@@ -121,7 +121,7 @@ def of_last_start(found: t.Sequence[Line]) -> list[Line]:
 
 
 def way_it_ended(properties: t.Mapping[str, str]) -> str:
-    """How the unit's process ended, by ExecMainCode and ExecMainStatus (systemd.service(5), wait(2)); empty where it was stopped, or is not known."""
+    """Return how the unit's process ended, by ExecMainCode and ExecMainStatus (systemd.service(5), wait(2)); empty where it was stopped, or is not known."""
     try:
         code, status = int(properties.get("ExecMainCode", "")), int(properties.get("ExecMainStatus", ""))
     except ValueError:
@@ -137,7 +137,7 @@ def way_it_ended(properties: t.Mapping[str, str]) -> str:
 
 
 def cause(found: t.Sequence[Line], properties: t.Mapping[str, str]) -> dict[str, str]:
-    """Who kept the node from starting (``who``), in which words (``line``), as a sentence (``cause``), and what to do (``remedy``)."""
+    """Return the culprit of a failed start (``who``), its words (``line``), both as a sentence (``cause``), and the ``remedy``."""
     said = {who: [line.text for line in found if line.who == who] for who in (SERVER, GATE, SYSTEMD)}
     spoken = [text for text in said[SERVER] if not NOISE.search(text)]
     failed = [text for text in spoken if ERROR.search(text)]

@@ -27,13 +27,13 @@ class ForeignError(Exception):
 
 
 def listing(table: str, run: Run) -> str:
-    """The table in the kernel, without counters' values; empty if there is none. ``table`` is "FAMILY NAME"."""
+    """Return the table in the kernel, without counters' values; empty if there is none. ``table`` is "FAMILY NAME"."""
     code, output, _error = run(["nft", "--stateless", "list", "table", *table.split()])
     return output if code == 0 else ""
 
 
 def rehearse(table: str, path: str, run: Run) -> str:
-    """What ``listing`` will say once the file is loaded: it is loaded for real, into a network namespace that ends at once.
+    """Return the ``listing`` to come once the file is loaded: it is loaded for real, into a network namespace that ends at once.
 
     That is a stricter check than ``nft --check``, and the only way to compare a file with the kernel word by word.
     """
@@ -52,7 +52,7 @@ def rehearse(table: str, path: str, run: Run) -> str:
 
 
 def differences(table: str, path: str, run: Run) -> list[str]:
-    """What the kernel has (+) and the file has not (-), and the other way round, without the lines around; empty if they agree.
+    """Return the lines that the kernel has more (+) or less (-) than the file, without the lines around; empty if they agree.
 
     Raises OSError where that cannot be told.
     """
@@ -75,7 +75,7 @@ def load(path: str, run: Run) -> None:
 
 
 def read(path: str) -> str:
-    """The file's text; empty where there is none."""
+    """Return the file's text; empty where there is none."""
     try:
         return _read.text(path)
     except OSError:
@@ -90,12 +90,12 @@ CHAIN = "guard"
 
 
 def chains(text: str) -> set[str]:
-    """The names of the chains that a table's text defines."""
+    """Return the names of the chains that a table's text defines."""
     return set(re.findall(r"^\s*chain (\S+) \{", text, re.MULTILINE))
 
 
 def is_own_table(live: str, *texts: str) -> bool:
-    """Whether a table in the kernel is the role's: empty, or with a chain of the role's or of one of the texts that it is made from.
+    """Return whether a table in the kernel is the role's: empty, or with a chain of the role's or of one of the texts that it is made from.
 
     A run that was killed leaves a table before its file. So the table is known by itself.
     """
@@ -104,7 +104,7 @@ def is_own_table(live: str, *texts: str) -> bool:
 
 
 def is_own_file(table: str, path: str, text: str, unit_file: str = UNIT_FILE) -> bool:
-    """Whether a file is the table's: empty, or it speaks of the table, or the guard's unit loads it."""
+    """Return whether a file is the table's: empty, or it speaks of the table, or the guard's unit loads it."""
     if not text.strip() and os.path.isfile(path):
         return True
     named = r"table\s+%s\b" % re.escape(table).replace(r"\ ", r"\s+")
@@ -132,7 +132,7 @@ ROLLBACK_FOLDER = "/run/hardened-qdrant-firewall"
 
 
 def rollback_script(table: str, path: str, folder: str, had_table: bool, had_file: bool) -> str:
-    """What undoes a load, as a shell script: the kernel's rules and the file as they were before.
+    """Return a shell script that undoes a load: the kernel's rules and the file as they were before.
 
     Where there was no guard before, there must be no Qdrant after either: stopping the guard's unit stops what requires it.
     """
@@ -143,7 +143,7 @@ def rollback_script(table: str, path: str, folder: str, had_table: bool, had_fil
 
 
 def armed(run: Run) -> bool:
-    """Whether a rollback is on its way."""
+    """Return whether a rollback is on its way."""
     code, _output, _error = run(["systemctl", "is-active", "--quiet", ROLLBACK_UNIT + ".timer"])
     return code == 0
 
@@ -185,7 +185,7 @@ def disarm(run: Run, folder: str = ROLLBACK_FOLDER) -> bool:
 
 
 def counters(objects: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, dict[str, int]]:
-    """The table's named counters: {name: {packets, bytes}}."""
+    """Return the table's named counters: {name: {packets, bytes}}."""
     found = [entry["counter"] for entry in objects if "counter" in entry]
     return {counter["name"]: {"packets": counter["packets"], "bytes": counter["bytes"]} for counter in found}
 
@@ -199,7 +199,7 @@ ADDRESS = {"ip": "ipv4", "ip6": "ipv6"}
 
 
 def element_text(element: t.Any) -> str:
-    """An element of a set, as nft's JSON has it, in its usual notation."""
+    """Return an element of a set, as nft's JSON has it, in its usual notation."""
     if isinstance(element, dict) and "prefix" in element:
         return "%s/%d" % (element["prefix"]["addr"], element["prefix"]["len"])
     if isinstance(element, dict) and "range" in element:
@@ -210,12 +210,12 @@ def element_text(element: t.Any) -> str:
 
 
 def named_sets(objects: Objects) -> dict[str, list[str]]:
-    """The table's sets by name, their elements in the usual notation."""
+    """Return the table's sets by name, their elements in the usual notation."""
     return {entry["set"]["name"]: [element_text(element) for element in entry["set"].get("elem", [])] for entry in objects if "set" in entry}
 
 
 def _elements(right: t.Any, sets: t.Mapping[str, t.Sequence[str]]) -> list[str]:
-    """The right side of a match as a list: a named set's elements, an anonymous set's, or the one value."""
+    """Return the right side of a match as a list: a named set's elements, an anonymous set's, or the one value."""
     if isinstance(right, str) and right.startswith("@"):
         return list(sets.get(right[1:], ()))
     if isinstance(right, dict) and "set" in right:
@@ -265,7 +265,7 @@ OWN_PORT = 50000
 
 
 def _matches(match: t.Mapping[str, t.Any], packet: Packet, sets: t.Mapping[str, t.Sequence[str]]) -> bool | None:
-    """Whether a packet fits a match; None where that cannot be told."""
+    """Return whether a packet fits a match; None where that cannot be told."""
     left, elements = match["left"], _elements(match["right"], sets)
     outcome: bool | None = None
     if isinstance(left, dict) and "payload" in left:
@@ -298,7 +298,7 @@ def _matches(match: t.Mapping[str, t.Any], packet: Packet, sets: t.Mapping[str, 
 
 
 def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], packet: Packet, sets: t.Mapping[str, t.Sequence[str]], depth: int = 0) -> str:
-    """``drop``, ``accept`` or ``continue``: what a chain does for certain; where a rule only may accept, it counts as accepting."""
+    """Return ``drop``, ``accept`` or ``continue``: what a chain does for certain; where a rule only may accept, it counts as accepting."""
     if depth > 16:  # as deep as the kernel goes
         return "accept"
     for rule in rules.get(chain, ()):
@@ -325,7 +325,7 @@ def _walk(chain: str, rules: t.Mapping[str, list[t.Any]], packet: Packet, sets: 
 
 
 def _verdict(objects: Objects, packet: Packet) -> str:
-    """``drop`` if the table certainly drops the packet; else ``accept``."""
+    """Return ``drop`` if the table certainly drops the packet; else ``accept``."""
     tables = [entry["table"] for entry in objects if "table" in entry]
     if tables and tables[0]["family"] in ADDRESS and ADDRESS[tables[0]["family"]] != packet.family:
         return "accept"  # a table of the other family does not see the packet
@@ -344,17 +344,17 @@ def _verdict(objects: Objects, packet: Packet) -> str:
 
 
 def stranger_verdict(objects: Objects, family: str, port: int, bridge: str = "") -> str:
-    """``drop`` if the table certainly drops a stranger's packets to a TCP port over a family (``ipv4``, ``ipv6``); else ``accept``."""
+    """Return ``drop`` if the table certainly drops a stranger's packets to a TCP port over a family (``ipv4``, ``ipv6``); else ``accept``."""
     return _verdict(objects, Packet(family, port, bridge=bridge))
 
 
 def server_verdict(objects: Objects, family: str, port: int, users: t.Sequence[str], bridge: str = "") -> str:
-    """``drop`` if the table certainly drops or rejects what a user (as rules may name it) sends to a stranger's port; else ``accept``."""
+    """Return ``drop`` if the table certainly drops or rejects what a user (as rules may name it) sends to a stranger's port; else ``accept``."""
     return _verdict(objects, Packet(family, port, tuple(users), bridge))
 
 
 def container_verdict(objects: Objects, family: str, port: int, bridge: str, to_host: bool = False) -> str:
-    """``drop`` if the table certainly drops or rejects what a container behind an interface sends to a stranger's port, or to one of the host's."""
+    """Return ``drop`` if the table certainly drops or rejects what a container behind an interface sends to a stranger's port, or to one of the host's."""
     return _verdict(objects, Packet(family, port, bridge=bridge, inside=True, to_host=to_host))
 
 
@@ -364,7 +364,7 @@ Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 
 def networks(elements: t.Iterable[str]) -> list[Network]:
-    """Addresses, networks and ranges as the fewest networks that hold the same addresses; IPv4 first."""
+    """Return addresses, networks and ranges as the fewest networks that hold the same addresses; IPv4 first."""
     found: dict[int, list[t.Any]] = {4: [], 6: []}
     for element in elements:
         first, _dash, last = element.partition("-")
@@ -375,7 +375,7 @@ def networks(elements: t.Iterable[str]) -> list[Network]:
 
 
 def beside(sets: t.Mapping[str, t.Sequence[str]], named: t.Mapping[str, t.Sequence[str]]) -> dict[str, list[str]]:
-    """Where the table's sets differ from whom the inventory names, by ``peers`` and ``clients``: {missing, unwanted}, as "peers ADDRESS"."""
+    """Return where the table's sets differ from whom the inventory names, by ``peers`` and ``clients``: {missing, unwanted}, as "peers ADDRESS"."""
     result: dict[str, list[str]] = {"missing": [], "unwanted": []}
     for kind, addresses in sorted(named.items()):
         live = networks([element for family in ("4", "6") for element in sets.get(kind + family, ())])

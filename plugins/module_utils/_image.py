@@ -32,7 +32,7 @@ def docker(run: Run, *arguments: str) -> None:
 
 
 def server_digest(image: str, run: Run, folder: str) -> str:
-    """SHA-256 of the server in an image, copied into a folder out of a container that is made and never started.
+    """Return SHA-256 of the server in an image, copied into a folder out of a container that is made and never started.
 
     :raises ImageError: the image has no server where upstream's have it, or a link in its place.
     """
@@ -53,5 +53,5 @@ def server_digest(image: str, run: Run, folder: str) -> str:
 
 
 def manifest(image: str, version: str, artefact: str, binary: str) -> dict[str, str]:
-    """What a release's folder says of an image."""
+    """Return the manifest of an image in a release's folder."""
     return {"version": version, "artefact_sha256": artefact, "binary_sha256": binary, "image_id": image}

@@ -17,12 +17,12 @@ CREDENTIALS = "/run/credentials"  # where systemd puts the copies that a process
 
 
 def running_file(unit: str) -> str:
-    """The secrets that the unit's process was started with: systemd's copy, which the next start replaces."""
+    """Return the secrets that the unit's process was started with: systemd's copy, which the next start replaces."""
     return os.path.join(CREDENTIALS, unit, "secrets.yaml")
 
 
 def load(path: str) -> dict[str, t.Any] | None:
-    """The section ``service`` of a file of secrets; None where there is none, or it makes no sense."""
+    """Return the section ``service`` of a file of secrets; None where there is none, or it makes no sense."""
     try:
         with open(path, encoding="utf-8") as file:
             service = json.load(file)["service"]
@@ -32,7 +32,7 @@ def load(path: str) -> dict[str, t.Any] | None:
 
 
 def identify(service: dict[str, t.Any] | None, salt: str, wanted: dict[str, str]) -> dict[str, str | None] | None:
-    """For each key of a node the name that it has among the wanted ones, ``other`` for a key that is not wanted, None for no key.
+    """Return the name of each key of a node among the wanted ones, ``other`` for a key that is not wanted, None for no key.
 
     ``wanted`` are salted digests (_digests) by name; of a key that is not wanted there is none.
     """
@@ -47,7 +47,7 @@ def identify(service: dict[str, t.Any] | None, salt: str, wanted: dict[str, str]
 
 
 def outage(properties: dict[str, str]) -> float | None:
-    """Seconds from the unit's last stop to its last start, as systemd noted them in microseconds; None if it was not stopped since the host booted."""
+    """Return seconds from the unit's last stop to its last start, as systemd noted them in microseconds; None if it was not stopped since the host booted."""
     try:
         stopped, started = (int(properties["Active%sTimestampMonotonic" % which]) for which in ("Exit", "Enter"))
     except (KeyError, ValueError):

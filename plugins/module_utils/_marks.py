@@ -58,7 +58,7 @@ BRIDGE = "qdrant0"
 
 
 def text_of(path: str | None) -> str:
-    """A file's text; empty where there is none."""
+    """Return a file's text; empty where there is none."""
     try:
         return _read.text(path or "")
     except OSError:
@@ -69,13 +69,13 @@ def text_of(path: str | None) -> str:
 
 
 def is_own_unit(unit: str, text: str) -> bool:
-    """Whether a unit's text holds one of its marks, comments aside."""
+    """Return whether a unit's text holds one of its marks, comments aside."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith(("#", ";"))]
     return any(mark in line for mark in UNITS.get(unit, ()) for line in lines)
 
 
 def unit(name: str, fragment: str) -> Json:
-    """{path, own, masked} of a unit. ``fragment`` is what systemd loaded, where nothing lies at the place that the collection writes to.
+    """Return {path, own, masked} of a unit. ``fragment`` is what systemd loaded, where nothing lies at the place that the collection writes to.
 
     A file that is gone is no unit, though systemd may not have been told yet.
     """
@@ -88,18 +88,18 @@ def unit(name: str, fragment: str) -> Json:
 
 
 def own_text(unit_name: str) -> str:
-    """The text of a unit of the collection's own; empty for any other."""
+    """Return the text of a unit of the collection's own; empty for any other."""
     text = text_of(_unit_addresses.file_of(unit_name))
     return text if is_own_unit(unit_name, text) else ""
 
 
 def names_path(text: str, path: str) -> bool:
-    """Whether a unit names a folder of the host, or something in it. What stands behind these signs are the server's names for folders."""
+    """Return whether a unit names a folder of the host, or something in it. What stands behind these signs are the server's names for folders."""
     return re.search(r"(?<![\w/.:+-])(?<!dst=)(?<!_PATH=)%s(?=[/:\s,]|$)" % re.escape(path), text, re.MULTILINE) is not None
 
 
 def names_user(text: str, user: str) -> bool:
-    """Whether a unit runs its server as a user."""
+    """Return whether a unit runs its server as a user."""
     return re.search(r"(?:^User=|--user=)%s(?=\s|$)" % re.escape(user), text, re.MULTILINE) is not None
 
 
@@ -107,8 +107,10 @@ def names_user(text: str, user: str) -> bool:
 
 
 def folder(kind: str, path: str, text: str, further: str = "") -> Json | None:
-    """{path, own, folder, others} of a folder, or None where there is nothing. ``text`` is that of the collection's unit; ``further`` is a path that the
-    collection writes before its mark. ``others`` are the first names of what it did not put there before its mark.
+    """Return {path, own, folder, others} of a folder, or None where there is nothing.
+
+    ``text`` is that of the collection's unit; ``further`` is a path that the collection writes before its mark. ``others`` are the first names of what it did
+    not put there before its mark.
     """
     if not os.path.lexists(path):
         return None
@@ -124,7 +126,7 @@ def folder(kind: str, path: str, text: str, further: str = "") -> Json | None:
 
 
 def _comes_before(kind: str, path: str, name: str, further: str) -> bool:
-    """Whether the collection makes something of this name in a folder before the folder's mark."""
+    """Return whether the collection makes something of this name in a folder before the folder's mark."""
     if kind == "config" and name == "tls":
         try:
             inside = os.listdir(os.path.join(path, name))
@@ -141,7 +143,7 @@ def _comes_before(kind: str, path: str, name: str, further: str) -> bool:
 
 
 def guard(table: str, path: str, run: Run) -> Json:
-    """Whether table and file of the guard are the collection's: {table, file}, null for what is not there."""
+    """Return whether table and file of the guard are the collection's: {table, file}, null for what is not there."""
     text = _firewall.read(path)
     try:
         live = _firewall.listing(table, run)
@@ -157,18 +159,18 @@ def guard(table: str, path: str, run: Run) -> Json:
 
 
 def is_own_container(found: Json) -> bool:
-    """Whether the unit made a container: by its label, or, before there was one, by what is mounted into it."""
+    """Return whether the unit made a container: by its label, or, before there was one, by what is mounted into it."""
     labels = (found.get("Config") or {}).get("Labels") or {}
     return LABEL in labels or any(str(mount.get("Source", "")).startswith(FILES) for mount in found.get("Mounts") or [])
 
 
 def is_own_network(found: Json) -> bool:
-    """Whether the unit made a network: by its label, or, before there was one, by its interface on the host."""
+    """Return whether the unit made a network: by its label, or, before there was one, by its interface on the host."""
     return LABEL in (found.get("Labels") or {}) or (found.get("Options") or {}).get("com.docker.network.bridge.name") == BRIDGE
 
 
 def containers(run: Run) -> Json:
-    """The engine's container and network of the collection's name: {container, network}, null for what is not there.
+    """Return the engine's container and network of the collection's name: {container, network}, null for what is not there.
 
     :raises OSError: the engine does not say.
     """
@@ -186,7 +188,7 @@ def containers(run: Run) -> Json:
 
 
 def _named(run: Run, kind: str, listing: list[str]) -> list[Json]:
-    """All of one kind that have the collection's name; a table has a head, so that none is not the same as no answer."""
+    """Return all of one kind that have the collection's name; a table has a head, so that none is not the same as no answer."""
     code, output, error = run(["docker", *listing])
     if code != 0 or not output.strip():
         raise OSError("docker %s: %s" % (listing[0], error.strip() or "no answer"))

@@ -85,7 +85,7 @@ class Release:
 
 
 def digest(path: str) -> str | None:
-    """SHA-256 of a file in hex, or None where it cannot be read, or is longer than any program is."""
+    """Return SHA-256 of a file in hex, or None where it cannot be read, or is longer than any program is."""
     sha256 = hashlib.sha256()
     try:
         with _read.opened(path) as file:
@@ -101,7 +101,7 @@ def digest(path: str) -> str | None:
 
 
 def name_of(database: t.Callable[[int], t.Any], number: int) -> str:
-    """A user's or group's name (pwd.getpwuid, grp.getgrgid), or the number where it has none."""
+    """Return a user's or group's name (pwd.getpwuid, grp.getgrgid), or the number where it has none."""
     try:
         return str(database(number)[0])
     except KeyError:
@@ -109,7 +109,7 @@ def name_of(database: t.Callable[[int], t.Any], number: int) -> str:
 
 
 def path_state(path: str) -> dict[str, t.Any] | None:
-    """A path itself, links not followed: kind, owner, group, mode in octal, and a file's digest; None where there is nothing."""
+    """Return a path itself, links not followed: kind, owner, group, mode in octal, and a file's digest; None where there is nothing."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -127,7 +127,7 @@ def path_state(path: str) -> dict[str, t.Any] | None:
 
 
 def settings_hold_secret(layout: Layout) -> bool:
-    """Whether something in the file of settings is secret by its name. What this collection wrote holds none; what is there may be somebody else's."""
+    """Return whether something in the file of settings is secret by its name. What this collection wrote holds none; what is there may be somebody else's."""
     try:
         return _secret_names.in_text(_read.text(layout.config))
     except OSError:
@@ -135,7 +135,7 @@ def settings_hold_secret(layout: Layout) -> bool:
 
 
 def account(user: str) -> dict[str, str] | None:
-    """A user's home and shell, or None where there is no such user."""
+    """Return a user's home and shell, or None where there is no such user."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -144,7 +144,7 @@ def account(user: str) -> dict[str, str] | None:
 
 
 def user_ids(user: str) -> dict[str, int] | None:
-    """A user's number and that of its group, or None where there is no such user."""
+    """Return a user's number and that of its group, or None where there is no such user."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
@@ -153,7 +153,7 @@ def user_ids(user: str) -> dict[str, int] | None:
 
 
 def has_address(address: str) -> bool:
-    """Whether an interface of this host has an address. Where none has, a server cannot bind to it."""
+    """Return whether an interface of this host has an address. Where none has, a server cannot bind to it."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as plain:
             plain.bind((address, 0))
@@ -163,7 +163,7 @@ def has_address(address: str) -> bool:
 
 
 def engine(run: Run) -> dict[str, t.Any]:
-    """The Docker engine: whether its command is there, and, where it answers, its version, whether it maps users, and which limits it can set.
+    """Return the Docker engine: whether its command is there, and, where it answers, its version, whether it maps users, and which limits it can set.
 
     Source: the answer to GET /info of Docker's API, which `docker info` prints as JSON.
     """
@@ -183,7 +183,7 @@ def engine(run: Run) -> dict[str, t.Any]:
 
 
 def machine() -> dict[str, t.Any]:
-    """Memory in bytes, processors, and the distribution's name and version, as os-release(5) has them."""
+    """Return memory in bytes, processors, and the distribution's name and version, as os-release(5) has them."""
     words = {}
     try:
         words = dict(line.split("=", 1) for line in _read.text("/etc/os-release").splitlines() if "=" in line)
@@ -195,7 +195,7 @@ def machine() -> dict[str, t.Any]:
 
 
 def load_json(path: str) -> dict[str, t.Any]:
-    """A JSON object from a file; empty where there is none, or where it is no JSON object."""
+    """Return a JSON object from a file; empty where there is none, or where it is no JSON object."""
     try:
         content = json.loads(_read.content(path))
     except (OSError, ValueError, RecursionError):
@@ -204,7 +204,7 @@ def load_json(path: str) -> dict[str, t.Any]:
 
 
 def libraries(binary: str, run: Run) -> list[str]:
-    """The files that the dynamic loader maps for a binary, loader included: the third column of ldd(1)'s output."""
+    """Return the files that the dynamic loader maps for a binary, loader included: the third column of ldd(1)'s output."""
     code, output, _error = run(["ldd", binary])
     if code != 0:  # "not a dynamic executable"
         return []
@@ -212,7 +212,7 @@ def libraries(binary: str, run: Run) -> list[str]:
 
 
 def has_image(image: str, run: Run) -> bool:
-    """Whether the engine has an image with this id."""
+    """Return whether the engine has an image with this id."""
     try:
         code, output, _error = run(["docker", "image", "inspect", "--format", "{{.Id}}", image])
     except FileNotFoundError:  # there is no engine any more
@@ -221,7 +221,7 @@ def has_image(image: str, run: Run) -> bool:
 
 
 def releases(layout: Layout, run: Run) -> list[Release]:
-    """All releases of the node, by name."""
+    """Return all releases of the node, by name."""
     found = []
     try:
         names = sorted(os.listdir(layout.releases))
@@ -248,7 +248,7 @@ def releases(layout: Layout, run: Run) -> list[Release]:
 
 
 def unit_state(unit: str, run: Run) -> dict[str, str]:
-    """The unit's properties that say whether it runs, and with what.
+    """Return the unit's properties that say whether it runs, and with what.
 
     :raises OSError: systemd said nothing. That is no unit that does not run.
     """
@@ -260,7 +260,7 @@ def unit_state(unit: str, run: Run) -> dict[str, str]:
 
 
 def start_arguments(unit_file: str) -> dict[str, str]:
-    """The values of ``--uri`` and ``--bootstrap`` in a unit file's ExecStart."""
+    """Return the values of ``--uri`` and ``--bootstrap`` in a unit file's ExecStart."""
     try:
         text = _read.text(unit_file).replace("\\\n", " ")
     except OSError:
@@ -270,7 +270,7 @@ def start_arguments(unit_file: str) -> dict[str, str]:
 
 
 def cluster_scheme(data_dir: str) -> str | None:
-    """'http' or 'https': how peers of an existing cluster address each other, from Qdrant's Raft state; None without one.
+    """Return 'http' or 'https': how peers of an existing cluster address each other, from Qdrant's Raft state; None without one.
 
     A cluster keeps the scheme that it was created with: nodes of different schemes cannot talk.
     """
@@ -281,7 +281,7 @@ def cluster_scheme(data_dir: str) -> str | None:
 
 
 def certificates(layout: Layout) -> dict[str, str]:
-    """The certificate in use with its chain, and the trusted CAs, as PEM texts; empty where there are none. The key is not looked at."""
+    """Return the certificate in use with its chain, and the trusted CAs, as PEM texts; empty where there are none. The key is not looked at."""
     texts = {}
     for name, file_name in (("certificate", "tls.crt"), ("trust", "ca.crt")):
         try:

@@ -18,7 +18,7 @@ LARGEST = 4 << 30  # bytes of a program
 
 
 def opened(path: str) -> t.BinaryIO:
-    """A regular file, open for reading. Links are followed.
+    """Return a regular file, open for reading. Links are followed.
 
     :raises OSError: there is none, or something else is in its place.
     """
@@ -33,7 +33,7 @@ def opened(path: str) -> t.BinaryIO:
 
 
 def content(path: str, limit: int = LIMIT) -> bytes:
-    """All of a regular file.
+    """Return all of a regular file.
 
     :raises OSError: there is none, or it is longer than ``limit`` bytes.
     """
@@ -45,5 +45,5 @@ def content(path: str, limit: int = LIMIT) -> bytes:
 
 
 def text(path: str, limit: int = LIMIT) -> str:
-    """The same as text; what is no UTF-8 is replaced."""
+    """Return the same as text; what is no UTF-8 is replaced."""
     return content(path, limit).decode("utf-8", "replace")

@@ -44,7 +44,7 @@ Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
 
 
 def within(seconds: float) -> Run:
-    """How a module runs programs that end within some seconds. What has not ended by then is killed, with what it started, and is a TimeoutError."""
+    """Return how a module runs programs that end within some seconds. What has not ended by then is killed, with what it started, and is a TimeoutError."""
 
     def run(arguments: list[str]) -> tuple[int, str, str]:
         return _run(arguments, seconds)
@@ -84,7 +84,7 @@ def _run(arguments: list[str], seconds: float) -> tuple[int, str, str]:
 
 
 def _printed(process: subprocess.Popen[bytes], end: float) -> list[bytearray]:
-    """Standard output and standard error of a process until it ends, or has closed both.
+    """Return standard output and standard error of a process until it ends, or has closed both.
 
     :raises subprocess.TimeoutExpired: it did neither by the moment ``end``.
     :raises BufferError: it printed too much.

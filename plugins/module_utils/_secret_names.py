@@ -36,19 +36,19 @@ IN_TEXT = re.compile(r"(?:^|[{,])[ \t]*(?:- )?['\"]?(?!keys?['\"]?\s*:)\w*(?:%s)
 
 
 def is_secret(path: t.Sequence[str], value: t.Any = None) -> bool:
-    """Whether a setting is secret, by its path as a sequence of names, or by a value that is a URL. What is below a secret name is secret too."""
+    """Return whether a setting is secret, by its path as a sequence of names, or by a value that is a URL. What is below a secret name is secret too."""
     if ".".join(path) in PATHS:
         return False
     return any(NAME.search(name) for name in path) or (isinstance(value, str) and bool(URL.search(value)))
 
 
 def in_text(text: str) -> bool:
-    """Whether a file of settings, in YAML, sets something that is secret by its name. Comments do not count."""
+    """Return whether a file of settings, in YAML, sets something that is secret by its name. Comments do not count."""
     return bool(IN_TEXT.search("\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))))
 
 
 def texts(value: t.Any) -> set[str]:
-    """All texts that are values in nested mappings and lists, but the empty one."""
+    """Return all texts that are values in nested mappings and lists, but the empty one."""
     if isinstance(value, dict):
         return {text for entry in value.values() for text in texts(entry)}
     if isinstance(value, (list, tuple)):
@@ -57,12 +57,12 @@ def texts(value: t.Any) -> set[str]:
 
 
 def sought(found: t.Iterable[str]) -> list[str]:
-    """Of secret texts those that are worth looking for in others, the longest first, for one may be part of another."""
+    """Return the secret texts that are worth looking for in others, the longest first, for one may be part of another."""
     return sorted((text for text in set(found) if len(text) >= SHORTEST), key=lambda text: (-len(text), text))
 
 
 def struck(text: str, secrets: t.Iterable[str]) -> str:
-    """A text without these secrets."""
+    """Return a text without these secrets."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return text

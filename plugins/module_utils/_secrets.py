@@ -14,7 +14,7 @@ import typing as t
 
 
 def render(keys: dict[str, str], further: dict[str, t.Any] | None = None) -> str:
-    """The file's text: keys of Qdrant's section ``service``, and further settings that are secret, nested as in Qdrant's own file.
+    """Return the file's text: keys of Qdrant's section ``service``, and further settings that are secret, nested as in Qdrant's own file.
 
     Keys that are empty are left out, never written empty: an empty key opens Qdrant.
     """
@@ -25,7 +25,7 @@ def render(keys: dict[str, str], further: dict[str, t.Any] | None = None) -> str
 
 
 def _sorted(value: t.Any) -> t.Any:
-    """The same in one order, whatever order it was written in: a file that says the same is the same."""
+    """Return the same in one order, whatever order it was written in: a file that says the same is the same."""
     if isinstance(value, dict):
         return {str(name): _sorted(entry) for name, entry in sorted(value.items(), key=lambda item: str(item[0]))}
     return [_sorted(entry) for entry in value] if isinstance(value, (list, tuple)) else value

@@ -29,7 +29,7 @@ def file_of(unit: str) -> str:
 
 
 def drop_in_of(unit: str) -> str:
-    """Where `systemctl set-property --runtime` keeps the addresses (systemd.unit(5))."""
+    """Return where `systemctl set-property --runtime` keeps the addresses (systemd.unit(5))."""
     return "/run/systemd/system.control/%s.d/50-IPAddressAllow.conf" % unit
 
 
@@ -63,7 +63,7 @@ def digest_without(path: str) -> str | None:
 
 
 def told_of_record(state: t.Mapping[str, str], record: t.Mapping[str, t.Any]) -> list[str] | None:
-    """What the running unit was told by a record, the content of ``_node.RECORD``. None if its start was not recorded: a reason for a restart already."""
+    """Return the running unit's addresses by a record, the content of ``_node.RECORD``. None if its start was not recorded: a reason for a restart already."""
     return (record.get("addresses") or []) if record and record.get("invocation") == state.get("InvocationID") else None
 
 

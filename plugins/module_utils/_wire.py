@@ -64,7 +64,7 @@ class Tls:
     server_name: str = ""
 
     def context(self, protocols: t.Sequence[str] = ()) -> ssl.SSLContext:
-        """A context of the ssl module; ``protocols`` are offered by ALPN (RFC 7301)."""
+        """Return a context of the ssl module; ``protocols`` are offered by ALPN (RFC 7301)."""
         context = ssl.create_default_context(cafile=self.ca_file, cadata=self.ca_data) if self.verify else _unverified()
         context.verify_flags |= STRICTLY
         if self.certificate:
@@ -106,7 +106,7 @@ class Served:
 
 
 def describe(error: Exception) -> str:
-    """An exception of a socket as one of this module's errors."""
+    """Return an exception of a socket as one of this module's errors."""
     if isinstance(error, ssl.SSLError):  # before OSError, which it is too
         return "tls: %s" % (getattr(error, "verify_message", None) or error.reason or error)
     if isinstance(error, (socket.timeout, TimeoutError)):  # two classes before Python 3.10
@@ -135,7 +135,7 @@ class Deadline:
         return time.monotonic() >= self._end
 
     def left(self) -> float:
-        """Seconds, more than 0.
+        """Return seconds, more than 0.
 
         :raises socket.timeout: there are none.
         """
@@ -233,7 +233,7 @@ class _Connection:
         return io.BufferedReader(_Stream(self))
 
     def _through(self, operation: t.Callable[[], t.Any]) -> t.Any:
-        """The result of an operation of TLS, with whatever goes over the wire for it."""
+        """Return the result of an operation of TLS, with whatever goes over the wire for it."""
         while True:
             try:
                 result = operation()
@@ -287,7 +287,7 @@ class _Stream(io.RawIOBase):
 
 
 def can_connect(target: Target, timeout: float = TIMEOUT) -> str:
-    """``open``, or the error that connecting ended with."""
+    """Return ``open``, or the error that connecting ended with."""
     try:
         with _Connection(target, timeout):
             return "open"
@@ -305,7 +305,7 @@ def rest(
     tls: Tls | None = None,
     timeout: float = TIMEOUT,
 ) -> RestAnswer:
-    """One HTTP/1.1 request. Without ``tls`` it goes out in plaintext."""
+    """Return one HTTP/1.1 request. Without ``tls`` it goes out in plaintext."""
     try:
         context = None if tls is None else tls.context()
         with _Connection(target, timeout) as connection:
@@ -322,7 +322,7 @@ def rest(
 
 
 def verification_error(target: Target, tls: Tls, protocols: t.Sequence[str] = (), timeout: float = TIMEOUT) -> str | None:
-    """What keeps a port from a handshake that verifies; None if nothing does. Nothing is sent over it."""
+    """Return the error of a port's verified handshake; None without one. Nothing is sent over it."""
     try:
         context = tls.context(protocols)
         with _Connection(target, timeout) as connection:
@@ -333,7 +333,7 @@ def verification_error(target: Target, tls: Tls, protocols: t.Sequence[str] = ()
 
 
 def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TLSVersion | None = None) -> Served:
-    """The certificate that a port serves, whatever it is worth: this looks, so it does not verify, and nothing else is sent.
+    """Return the certificate that a port serves, whatever it is worth: this looks, so it does not verify, and nothing else is sent.
 
     A port that asks for a client's certificate shows its own first, so it is seen there too.
     """
@@ -351,7 +351,7 @@ def served_certificate(target: Target, timeout: float = TIMEOUT, version: ssl.TL
 
 
 def _unverified() -> ssl.SSLContext:
-    """A context for looking at a server whose worth is what is to be found out. Nothing secret goes over it."""
+    """Return a context for looking at a server whose worth is what is to be found out. Nothing secret goes over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -359,7 +359,7 @@ def _unverified() -> ssl.SSLContext:
 
 
 def accepts_client(target: Target, certificate: str | None = None, key: str | None = None, timeout: float = TIMEOUT) -> str:
-    """Whether a port talks to a client that shows this certificate, or none: ``accepted``, ``rejected``, or an error.
+    """Return whether a port talks to a client that shows this certificate, or none: ``accepted``, ``rejected``, or an error.
 
     In TLS 1.3 a client's handshake ends before the server has looked at its certificate, so what counts is whether an answer comes.
     """
@@ -392,7 +392,7 @@ _OUTDATED = {
 
 
 def accepts_outdated(target: Target, what: str, timeout: float = TIMEOUT) -> str:
-    """Whether a port agrees on an outdated ``version`` or ``suite`` of TLS: ``accepted`` (and which), ``rejected``, or an error."""
+    """Return whether a port agrees on an outdated ``version`` or ``suite`` of TLS: ``accepted`` (and which), ``rejected``, or an error."""
     lowest, highest, suites = _OUTDATED[what]
     context = _unverified()
     with warnings.catch_warnings():
@@ -411,7 +411,7 @@ def accepts_outdated(target: Target, what: str, timeout: float = TIMEOUT) -> str
 
 
 def plaintext(target: Target, timeout: float = TIMEOUT) -> str:
-    """``answered`` if the port speaks HTTP without TLS, ``silent`` if it takes connections but does not, or an error."""
+    """Return ``answered`` if the port speaks HTTP without TLS, ``silent`` if it takes connections but does not, or an error."""
     requests = (b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", _PREFACE + _frame(_SETTINGS, 0, 0, b""))
     # At once, so that a server that is silent to one has all of the time for the other.
     with ThreadPoolExecutor(max_workers=len(requests)) as pool:
@@ -456,7 +456,7 @@ _HUFFMAN_LENGTHS = (
 
 
 def _huffman_codes() -> dict[tuple[int, int], int]:
-    """Byte by (length, code)."""
+    """Return byte by (length, code)."""
     codes = {}
     code = previous = 0
     for length, byte in sorted((int(digit, 36), byte) for byte, digit in enumerate(_HUFFMAN_LENGTHS)):
@@ -485,7 +485,7 @@ def _huffman_decode(data: bytes) -> bytes:
 
 
 def _integer(data: bytes, position: int, bits: int) -> tuple[int, int]:
-    """An integer with a prefix of ``bits`` (section 5.1), and the position behind it."""
+    """Return an integer with a prefix of ``bits`` (section 5.1), and the position behind it."""
     value = data[position] & (1 << bits) - 1
     position += 1
     if value == (1 << bits) - 1:
@@ -503,7 +503,7 @@ def _integer(data: bytes, position: int, bits: int) -> tuple[int, int]:
 
 
 def _string(data: bytes, position: int) -> tuple[str, int]:
-    """A string (section 5.2), and the position behind it."""
+    """Return a string (section 5.2), and the position behind it."""
     coded = data[position] & 0x80
     length, position = _integer(data, position, 7)
     if position + length > len(data):
@@ -517,7 +517,7 @@ _STATIC = {8: "200", 9: "204", 10: "206", 11: "304", 12: "400", 13: "404", 14: "
 
 
 def _headers(data: bytes) -> dict[str, str]:
-    """The headers of a header block (section 6). Names from the static table other than :status appear as ``#index``."""
+    """Return the headers of a header block (section 6). Names from the static table other than :status appear as ``#index``."""
     headers, position = {}, 0
     while position < len(data):
         first = data[position]
@@ -539,7 +539,7 @@ def _headers(data: bytes) -> dict[str, str]:
 
 
 def _literal(name: str, value: str) -> bytes:
-    """A header as a literal that is never indexed, without Huffman coding (section 6.2.3)."""
+    """Return a header as a literal that is never indexed, without Huffman coding (section 6.2.3)."""
     encoded = b"\x10"
     for part in (name.encode("ascii"), value.encode("utf-8")):
         if len(part) < 127:
@@ -568,7 +568,7 @@ def _exactly(connection: _Connection, length: int) -> bytes:
 
 
 def _next_frame(connection: _Connection) -> tuple[int, int, int, bytes]:
-    """Kind, flags, stream, and payload without padding and priority."""
+    """Return kind, flags, stream, and payload without padding and priority."""
     header = _exactly(connection, _FRAME_HEADER)
     kind, flags, stream = header[3], header[4], int.from_bytes(header[5:], "big") & 0x7FFFFFFF
     payload = _exactly(connection, int.from_bytes(header[:3], "big"))
@@ -620,7 +620,7 @@ def grpc(
     tls: Tls | None = None,
     timeout: float = TIMEOUT,
 ) -> GrpcAnswer:
-    """One unary gRPC call with a message in protobuf's encoding. Without ``tls`` it goes out in plaintext."""
+    """Return one unary gRPC call with a message in protobuf's encoding. Without ``tls`` it goes out in plaintext."""
     request = [
         (":method", "POST"),
         (":scheme", "https" if tls else "http"),

@@ -79,9 +79,9 @@ options:
       - Who signs, by its name as the variable C(qdrant_tls_provider) of the role qdrant_tls. V(internal) is the CA whose key the controller has.
       - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
         C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
-        What stands around their PEM blocks, and certificates that do not belong to the chain, reach no host.
+        Text around their PEM blocks, and certificates that do not belong to the chain, reach no host.
       - With V(csr), the node's request is written to O(csr_dir), and the certificate that somebody signs is taken from there by a later run. Both
-        are compared with what is wanted on the controller. A request for anything else is handed on to nobody, and what was signed for anything
+        are compared with the inventory on the controller. A request for anything else is handed on to nobody, and a certificate for anything
         else is not given to the host.
       - Others are the same to this module. The role qdrant_tls has the request signed by a server, and calls it again.
       - Of one that has to reach all that it certifies, as an ACME server, no certificate is asked for O(common_name), nor for those of O(dns_names) that
@@ -103,15 +103,15 @@ options:
     type: path
   needed:
     description:
-      - What a certificate that another party signed must name at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
+      - Names that a certificate of another signer must have at least, such as C(IP:192.0.2.11) or C(DNS:qdrant.example.com).
       - For O(purposes=server), a wildcard covers one label of a name.
     type: list
     elements: str
     default: []
   purposes:
     description:
-      - What the certificate is for. A node needs both. What stands before the nodes, and is no peer, is a V(server) alone, since the cluster
-        port takes whoever shows a certificate for a V(client) of the same CA. Its certificate may be a public CA's, and then have an RSA key of
+      - Purposes of the certificate. A node needs both. A proxy before the nodes, which is no peer, is a V(server) alone, since the cluster
+        port accepts every certificate for a V(client) of the same CA. Its certificate may be a public CA's, and then have an RSA key of
         2048 bits if another party made it.
     type: list
     elements: str
@@ -212,7 +212,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 
 
 def summary(store, now: datetime, renew_fraction: float) -> dict:
-    """The certificate in use, for the result."""
+    """Return the certificate in use, for the result."""
     if store.generation() is None:
         return {}
     try:
@@ -224,7 +224,7 @@ def summary(store, now: datetime, renew_fraction: float) -> dict:
 
 
 def diff_text(result: dict) -> str:
-    """A certificate as readable lines."""
+    """Return a certificate as readable lines."""
     return "".join("%s: %s\n" % item for item in sorted(result.get("certificate", {}).items()) if item[0] != "days_left")
 
 

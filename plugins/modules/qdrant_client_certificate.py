@@ -8,14 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_client_certificate
-short_description: Make a key and a certificate that a client shows to a proxy
+short_description: Make a client's key and certificate for a proxy
 version_added: 0.1.0
 description:
   - Makes both in the controller's memory and writes them into a folder on the controller, C(NAME.key) and C(NAME.crt), readable by their owner alone.
   - The CA is read from the variables C(qdrant_client_ca_certificate) and C(qdrant_client_ca_private_key), so that no output shows its key. It
-    must not be the nodes' CA nor come from it, since the cluster port takes whoever shows a client's certificate from there. The playbook
+    must not be the nodes' CA nor come from it, since the cluster port accepts every client's certificate from there. The playbook
     C(hardened.qdrant.client_ca) makes one.
-  - What is there is kept until a third of its life is left, or CA or key type change.
+  - An existing certificate is kept until a third of its life is left, or CA or key type change.
   - Needs the Python library cryptography on the controller.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -41,7 +41,7 @@ options:
     choices: [ecdsa-p256, ecdsa-p384, rsa-3072, rsa-4096]
     default: ecdsa-p256
   force:
-    description: Whether to make new ones in the place of those that fit.
+    description: Whether certificates that still fit are made anew.
     type: bool
     default: false
   nodes_group:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_cluster_info
-short_description: See whether a Qdrant cluster is healthy
+short_description: Read the health of a Qdrant cluster
 version_added: 0.1.0
 description:
   - Asks a node for its cluster's peers, leader, pending operations, and for the state of every shard, over verified TLS.
@@ -46,8 +46,8 @@ options:
   peers:
     description:
       - Addresses of the other nodes. They are asked as well, and the cluster is healthy if every node says so and all have come as far in Raft.
-      - A node that was just started knows no better than what it knew when it stopped.
-      - While keys are being changed, a peer that has another key already, or still, counts as there; what it sees is not known.
+      - A node that was just started knows the state of its last stop.
+      - While keys are being changed, a peer that has another key already, or still, counts as there; its view is not known.
     type: list
     elements: str
     default: []

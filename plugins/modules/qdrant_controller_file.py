@@ -11,7 +11,7 @@ module: qdrant_controller_file
 short_description: Write or remove a file on the controller, safely
 version_added: 0.1.0
 description:
-  - Writes a file on the controller, whoever the task's host is, or removes it. It connects to no host, and needs no delegation.
+  - Writes or removes a file on the controller, also in a task of another host. It connects to no host, and needs no delegation.
   - The file is whole or as it was, and has its mode from the first byte on. Folders that are missing are made.
   - A file that is a symlink is refused, and so is one in a folder that others than root and the running user may write. Of the folders above, one may be a
     symlink of root's or the running user's, and one such as C(/tmp), in which others may add but not replace.
@@ -46,14 +46,14 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Publish whom clients should trust
+- name: Publish the CA bundle for clients
   hardened.qdrant.qdrant_controller_file:
     path: /srv/clients/trust.pem
     content: "{{ bundle }}"
     mode: "0644"
   run_once: true
 
-- name: Throw away what was signed
+- name: Remove the signed certificate
   hardened.qdrant.qdrant_controller_file:
     path: /srv/qdrant-certificates
     name: "{{ inventory_hostname }}.crt"

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_evidence
-short_description: Observe a Qdrant node, from itself and from elsewhere
+short_description: Observe a Qdrant node, from itself and from other hosts
 version_added: 0.1.0
 description:
-  - Looks at a node's unit, process, files, release, settings, certificate, firewall and cluster, asks its ports what they answer to
-    whom, and tries to reach other nodes' ports. Returns all of it as one document of plain data.
+  - Looks at a node's unit, process, files, release, settings, certificate, firewall and cluster, asks its ports with each
+    credential, and tries to reach other nodes' ports. Returns all of it as one document of plain data.
   - Has no opinion and changes nothing. M(hardened.qdrant.qdrant_verify) judges the document.
   - API keys are read on the node, from the file that it uses itself, and are not part of the document.
 author:
@@ -24,7 +24,7 @@ options:
     type: bool
     default: true
   role:
-    description: What the host is to the targets.
+    description: Role of the host towards the targets.
     type: str
     choices: [peer, client, outsider]
     default: peer

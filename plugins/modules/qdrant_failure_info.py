@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_failure_info
-short_description: Tell why a Qdrant node did not start
+short_description: Find the cause of a failed start of a Qdrant node
 version_added: 0.1.0
 description:
-  - Reads the journal of the unit's last start, and tells who ended it (the server itself, its gate, or systemd), in which words, and what to do.
+  - Reads the journal of the unit's last start, and returns the culprit (the server itself, its gate, or systemd), its words, and a remedy.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 who:
-  description: Who ended the start, V(server), V(gate) or V(systemd).
+  description: The culprit, V(server), V(gate) or V(systemd).
   returned: always
   type: str
 line:
@@ -47,7 +47,7 @@ cause:
   type: str
   sample: "The server ended by itself (exit code 101, a panic). Its last words: ..."
 remedy:
-  description: What to do about it.
+  description: The remedy.
   returned: always
   type: str
 text:

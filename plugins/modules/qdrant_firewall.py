@@ -41,7 +41,7 @@ options:
   state:
     description:
       - Whether the table should be there.
-      - V(confirmed) keeps what was loaded with O(rollback), and fails where it was rolled back meanwhile.
+      - V(confirmed) keeps the rules that were loaded with O(rollback), and fails where they were rolled back meanwhile.
     type: str
     choices: [present, absent, confirmed]
     default: present
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 differed:
-  description: What was not as it should be, V(file) and V(kernel).
+  description: The parts that differed, V(file) and V(kernel).
   returned: always
   type: list
   elements: str

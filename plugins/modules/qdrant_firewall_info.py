@@ -9,7 +9,7 @@ module: qdrant_firewall_info
 short_description: See whom the guard of Qdrant's ports lets pass, what it dropped, and which other firewalls there are
 version_added: 0.1.0
 description:
-  - Reads the guard's table, its sets and its counters, and asks ufw and firewalld, where they are installed, what they say of the ports.
+  - Reads the guard's table, its sets and its counters, and the rules of ufw and firewalld for the ports, where they are installed.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -28,7 +28,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: See what was dropped
+- name: Read the counters
   hardened.qdrant.qdrant_firewall_info:
   register: firewall
 

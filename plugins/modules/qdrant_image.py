@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_image
-short_description: Write down which server an image holds
+short_description: Record the server of an image
 version_added: 0.1.0
 description:
   - Takes the digest of the server in a container image that the engine has, without running anything of it, and writes the manifest of a release.
-  - M(hardened.qdrant.qdrant_node_info) reads the manifest, and M(hardened.qdrant.qdrant_evidence) compares it with what runs.
+  - M(hardened.qdrant.qdrant_node_info) reads the manifest, and M(hardened.qdrant.qdrant_evidence) compares it with the running server.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -50,7 +50,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 manifest:
-  description: What the file says, C(version), C(artefact_sha256), C(binary_sha256) and C(image_id).
+  description: Content of the file, C(version), C(artefact_sha256), C(binary_sha256) and C(image_id).
   returned: always
   type: dict
 """

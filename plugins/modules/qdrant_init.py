@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_init
-short_description: Make the files that a deployment of Qdrant starts from
+short_description: Make the first files of a deployment of Qdrant
 version_added: 0.1.0
 description:
   - Makes an inventory, a file of settings, and a vault with new secrets, in a folder on the controller. API keys have 256 bits; the

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_keys_info
-short_description: See which of the wanted API keys a Qdrant node has and runs
+short_description: Compare the API keys of a Qdrant node with the wanted ones
 version_added: 0.1.0
 description:
-  - Compares the keys on the node's disk, and those that its process was started with, with the wanted ones. Returns names, never keys.
-  - So a rotation is planned from what the nodes have and run, and one that was interrupted goes on where it stopped.
+  - Compares the keys on the node's disk, and those of its running process, with the wanted ones. Returns names, never keys.
+  - So a rotation is planned from the keys of files and processes, and an interrupted one goes on where it stopped.
   - The wanted keys are read from the variables C(qdrant_api_key), C(qdrant_alt_api_key) and C(qdrant_read_only_api_key), on the controller. The
     node is handed salted digests of them, and never a key.
 author:
@@ -29,7 +29,7 @@ options:
     type: str
     default: qdrant.service
   salt:
-    description: What the digests are salted with, in hex. Set by the action plugin.
+    description: Salt of the digests, in hex. Set by the action plugin.
     type: str
   digests:
     description: Salted digests of the wanted keys, by C(api_key), C(alt_api_key) and C(read_only_api_key). Set by the action plugin.

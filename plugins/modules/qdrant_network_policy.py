@@ -11,7 +11,7 @@ module: qdrant_network_policy
 short_description: Render NetworkPolicies and security contexts for Qdrant in Kubernetes
 version_added: 0.1.0
 description:
-  - Renders, on the controller, NetworkPolicies that deny all to and from Qdrant's pods but what is named, and the security context of these pods.
+  - Renders, on the controller, NetworkPolicies that deny all to and from Qdrant's pods but named peers, and the security context of these pods.
   - Writes them into a folder, and returns them. It talks to no cluster.
   - Bad input is refused in one message, before anything is written.
 author:
@@ -29,7 +29,7 @@ options:
     type: str
     default: qdrant
   name:
-    description: What the names of the NetworkPolicies begin with.
+    description: Prefix of the names of the NetworkPolicies.
     type: str
     default: qdrant
   labels:
@@ -58,7 +58,7 @@ options:
     default: 6335
   clients:
     description:
-      - Who may use the API. Each entry has C(namespace) (a name) or C(namespaces) (labels), or C(pods) (labels), or both of them, or C(cidr), and may
+      - Clients of the API. Each entry has C(namespace) (a name) or C(namespaces) (labels), or C(pods) (labels), or both of them, or C(cidr), and may
         have C(ports), a list of V(http) and V(grpc).
       - C(pods) alone are those of Qdrant's own namespace.
     type: list
@@ -111,7 +111,7 @@ files:
   type: list
   elements: str
 warnings_given:
-  description: What was warned of.
+  description: The warnings.
   returned: success
   type: list
   elements: str

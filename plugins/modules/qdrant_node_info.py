@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_node_info
-short_description: See what a Qdrant node has and runs
+short_description: Read the state of a Qdrant node
 version_added: 0.1.0
 description:
-  - Reports, in one call, what the roles of this collection need to know of a node before they change it and before they
+  - Reports, in one call, the state that the roles of this collection need of a node before they change it and before they
     restart it.
   - Says why a running process is out of date, by comparing the files on disk with the record that the unit makes at each
     start. So a restart that an interrupted run owed is done by the next run.
@@ -61,7 +61,7 @@ options:
     elements: path
     default: []
   guarded_ports:
-    description: Ports of Qdrant. If there are any, the host's firewalls are looked at, and what they say of these.
+    description: Ports of Qdrant. If there are any, the host's firewalls are read, with their rules for these.
     type: list
     elements: int
     default: []
@@ -71,7 +71,7 @@ options:
     elements: str
     default: []
   engine:
-    description: Whether to ask the Docker engine what it is, and for what has the names of the node's container and network.
+    description: Whether to read the Docker engine's version, and the container and network under the node's names.
     type: bool
     default: false
   folders:
@@ -85,7 +85,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: See what the node runs
+- name: Read the state of the node
   hardened.qdrant.qdrant_node_info:
   register: node
 
@@ -148,7 +148,7 @@ bootstrap:
   returned: always
   type: str
 restart_reasons:
-  description: Why the running process is not what the disk says it should be.
+  description: Differences between the running process and the disk.
   returned: always
   type: list
   elements: str
@@ -170,7 +170,7 @@ nft:
   returned: always
   type: bool
 tls:
-  description: What the node serves, and whom it trusts, in PEM form.
+  description: The node's certificate and trusted CAs, in PEM form.
   returned: always
   type: dict
   contains:
@@ -201,8 +201,8 @@ units:
   type: dict
 folders:
   description:
-    - Of each of O(folders) its C(path), whether it is a C(folder) at all, whether it is the collection's C(own), and the first names of what lies in it and
-      is not from the collection as C(others). Null where there is nothing.
+    - Of each of O(folders) its C(path), whether it is a C(folder) at all, whether it is the collection's C(own), and the first names of its content that is
+      not from the collection as C(others). Null without a folder.
     - A folder is the collection's own if a unit of the collection's names it, or something in it bears a mark.
   returned: always
   type: dict
@@ -211,7 +211,7 @@ account_own:
   returned: always
   type: bool
 guard:
-  description: Whether C(table) and C(file) of the firewall are the collection's own; null for what is not there. Empty without O(firewall_file).
+  description: Whether C(table) and C(file) of the firewall are the collection's own; null for a missing one. Empty without O(firewall_file).
   returned: always
   type: dict
 libraries:
@@ -272,7 +272,7 @@ TABLE = "inet hardened_qdrant"
 
 
 def unit_summary(name: str, state: dict) -> dict:
-    """What of a unit's properties decides whether there is work to do, and whose it is."""
+    """Return the properties of a unit that decide whether there is work to do, and whose it is."""
     return {
         **_marks.unit(name, state.get("FragmentPath", "")),
         "active": state.get("ActiveState") == "active",
@@ -282,7 +282,7 @@ def unit_summary(name: str, state: dict) -> dict:
 
 
 def docker(run: _run.Run) -> dict:
-    """The engine, and what in it has the node's names."""
+    """Return the engine, and what in it has the node's names."""
     engine = _node.engine(run)
     return {**engine, **_marks.containers(run)} if engine["version"] else engine
 

@@ -15,7 +15,7 @@ description:
   - A host may be hostile. Ansible makes variables of the C(ansible_facts) that any module returns, and by default they outrank the inventory's. An answer that
     would set a variable, or have Ansible act, ends the task, and names the host. Neither C(failed_when) nor C(ignore_errors) let that pass.
   - Texts of the answer are shown without control characters and marks of writing direction, which steer terminals.
-  - What the module is sent goes by the interpreter's standard input (pipelining), never through a file of the host.
+  - The module and its arguments go by the interpreter's standard input (pipelining), never through a file of the host.
   - The roles of this collection call all modules that are not its own by this one.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -44,7 +44,7 @@ options:
     default: 900
 seealso:
   - name: The threat model of this collection
-    description: What a hostile host can do, and what it cannot.
+    description: The limits of a hostile host.
     link: https://github.com/hardened-qdrant/hardened.qdrant/blob/main/docs/developer/threat-model.md
 """
 
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 facts:
-  description: What M(ansible.builtin.setup) found, without the prefix C(ansible_). Not as variables.
+  description: Facts of M(ansible.builtin.setup), without the prefix C(ansible_). Not as variables.
   returned: the module is M(ansible.builtin.setup)
   type: dict
 """

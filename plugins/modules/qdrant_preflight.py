@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Checks the variables of the roles C(qdrant), C(qdrant_tls) and C(qdrant_firewall) for one node and its cluster, on the controller.
   - Has no options. It reads the variables by name, secrets among them, so that no output shows them.
-  - Fails with one message that names every problem, where it stands, and what to write instead.
+  - Fails with one message that names every problem, its place, and its remedy.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -43,7 +43,7 @@ peers:
     name: {description: The host's name in the inventory., type: str}
     address: {description: Its address., type: str}
 outbound:
-  description: Whom the server's outgoing connections trust.
+  description: The CAs that the server's outgoing connections trust.
   returned: success
   type: dict
   contains:
@@ -59,7 +59,7 @@ bootstrap:
   returned: success
   type: str
 tls:
-  description: How certificates stand, told from what all nodes have.
+  description: State of the certificates, by those of all nodes.
   returned: success
   type: dict
   contains:
@@ -72,7 +72,7 @@ accepted:
   type: list
   elements: dict
 warnings_found:
-  description: What is allowed but not wise. Printed as warnings, too.
+  description: Input that is allowed but not wise. Printed as warnings, too.
   returned: success
   type: list
   elements: str

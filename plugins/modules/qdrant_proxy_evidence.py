@@ -9,8 +9,8 @@ module: qdrant_proxy_evidence
 short_description: Observe a proxy before Qdrant, from its own host
 version_added: 0.1.0
 description:
-  - Looks at the unit, process, files, settings and certificate of a proxy that the role C(qdrant_proxy) made, asks its ports what they answer to
-    whom, and asks the nodes whether their certificates verify. Returns all of it as one document of plain data.
+  - Looks at the unit, process, files, settings and certificate of a proxy that the role C(qdrant_proxy) made, asks its ports with each
+    credential, and asks the nodes whether their certificates verify. Returns all of it as one document of plain data.
   - Has no opinion and changes nothing. M(hardened.qdrant.qdrant_verify) judges the document.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)

@@ -11,10 +11,10 @@ module: qdrant_proxy_preflight
 short_description: Refuse bad input for a proxy before Qdrant, before any host is changed
 version_added: 0.1.0
 description:
-  - Checks the variables of the role C(qdrant_proxy) for one proxy, against what M(hardened.qdrant.qdrant_preflight) returned for the nodes in
+  - Checks the variables of the role C(qdrant_proxy) for one proxy, against the result of M(hardened.qdrant.qdrant_preflight) for the nodes in
     the same run, on the controller.
-  - Has no options. It reads the variables by name, so that no output shows what is secret.
-  - Fails with one message that names every problem, where it stands, and what to write instead.
+  - Has no options. It reads the variables by name, so that no output shows a secret.
+  - Fails with one message that names every problem, its place, and its remedy.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -77,7 +77,7 @@ tls:
   returned: success
   type: dict
 warnings_found:
-  description: What is allowed but not wise. Printed as warnings, too.
+  description: Input that is allowed but not wise. Printed as warnings, too.
   returned: success
   type: list
   elements: str

@@ -11,9 +11,9 @@ module: qdrant_rotation
 short_description: Plan a rotation of a Qdrant cluster's API keys
 version_added: 0.1.0
 description:
-  - Says what a rotation to the keys of the vault does to every node, what it costs whom, and which tokens end. Changes nothing.
-  - The plan comes from what the nodes run, so an interrupted rotation goes on where it stopped.
-  - Fails where there is a better way, or none, with what to do instead.
+  - Announces the effect of a rotation to the keys of the vault on every node, its cost, and the tokens that end. Changes nothing.
+  - The plan comes from the keys of the running processes, so an interrupted rotation goes on where it stopped.
+  - Fails where there is a better way, or none, and names the remedy.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - hardened.qdrant.attributes.action
 options:
   nodes:
-    description: By host name, what M(hardened.qdrant.qdrant_keys_info) returned.
+    description: By host name, the results of M(hardened.qdrant.qdrant_keys_info).
     type: dict
     required: true
 """
@@ -49,7 +49,7 @@ read_only:
   type: list
   elements: str
 lines:
-  description: What was announced.
+  description: The announcement.
   returned: success
   type: list
   elements: str

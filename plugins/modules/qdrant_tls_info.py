@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_tls_info
-short_description: See how long the certificates of a Qdrant node are valid, on disk and on every port
+short_description: Read the expiry of a Qdrant node's certificates, on disk and on every port
 version_added: 0.1.0
 description:
   - Reads the certificate in use and the CAs that the node trusts, asks every port for the certificate that it serves, and says how many
     days each has left.
   - Warns, and fails, when the first of them ends too soon.
-  - Can wait until every port serves what is on disk, which a renewed certificate does only after a restart.
+  - Can wait until every port serves the certificate on disk. A renewed one is served only after a restart.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -64,7 +64,7 @@ EXAMPLES = r"""
     p2p_port: 6335
   register: certificates
 
-- name: Wait until every port serves what is on disk
+- name: Wait until every port serves the certificate on disk
   hardened.qdrant.qdrant_tls_info:
     address: 192.0.2.11
     p2p_port: 6335
@@ -95,7 +95,7 @@ served:
   returned: always
   type: dict
 not_served:
-  description: The ports that serve something else than what is on disk, or nothing.
+  description: The ports that serve another certificate than the one on disk, or none.
   returned: always
   type: list
   elements: str
@@ -141,7 +141,7 @@ def main() -> None:
         time.sleep(PAUSE)
     if params["served"] and result["not_served"]:
         module.fail_json(
-            msg="%s on %s: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts what serves an old one."
+            msg="%s on %s: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts nodes with an old one."
             % (", ".join(result["not_served"]), params["address"]),
             **result
         )

@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - hardened.qdrant.attributes.action
 options:
   application:
-    description: Whom the token is for. Without O(access) and O(lifetime), the entry of that name in the variable C(qdrant_access) says the rest.
+    description: The token's application. Without O(access) and O(lifetime), the entry of that name in the variable C(qdrant_access) says the rest.
     type: str
     required: true
   access:
@@ -79,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 application:
-  description: Whom the token is for.
+  description: The token's application.
   returned: success
   type: str
 reasons:
@@ -98,7 +98,7 @@ expires:
   type: str
   sample: "2026-12-24T09:30:00+00:00"
 may:
-  description: What it may do, by class of operations, as C(everywhere), names of collections, or nothing.
+  description: Its rights, by class of operations, as C(everywhere), names of collections, or nothing.
   returned: success
   type: dict
 unknown_collections:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_unit_addresses
-short_description: Tell a running unit of Qdrant, or of a proxy before it, the addresses of its file
+short_description: Update the allowed addresses of a running unit of Qdrant or of its proxy
 version_added: 0.1.0
 description:
   - A node that joins, or a client that is added, changes C(IPAddressAllow=) in the unit's file. systemd tells a running unit of it when it reads its
     files anew, but for some versions (257 for instance), which do so at the unit's next start alone.
   - Tells systemd of them, without a restart, where the running unit was started with others and not told since. Other lines of the file are not
-    looked at. What the unit was told is written down where its start was recorded.
-  - Leaves no drop-in, so the unit's file alone says what holds at its next start.
+    looked at. The new addresses are added to the record of the unit's start.
+  - Leaves no drop-in, so the unit's file alone decides at its next start.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:

@@ -11,11 +11,11 @@ module: qdrant_verify
 short_description: Judge evidence of Qdrant nodes by declared controls
 version_added: 0.1.0
 description:
-  - Takes what M(hardened.qdrant.qdrant_evidence) observed, judges every control of the catalogue on every node, prints a summary and
+  - Takes the evidence of M(hardened.qdrant.qdrant_evidence), judges every control of the catalogue on every node, prints a summary and
     writes a report. Runs on the controller, once for all hosts.
   - A control whose evidence is missing fails. It never passes by default.
-  - The evidence of each host is checked alone, against C(plugins/plugin_utils/evidence.schema.json) and against what the host was asked. What does
-    not fit fails the control C(evidence-valid) of that host, of which nothing else is believed; the others are judged as ever.
+  - The evidence of each host is checked alone, against C(plugins/plugin_utils/evidence.schema.json) and against the questions to the host. One
+    that does not fit fails the control C(evidence-valid) of that host, of which nothing else is believed; the others are judged as ever.
   - Needs the Python libraries jmespath and jsonschema on the controller.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -42,7 +42,7 @@ options:
     description: A report that was saved, C(report.json), whose evidence is judged again.
     type: path
   compare_with:
-    description: An earlier report, C(report.json). What differs from its evidence is reported as drift.
+    description: An earlier report, C(report.json). Differences from its evidence are reported as drift.
     type: path
   controls:
     description: More controls, in the catalogue's form.
@@ -68,7 +68,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Judge what was observed
+- name: Judge the evidence
   hardened.qdrant.qdrant_verify:
     evidence: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, ['evidence', 'evidence']))) }}"
     fail_on: medium
@@ -86,7 +86,7 @@ failed_controls:
   returned: always
   type: dict
 drift:
-  description: What differs from O(compare_with), other than what differs always.
+  description: Differences from O(compare_with), without those of every run.
   returned: always
   type: list
   elements: dict

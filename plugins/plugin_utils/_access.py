@@ -74,7 +74,7 @@ FULL, READ_ONLY, NOBODY = Scope("m"), Scope("r"), Scope()
 
 
 def may(scope: Scope, operation: Operation, collection: str = "") -> bool:
-    """Whether a credential may do something, in a collection if the operation belongs to one."""
+    """Return whether a credential may do something, in a collection if the operation belongs to one."""
     if scope.everywhere:
         return operation.need in _EVERYWHERE[scope.everywhere]
     if operation.of_collection:
@@ -83,7 +83,7 @@ def may(scope: Scope, operation: Operation, collection: str = "") -> bool:
 
 
 def where(scope: Scope, operation: Operation) -> str:
-    """Where a credential may do something: ``everywhere``, names of collections, or nothing."""
+    """Return where a credential may do something: ``everywhere``, names of collections, or nothing."""
     if scope.everywhere or not operation.of_collection:
         return "everywhere" if may(scope, operation) else ""
     return ", ".join(name for name in sorted(scope.collections) if may(scope, operation, name))
@@ -108,7 +108,7 @@ def row(who: str, kind: str, until: str, scope: Scope) -> Row:
 
 
 def table(tokens: t.Iterable[tuple[str, str, Scope]], read_only: bool, alternate: bool = False) -> list[Row]:
-    """Who can do what. ``tokens`` are (application, lifetime, scope). No secret is part of it."""
+    """Return the table of credentials and their rights. ``tokens`` are (application, lifetime, scope). No secret is part of it."""
     rows = [row("qdrant_api_key", "API key", "it is rotated", FULL)]
     if alternate:
         rows.append(row("qdrant_alt_api_key", "API key", "it is rotated", FULL))

@@ -63,7 +63,7 @@ class HostAction(Action):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         if constants.DEFAULT_KEEP_REMOTE_FILES:
             raise AnsibleActionFail(
-                "ANSIBLE_KEEP_REMOTE_FILES is set (keep_remote_files in ansible.cfg), so what modules are sent would stay on the hosts, keys included. "
+                "ANSIBLE_KEEP_REMOTE_FILES is set (keep_remote_files in ansible.cfg), so modules and their arguments would stay on the hosts, keys included. "
                 "Unset it."
             )
         seconds = self._seconds()

@@ -28,7 +28,7 @@ def facts_are_variables() -> bool:
 
 @contextlib.contextmanager
 def facts_kept_apart() -> t.Iterator[None]:
-    """No variable of any host is a fact meanwhile. For this process alone: an action runs in a process of its own."""
+    """Yield no variable of any host is a fact meanwhile. For this process alone: an action runs in a process of its own."""
     # What the variable manager makes variables of, in every release, whatever the setting.
     before, manager.clean_facts = manager.clean_facts, lambda _facts: {}
     try:
@@ -63,7 +63,7 @@ def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:
 
 @contextlib.contextmanager
 def listening(hear: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]) -> t.Iterator[None]:
-    """Whatever an action has a host do meanwhile, its output passes a function before Ansible reads it: actions that others call, too.
+    """Pass the output of each command on the host through a function meanwhile, before Ansible reads it; that of further actions, too.
 
     For this process alone: an action runs in a process of its own.
 

@@ -71,13 +71,13 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _usage(*allowed: str) -> x509.KeyUsage:
-    """A key usage extension (RFC 5280, 4.2.1.3) that allows this and nothing else."""
+    """Return a key usage extension (RFC 5280, 4.2.1.3) that allows this and nothing else."""
     names = "digital_signature content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only"
     return x509.KeyUsage(**{name: name in allowed for name in names.split()})
 
 
 def create(common_name: str, now: datetime) -> tuple[str, str]:
-    """A new CA: its certificate and its private key, in PEM form.
+    """Return a new CA: its certificate and its private key, in PEM form.
 
     ECDSA P-256, because every client that Qdrant's TLS library can talk to knows it. It can sign leaves only (path length 0).
     """
@@ -111,7 +111,7 @@ def _certificate_of(certificate_pem: str, names: Variables) -> x509.Certificate:
 
 
 def public(certificate_pem: str, names: Variables) -> str:
-    """A CA's certificate alone, in the one form that files of trust are written in."""
+    """Return a CA's certificate alone, in the one form that files of trust are written in."""
     _require()
     return _certificate.pem_of([_certificate_of(certificate_pem, names)])
 
@@ -166,7 +166,7 @@ def _problems(authority: Authority, now: datetime, leaf_life: timedelta, names: 
 
 
 def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta, names: Variables = IN_USE) -> Authority:
-    """The CA, ready to sign certificates of a length. Raises AuthorityError, which names all that is wrong."""
+    """Return the CA, ready to sign certificates of a length. Raises AuthorityError, which names all that is wrong."""
     _require()
     authority = _load(certificate_pem, key_pem, names)
     problems = _problems(authority, now, leaf_life, names)
@@ -186,7 +186,7 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
     except _requests.RequestError as error:
         raise AuthorityError("the signing request cannot be used: %s" % error) from None
     if problems:
-        raise AuthorityError("the signing request is not what is wanted: %s" % "; ".join(problems))
+        raise AuthorityError("the signing request differs from the wanted one: %s" % "; ".join(problems))
     public_key = request.public_key()
     purposes_of_key = ("digital_signature", "key_encipherment") if isinstance(public_key, rsa.RSAPublicKey) else ("digital_signature",)
     by_name = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}

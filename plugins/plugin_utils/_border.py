@@ -135,7 +135,7 @@ def _as_text(escape: re.Match[str]) -> str:
 
 
 def _names(names: t.Iterable[t.Any]) -> str:
-    """The first of those names, safe to show."""
+    """Return the first of those names, safe to show."""
     ordered = sorted(str(name) for name in names)
     return ", ".join(_text.clean(name, 60) for name in ordered[:5]) + (" and %d more" % (len(ordered) - 5) if len(ordered) > 5 else "")
 

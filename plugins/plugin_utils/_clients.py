@@ -32,7 +32,7 @@ def check(name: t.Any, days: t.Any, key_type: t.Any) -> None:
 
 
 def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loader: t.Any) -> list[str]:
-    """The CAs that nodes trust by their inventory, whatever provider their certificates come from, as PEM texts.
+    """Return the CAs that nodes trust by their inventory, whatever provider their certificates come from, as PEM texts.
 
     ``read`` gives a variable of a host, None where it is not set. A variable may be a PEM text or name a file on the controller.
 
@@ -48,7 +48,7 @@ def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loa
             except Exception as error:  # also whatever keeps it from being templated
                 why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else "%s cannot be read" % name
                 raise ClientError(
-                    "What the node %s trusts is not known, and a CA that nodes trust must not sign for clients: %s. Give what it needs, such as the vault's "
+                    "The CAs of the node %s are not known, and a CA that nodes trust must not sign for clients: %s. Give its secrets, such as the vault's "
                     "password." % (host, why)
                 ) from None
     return list(found.values())
@@ -64,7 +64,7 @@ def check_apart(authority_pem: str, nodes: t.Iterable[str]) -> None:
 
 
 def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, key_type: str, now: datetime) -> list[str]:
-    """Why a client's certificate is to be made anew; empty if it need not."""
+    """Return why a client's certificate is to be made anew; empty if it need not."""
     if not certificate_pem or not key_pem:
         return ["there is none"]
     try:
@@ -85,7 +85,7 @@ def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, ke
 
 
 def issue(authority: _authority.Authority, name: str, key_type: str, life: timedelta, now: datetime) -> tuple[str, str]:
-    """A new key and certificate of a client, in PEM form."""
+    """Return a new key and certificate of a client, in PEM form."""
     key = _certificate.KEY_TYPES[key_type]()
     wanted = _certificate.Wanted(name, [name], [], key_type, authority.pem(), authority.pem(), purposes=PURPOSES)
     return _certificate.key_pem(key), _authority.sign(authority, _certificate.request_for(key, wanted), wanted, now, life)

@@ -35,12 +35,12 @@ class Places:
 
     @property
     def local(self) -> bool:
-        """Whether its host alone reaches it."""
+        """Return whether its host alone reaches it."""
         return bool(self.bridge) and self.endpoint == self.bind
 
 
 def places(deployment: t.Any, network: t.Any, address: str, container_address: str) -> Places:
-    """The places of a server. ``address`` is the node's."""
+    """Return the places of a server. ``address`` is the node's."""
     if deployment != "docker" or network == "host":
         return Places(address, address)
     if network == "internal":
@@ -61,7 +61,7 @@ Read = t.Callable[..., t.Any]
 
 
 def reference(image: str, version: str, digest: str) -> str:
-    """An image as it is pulled. With a digest its tag says nothing, and is left out."""
+    """Return an image as it is pulled. With a digest its tag says nothing, and is left out."""
     name = image.replace("{version}", version)
     if not digest:
         return name
@@ -71,7 +71,7 @@ def reference(image: str, version: str, digest: str) -> str:
 def check(
     read: Read, *, address: str, cluster: bool, version: str, accepted: t.Collection[str], engine: t.Mapping[str, t.Any], file_digest: t.Callable[[str], str]
 ) -> tuple[dict[str, t.Any], Findings]:
-    """What is wrong with the container that is asked for, and what it needs. ``engine`` is ``docker`` of qdrant_node_info."""
+    """Return the problems of the container that is asked for, and what it needs. ``engine`` is ``docker`` of qdrant_node_info."""
     found = Findings()
     image, identity = _image(read, version, accepted, file_digest, found)
     gateway = _network(read, address, cluster, accepted, found)
@@ -81,7 +81,7 @@ def check(
 
 
 def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t.Callable[[str], str], found: Findings) -> tuple[str, str]:
-    """The image's reference and what identifies it."""
+    """Return the image's reference and what identifies it."""
     image, digest, archive = (str(read(name, "") or "") for name in ("qdrant_image", "qdrant_image_digest", "qdrant_image_archive"))
     checksum = str(read("qdrant_checksum", "") or "").removeprefix("sha256:").lower()
     if str(read("qdrant_binary_file", "") or ""):
@@ -91,7 +91,7 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
         if digest:
             found.refuse("qdrant_image_digest", "an image that is loaded from a file has none", "Set qdrant_checksum to the file's SHA-256 instead")
         if not os.path.isfile(archive):
-            found.refuse("qdrant_image_archive", "%s is no file on the controller" % archive, "Write the path of what docker save wrote")
+            found.refuse("qdrant_image_archive", "%s is no file on the controller" % archive, "Write the path of an archive of docker save")
         elif not checksum:
             remedy = "Nothing unverified is installed: set it to the output of sha256sum %s" % archive
             found.refuse("qdrant_checksum", "nothing is known of the image's archive", remedy)
@@ -110,7 +110,7 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
 
 
 def _network(read: Read, address: str, cluster: bool, accepted: t.Collection[str], found: Findings) -> str:
-    """The gateway of the container's network: the host's address in there; empty on the host's network, and where it makes no sense."""
+    """Return the gateway of the container's network: the host's address in there; empty on the host's network, and where it makes no sense."""
     pattern = read("qdrant_docker_network", "published")
     if pattern not in NETWORKS:
         found.refuse("qdrant_docker_network", "there is no pattern %r" % pattern, "Write %s" % ", ".join(NETWORKS))

@@ -112,7 +112,7 @@ class Finding:
 
 
 def parse_control(entry: t.Any, where: str) -> Control:
-    """A control from its declaration. ``where`` says where that stands, for messages."""
+    """Return a control from its declaration. ``where`` says where that stands, for messages."""
     if jmespath is None:
         raise ControlError("The controller lacks the Python library jmespath. Install it where ansible-core is installed")
     if not isinstance(entry, dict):
@@ -144,7 +144,7 @@ def parse_control(entry: t.Any, where: str) -> Control:
 
 
 def parse_controls(entries: t.Any, where: str, origin: t.Callable[[t.Any], str] = lambda _entry: "") -> list[Control]:
-    """Controls from a list. ``origin`` says in which file and line an entry stands, or nothing."""
+    """Return controls from a list. ``origin`` says in which file and line an entry stands, or nothing."""
     if not isinstance(entries, list):
         raise ControlError("%s: controls are a list" % where)
     return [parse_control(entry, _place(where, number, origin(entry))) for number, entry in enumerate(entries, 1)]
@@ -156,7 +156,7 @@ def _place(where: str, number: int, origin: str) -> str:
 
 @lru_cache
 def catalogue() -> tuple[Control, ...]:
-    """The collection's own controls, in the order of their files."""
+    """Return the collection's own controls, in the order of their files."""
     controls: list[Control] = []
     for path in sorted(CATALOGUE.glob("*.yml")):
         controls += parse_controls(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
@@ -164,7 +164,7 @@ def catalogue() -> tuple[Control, ...]:
 
 
 def combine(own: t.Iterable[Control], extra: t.Iterable[Control]) -> list[Control]:
-    """All controls. An id stands once."""
+    """Return all controls. An id stands once."""
     controls = [*own, *extra]
     twice = sorted(name for name, count in Counter(control.id for control in controls).items() if count > 1)
     if twice:
@@ -173,7 +173,7 @@ def combine(own: t.Iterable[Control], extra: t.Iterable[Control]) -> list[Contro
 
 
 def parse_waivers(entries: t.Any, controls: t.Iterable[Control], origin: t.Callable[[t.Any], str] = lambda _entry: "") -> list[Waiver]:
-    """Waivers from their declaration: {control, reason, expires, hosts}."""
+    """Return waivers from their declaration: {control, reason, expires, hosts}."""
     known = {control.id for control in controls}
     waivers = []
     for number, entry in enumerate(entries or [], 1):
@@ -204,14 +204,14 @@ def _compiled(expression: str) -> t.Any:
 
 
 def shown(value: t.Any) -> str:
-    """A value in a message: short, on one line, and clean, for it may come from a server that is not ours any more."""
+    """Return a value in a message: short, on one line, and clean, for it may come from a server that is not ours any more."""
     words = isinstance(value, list) and value and all(isinstance(entry, str) for entry in value)
     text = value if isinstance(value, str) else ", ".join(value) if words else json.dumps(value, sort_keys=True)
     return _text.clean(re.sub(r"[ \t\r\n]+", " ", text).strip(), SHOWN)
 
 
 def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
-    """One control over one host's evidence."""
+    """Return one control over one host's evidence."""
     values: dict[str, t.Any] = {}
     try:
         if control.when:
@@ -232,7 +232,7 @@ def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
 
 
 def _is_error(value: t.Any) -> bool:
-    """Whether the collector wrote down why it could not observe something, in the place of what it observed."""
+    """Return whether the collector wrote down why it could not observe something, in the place of what it observed."""
     return isinstance(value, dict) and set(value) == {"error"}
 
 
@@ -247,7 +247,7 @@ def _section_error(expression: str, evidence: dict[str, t.Any]) -> str:
 
 
 def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date) -> Finding:
-    """A finding under the waivers that name it. One that expired leaves it failed, and says so."""
+    """Return a finding under the waivers that name it. One that expired leaves it failed, and says so."""
     for waiver in waivers:
         if waiver.control != finding.control.id or (waiver.hosts and host not in waiver.hosts):
             continue
@@ -259,7 +259,7 @@ def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date)
 
 
 def judge_all(controls: t.Iterable[Control], evidence: dict[str, t.Any], waivers: t.Iterable[Waiver], host: str, today: date) -> list[Finding]:
-    """The controls that are about what a host is, over its evidence. Of one whose evidence does not fit, that is the one thing to say."""
+    """Return the controls that are about what a host is, over its evidence. Of one whose evidence does not fit, that is the one thing to say."""
     subjects = {"host"}
     if not _unfit(evidence):
         subjects |= {"proxy"} if "proxy" in evidence else set()
@@ -269,19 +269,19 @@ def judge_all(controls: t.Iterable[Control], evidence: dict[str, t.Any], waivers
 
 
 def _unfit(evidence: dict[str, t.Any]) -> bool:
-    """Whether the door found the evidence not to be what a host's is."""
+    """Return whether the door found the evidence not to be what a host's is."""
     document = evidence.get("document")
     return isinstance(document, dict) and bool(document.get("problems"))
 
 
 def counts(findings: t.Iterable[Finding]) -> dict[str, int]:
-    """How many findings are in each state."""
+    """Return the number of findings in each state."""
     counted = Counter(finding.state for finding in findings)
     return {state: counted.get(state, 0) for state in STATES}
 
 
 def reaches(findings: t.Iterable[Finding], threshold: str) -> bool:
-    """Whether a finding that failed is at least as severe as the threshold."""
+    """Return whether a finding that failed is at least as severe as the threshold."""
     return any(
         finding.state in BAD and SEVERITIES.index(finding.control.severity) >= SEVERITIES.index(threshold) for finding in findings
     )

@@ -77,7 +77,7 @@ def _with_asked(result: Json, name: str, asked: Json) -> Json:
 
 
 def _asked_of(target: Json) -> Json:
-    """The ports that are tried of a target, and its further addresses; None where nobody said which it has."""
+    """Return the ports that are tried of a target, and its further addresses; None where nobody said which it has."""
     further = target.get("further")
     return {"ports": sorted(name for name, port in target["ports"].items() if port), "further": None if further is None else sorted(map(str, further))}
 
@@ -141,7 +141,7 @@ def _below(place: str, name: t.Any) -> str:
 
 @lru_cache(maxsize=None)
 def _validator(kind: str) -> t.Any:
-    """The schema of one kind of document."""
+    """Return the schema of one kind of document."""
     if jsonschema is None:
         raise _controls.ControlError("The controller lacks the Python library jsonschema. Install it where ansible-core is installed")
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
@@ -230,7 +230,7 @@ def _beside_targets(seen: Json, targets: Json) -> list[str]:
 
 
 def _strange_views(seen: Json, nodes: t.Collection[str]) -> list[str]:
-    """What is wrong with the hosts and addresses that a host speaks of, wherever its document comes from."""
+    """Return the problems of the hosts and addresses that a host speaks of, wherever its document comes from."""
     found = ["seen.%s is no node" % _text.clean(name, 60) for name in sorted(set(seen) - set(nodes))]
     for name, view in sorted(seen.items()):
         for address in sorted(view.get("further", {})):
@@ -277,7 +277,7 @@ def admitted(
 
 
 def _one(key: t.Any, evidence: t.Mapping[t.Any, t.Any], proxies: t.Mapping[t.Any, t.Any], nodes: t.Collection[str]) -> Json:
-    """One host's document, and what its proxy is, or the problems."""
+    """Return one host's document, and what its proxy is, or the problems."""
     document: Json = {"node": key in nodes}
     found: list[str] = []
     if key in evidence or key in nodes or key not in proxies:
@@ -300,7 +300,7 @@ def _one(key: t.Any, evidence: t.Mapping[t.Any, t.Any], proxies: t.Mapping[t.Any
 
 
 def _checked(given: t.Any, kind: str) -> tuple[Json, list[str]]:
-    """A document without what was asked, its texts cleaned; or none and the problems."""
+    """Return a document without what was asked, its texts cleaned; or none and the problems."""
     if given is None or (isinstance(given, dict) and not given):
         return {}, ["there is none: the host was not asked, could not be reached or did not answer"]
     if not isinstance(given, dict):

@@ -24,7 +24,7 @@ MISSING = "(nothing)"
 
 
 def places(value: t.Any, path: str = "") -> t.Iterator[tuple[str, t.Any]]:
-    """All values of a document with their paths. A list of plain values is one value; one of mappings is walked by position."""
+    """Yield all values of a document with their paths. A list of plain values is one value; one of mappings is walked by position."""
     if isinstance(value, dict):
         for key in sorted(value):
             yield from places(value[key], "%s.%s" % (path, key) if path else str(key))
@@ -36,7 +36,7 @@ def places(value: t.Any, path: str = "") -> t.Iterator[tuple[str, t.Any]]:
 
 
 def between(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """What changed, as [{host, place, was, is}], sorted. A host or place that one side lacks is (nothing) there."""
+    """Return the changes, as [{host, place, was, is}], sorted. A host or place that one side lacks is (nothing) there."""
     found = []
     for host in sorted(set(before) | set(after)):
         was, now = dict(places(before.get(host, {}))), dict(places(after.get(host, {})))

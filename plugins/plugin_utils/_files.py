@@ -48,12 +48,12 @@ class File:
 
     @property
     def private(self) -> bool:
-        """Whether it is its owner's alone, to read and to write."""
+        """Return whether it is its owner's alone, to read and to write."""
         return not self.problem and not self.mode & 0o077
 
 
 def inside(folder: Name, name: str) -> str:
-    """The path of a file in a folder, by a name that holds a host's. Raises FileError for a name that leads elsewhere."""
+    """Return the path of a file in a folder, by a name that holds a host's. Raises FileError for a name that leads elsewhere."""
     if not name or name.startswith(".") or "/" in name or not name.isprintable():
         what = "%r is no name for a file in %s. It comes from the name of a host: name the host without / and control characters, and with no dot in front."
         raise FileError(what % (name, folder))
@@ -61,7 +61,7 @@ def inside(folder: Name, name: str) -> str:
 
 
 def look(path: Name) -> File | None:
-    """A file, or None for none. Raises FileError for a symlink, for what is no file, and for a folder that others may write."""
+    """Return a file, or None for none. Raises FileError for a symlink, for what is no file, and for a folder that others may write."""
     with _telling(path, "read") as (whole, folder, name):
         try:
             where = _walk(folder)
@@ -79,7 +79,7 @@ def look(path: Name) -> File | None:
 
 
 def read(path: Name) -> bytes | None:
-    """The content of a file that nobody else may write, or None for none. Raises FileError as ``look`` does, and for a file that others may write."""
+    """Return the content of a file that nobody else may write, or None for none. Raises FileError as ``look`` does, and for a file that others may write."""
     found = look(path)
     if found is not None and found.problem:
         raise FileError("%s is not read: %s" % (_whole(path), found.problem))
@@ -134,7 +134,7 @@ def _whole(path: Name) -> str:
 
 @contextlib.contextmanager
 def _telling(path: Name, done: str) -> t.Iterator[tuple[str, str, str]]:
-    """The whole path, its folder and its name. What goes wrong becomes one FileError with the path."""
+    """Yield the whole path, its folder and its name. What goes wrong becomes one FileError with the path."""
     whole = _whole(path)
     folder, name = os.path.split(whole)
     try:
@@ -158,7 +158,7 @@ def _closing(descriptor: int) -> t.Iterator[int]:
 
 
 def _walk(path: str, make: int | None = None) -> int:
-    """A descriptor of a folder, every folder on the way judged; with ``make`` those that are missing are made, with that mode.
+    """Return a descriptor of a folder, every folder on the way judged; with ``make`` those that are missing are made, with that mode.
 
     Raises FileNotFoundError where it is missing, FileError where others may write one.
     """
@@ -192,12 +192,12 @@ def _walk(path: str, make: int | None = None) -> int:
 
 
 def _parts(path: str) -> list[str]:
-    """A path's names, the last one first."""
+    """Return a path's names, the last one first."""
     return [name for name in path.split("/") if name not in ("", ".")][::-1]
 
 
 def _enter(current: int, name: str, make: int | None) -> int:
-    """A descriptor of a folder in the current one. Raises OSError, for a symlink with ELOOP or ENOTDIR."""
+    """Return a descriptor of a folder in the current one. Raises OSError, for a symlink with ELOOP or ENOTDIR."""
     try:
         return os.open(name, FOLDER, dir_fd=current)
     except FileNotFoundError:
@@ -210,7 +210,7 @@ def _enter(current: int, name: str, make: int | None) -> int:
 
 
 def _target(current: int, name: str, path: str) -> str:
-    """Where a symlink on the way leads. Raises FileError for one that another user made, and for what is neither a folder nor a symlink."""
+    """Return where a symlink on the way leads. Raises FileError for one that another user made, and for what is neither a folder nor a symlink."""
     seen = os.stat(name, dir_fd=current, follow_symlinks=False)
     if not stat.S_ISLNK(seen.st_mode):
         raise FileError("%s is no folder. Name another path." % path)
@@ -231,7 +231,7 @@ def _judge(descriptor: int, path: str, last: bool) -> None:
 
 
 def _regular(where: int, name: str, path: str) -> bool:
-    """Whether there is a file. Raises FileError for anything else, a symlink by its name."""
+    """Return whether there is a file. Raises FileError for anything else, a symlink by its name."""
     try:
         mode = os.stat(name, dir_fd=where, follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -249,13 +249,13 @@ def _regular(where: int, name: str, path: str) -> bool:
 
 
 def _trusted() -> frozenset[int]:
-    """Root, the running user, and the user who became root by sudo to run this, and works in folders of his own."""
+    """Return root, the running user, and the user who became root by sudo to run this, and works in folders of his own."""
     by_sudo = os.environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
     return frozenset({0, os.geteuid(), *([int(by_sudo)] if by_sudo.isdecimal() else [])})
 
 
 def _problem(seen: os.stat_result, path: str, descriptor: int) -> str:
-    """Why others than the trusted may write a file or folder, and the remedy; empty if they may not."""
+    """Return why others than the trusted may write a file or folder, and the remedy; empty if they may not."""
     mode = "%04o" % stat.S_IMODE(seen.st_mode)
     if seen.st_uid not in _trusted():
         return "%s belongs to %s, who may write it. Give it to %s (chown), or name another path." % (path, _user(seen.st_uid), _user(os.geteuid()))
@@ -270,7 +270,7 @@ def _problem(seen: os.stat_result, path: str, descriptor: int) -> str:
 
 
 def _own_group(gid: int) -> bool:
-    """Whether a group is the trusted users' alone. Many systems give each user such a group, of the same name, and make files that it may write."""
+    """Return whether a group is the trusted users' alone. Many systems give each user such a group, of the same name, and make files that it may write."""
     try:
         group = grp.getgrgid(gid)
         members = {pwd.getpwnam(name).pw_uid for name in group.gr_mem}
@@ -283,7 +283,7 @@ def _own_group(gid: int) -> bool:
 
 
 def _access_list(descriptor: int) -> bool:
-    """Whether a list of its own says who may write: then the group's bits in the mode stand for more than the group."""
+    """Return whether a list of its own says who may write: then the group's bits in the mode stand for more than the group."""
     try:
         return bool(os.getxattr("/proc/self/fd/%d" % descriptor, "system.posix_acl_access"))
     except (AttributeError, OSError):  # another system than Linux, or no such list
@@ -308,7 +308,7 @@ def _group(gid: int) -> str:
 
 
 def _temporary(where: int, mode: int) -> tuple[str, int]:
-    """The name and the descriptor of a new file. It is locked for as long as somebody is writing it, so that it is not taken for a killed run's."""
+    """Return the name and the descriptor of a new file. It is locked for as long as somebody is writing it, so that it is not taken for a killed run's."""
     for _attempt in range(ATTEMPTS):
         name = ".hardened-qdrant.%s.new" % secrets.token_hex(8)
         file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=where)

@@ -31,12 +31,12 @@ State = t.Mapping[str, t.Any]
 
 
 def shown(text: t.Any) -> str:
-    """A host's word for a message: in quotes, short, and without a character that does something to a terminal."""
+    """Return a host's word for a message: in quotes, short, and without a character that does something to a terminal."""
     return ascii(str(text)[:80])
 
 
 def accepted(entries: t.Any) -> tuple[set[str], Findings]:
-    """The things that the user wants taken over."""
+    """Return the things that the user wants taken over."""
     found = Findings()
     if not isinstance(entries, list):
         found.refuse(VARIABLE, "it is not a list", "Write a list of %s" % ", ".join(THINGS))
@@ -56,7 +56,7 @@ class Judgement:
         self._wanted = wanted
 
     def refuse(self, where: str, what: str, around: str, thing: str = "", how: str = "", value: t.Any = True) -> None:
-        """One thing that is in the way. ``around`` says what else to do, ``how`` what becomes of the thing where it is taken over."""
+        """Refuse one thing that is in the way. ``around`` is a way around it, ``how`` its fate where it is taken over."""
         if thing and thing in self._wanted:
             self.taken[thing] = value
             return
@@ -76,7 +76,7 @@ def node(
     firewall_file: str,
     wanted: t.Collection[str],
 ) -> Judgement:
-    """What is in the way of a node. ``bridged``: whether its container has a network of its own. ``wanted``: what the user wants taken over."""
+    """Return the judgement on things in the way of a node. ``bridged``: whether its container has a network of its own. ``wanted``: the things to take over."""
     found = Judgement(wanted)
     _user(found, state, user, "qdrant_user", over=True)
     _unit(found, state, unit, over=True)
@@ -94,7 +94,7 @@ def node(
 
 
 def proxy(state: State, *, user: str, unit: str, nginx: str) -> Judgement:
-    """What is in the way of a proxy. ``nginx`` is the program's path; nothing of a proxy's is taken over."""
+    """Return the judgement on things in the way of a proxy. ``nginx`` is the program's path; nothing of a proxy's is taken over."""
     found = Judgement()
     _user(found, state, user, "qdrant_proxy_user")
     _unit(found, state, unit)
@@ -108,7 +108,7 @@ def proxy(state: State, *, user: str, unit: str, nginx: str) -> Judgement:
 
 
 def unneeded(wanted: t.Iterable[str], taken: t.Iterable[str]) -> list[str]:
-    """Warnings: what the user wants taken over, and there is nothing of it. Left in an inventory, it would take over what comes later."""
+    """Return warnings: what the user wants taken over, and there is nothing of it. Left in an inventory, it would take over what comes later."""
     return ["%s names %s, and there is nothing to take over. Remove it." % (VARIABLE, thing) for thing in sorted(set(wanted) - set(taken))]
 
 
@@ -142,7 +142,7 @@ def _unit(found: Judgement, state: State, unit: str, over: bool = False) -> None
         return
     what = "%s: %s %s" % (NOT_OURS, shown(path), "would be replaced" if path == written else "would be overridden")
     how = "It is stopped%s" % (", and its file is kept as %s" % (written + KEPT) if path == written else "; its package stays")
-    around = "Stop it, disable it and %s" % ("move its file away" if path == written else "remove what it came with")
+    around = "Stop it, disable it and %s" % ("move its file away" if path == written else "remove its package or generator")
     found.refuse("unit %s" % unit, what, around, "unit" if over else "", how, "file" if path == written else "elsewhere")
 
 

@@ -55,7 +55,7 @@ qdrant_firewall_clients: []
 
 
 def api_key() -> str:
-    """A key of 256 bits that neither YAML nor a header changes, and that the preflight takes."""
+    """Return a key of 256 bits that neither YAML nor a header changes, and that the preflight takes."""
     while True:
         key = secrets.token_urlsafe(KEY_BYTES)
         if not _preflight.check_key("", key) and key[0].isalnum():
@@ -63,7 +63,7 @@ def api_key() -> str:
 
 
 def keys(names: t.Sequence[str]) -> str:
-    """New keys as YAML, to be encrypted."""
+    """Return new keys as YAML, to be encrypted."""
     return "---\n" + "".join('%s: "%s"\n' % (name, api_key()) for name in names)
 
 
@@ -72,7 +72,7 @@ def _block(name: str, pem: str) -> str:
 
 
 def vault(common_name: str, now: datetime) -> tuple[str, str]:
-    """New secrets as YAML, to be encrypted, and the CA's certificate, which is public."""
+    """Return new secrets as YAML, to be encrypted, and the CA's certificate, which is public."""
     certificate, key = _authority.create(common_name, now)
     text = (
         "---\n# Secrets of the deployment. ansible-vault edit opens this file.\n"
@@ -85,7 +85,7 @@ def vault(common_name: str, now: datetime) -> tuple[str, str]:
 
 
 def client_vault(common_name: str, now: datetime) -> str:
-    """The CA of clients' certificates as YAML, to be encrypted."""
+    """Return the CA of clients' certificates as YAML, to be encrypted."""
     certificate, key = _authority.create(common_name, now)
     return (
         "---\n# The CA of the certificates that clients show to the proxies. It is not the nodes' CA, and must never be.\n"
@@ -95,7 +95,7 @@ def client_vault(common_name: str, now: datetime) -> str:
 
 
 def next_vault(common_name: str, now: datetime) -> str:
-    """The next CA as YAML, to be encrypted."""
+    """Return the next CA as YAML, to be encrypted."""
     certificate, key = _authority.create(common_name, now)
     return (
         "---\n# The CA that replaces the one in use: hardened.qdrant.rotate_certificates -e qdrant_tls_rollover=true\n"

@@ -83,7 +83,7 @@ PROXY: dict[str, Kind] = {
 
 
 def check(read: t.Callable[[str, t.Any], t.Any], kinds: t.Mapping[str, Kind], given: t.Iterable[str] = ()) -> list[Problem]:
-    """What is wrong with variables, each by itself. One that is not set has its role's default.
+    """Return the problems of variables, each by itself. One that is not set has its role's default.
 
     Of the variables of the names ``given`` that roles declare, the type is judged as well: of some of them tasks and templates are the only readers.
     ``read`` raises VariableError, as ``_variables.read`` does.

@@ -36,7 +36,7 @@ class Meant:
     warnings: list[str] = field(default_factory=list)
 
     def addresses(self) -> list[str]:
-        """All of it, each once, in one order and notation. What is no address is left out: it was refused."""
+        """Return all of it, each once, in one order and notation. What is no address is left out: it was refused."""
         found = {network for value in [*self.literals, *(one for several in self.named.values() for one in several)] for network in _networks(value)}
         return [text(network) for network in sorted(found, key=lambda network: (network.version, network))]
 
@@ -49,17 +49,17 @@ def _networks(value: t.Any) -> list[Network]:
 
 
 def text(network: Network) -> str:
-    """A network as people and firewalls write it: one address without its length."""
+    """Return a network as people and firewalls write it: one address without its length."""
     return _values.network_text(str(network))
 
 
 def _name(value: t.Any) -> str:
-    """A name of DNS, or an empty text for what is none."""
+    """Return a name of DNS, or an empty text for what is none."""
     return _values.written(_values.dns_name, value, "")
 
 
 def is_address(value: t.Any) -> bool:
-    """Whether something is an address or a network, rightly written or not."""
+    """Return whether something is an address or a network, rightly written or not."""
     try:
         ipaddress.ip_network(str(value), strict=False)
     except ValueError:
@@ -68,7 +68,7 @@ def is_address(value: t.Any) -> bool:
 
 
 def host_addresses(host: str, variables: t.Mapping[str, t.Any], resolver: Resolver) -> list[str]:
-    """The addresses that a host of the inventory comes from: those that it names, its own, or those that the controller reaches it by."""
+    """Return the addresses that a host of the inventory comes from: those that it names, its own, or those that the controller reaches it by."""
     given = variables.get("qdrant_firewall_addresses")
     if given:
         return [str(address) for address in (given if isinstance(given, (list, tuple)) else [given])]
@@ -88,7 +88,7 @@ def clients(
     resolver: Resolver = resolve,
     where: str = "qdrant_firewall_clients",
 ) -> Meant:
-    """The clients that a list names: addresses, networks, groups and hosts of the inventory, names of DNS; the inventory comes first."""
+    """Return the clients that a list names: addresses, networks, groups and hosts of the inventory, names of DNS; the inventory comes first."""
     meant = Meant()
     for entry in entries if isinstance(entries, list) else []:
         name = entry if isinstance(entry, str) else ""
@@ -120,7 +120,7 @@ def clients(
 
 
 def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str, t.Any]], list[Problem]]:
-    """Where the server may connect to beside its peers, as [{address, port}], with the ``name`` that an address was resolved from.
+    """Return where the server may connect to beside its peers, as [{address, port}], with the ``name`` that an address was resolved from.
 
     An entry is {host: NAME or network, port: NUMBER}, and may have the address of its name.
     """
@@ -163,7 +163,7 @@ def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str
 
 
 def _check_named(name: str, address: str) -> list[Problem]:
-    """What is wrong with a target whose address is given beside its name."""
+    """Return the problems of a target whose address is given beside its name."""
     where = "qdrant_firewall_targets"
     if _name(name) != name or name in OWN_NAMES:
         what = "%s is no name that could have the address %s" % (_values.shown(name), _values.shown(address))
@@ -176,7 +176,7 @@ def _check_named(name: str, address: str) -> list[Problem]:
 
 
 def names_of(found: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
-    """The addresses by name, of targets that ``targets`` found: what the server needs to find them, for it asks no name server."""
+    """Return the addresses by name, of targets that ``targets`` found: what the server needs to find them, for it asks no name server."""
     names: dict[str, set[str]] = {}
     for target in found:
         if "name" in target:
@@ -185,7 +185,7 @@ def names_of(found: t.Iterable[t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
 
 
 def check_addresses(where: str, entries: t.Any, remedy: str) -> list[Problem]:
-    """What is wrong with a list of addresses."""
+    """Return the problems of a list of addresses."""
     problems = []
     for entry in entries if isinstance(entries, list) else [entries]:
         try:
@@ -196,12 +196,12 @@ def check_addresses(where: str, entries: t.Any, remedy: str) -> list[Problem]:
 
 
 def resolvers(entries: t.Any) -> list[Problem]:
-    """What is wrong with the addresses of name servers."""
+    """Return the problems of the addresses of name servers."""
     return check_addresses("qdrant_firewall_resolvers", entries, "Write the name servers' addresses, such as 192.0.2.53")
 
 
 def passes(peers: t.Iterable[str], allowed: t.Iterable[str], http: int, grpc: int, p2p: int) -> list[dict[str, t.Any]]:
-    """Who must pass the host's own firewall to which ports: [{address, ports}], an address once."""
+    """Return the addresses that must pass the host's own firewall, with their ports: [{address, ports}], an address once."""
     found: dict[str, set[int]] = {}
     for addresses, ports in ((peers, (http, p2p)), (allowed, (http, grpc))):
         for address in addresses:
@@ -214,7 +214,7 @@ def passes(peers: t.Iterable[str], allowed: t.Iterable[str], http: int, grpc: in
 
 
 def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Findings]:
-    """The firewall that is told beside the guard (``nftables``: none), why, and what is wrong. ``there`` is ``firewalls`` of qdrant_node_info."""
+    """Return the firewall that is told beside the guard (``nftables``: none), why, and what is wrong. ``there`` is ``firewalls`` of qdrant_node_info."""
     found = Findings()
     where = "qdrant_firewall_backend"
     state = {name: there.get(name) or {} for name in (entry.name for entry in _backends.BACKENDS)}
@@ -238,12 +238,12 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
         for other in active:
             if other != backend:
                 found.warnings.append(
-                    "%s is active and is not told whom to let pass, because %s is %s. It will drop peers and clients unless you let them in."
+                    "%s is active and gets no rules for peers and clients, because %s is %s. It will drop peers and clients unless you let them in."
                     % (other, where, backend)
                 )
     for name in active:
         found.warnings += ["%s has a rule of its own for Qdrant's ports. The guard decides before it: %s" % (name, rule) for rule in state[name]["foreign"]]
-    found.warnings += ["A foreign rule names Qdrant's ports, and may drop or redirect what the guard lets pass: %s" % rule for rule in there.get("foreign", [])]
+    found.warnings += ["A foreign rule names Qdrant's ports, and may drop or redirect admitted packets: %s" % rule for rule in there.get("foreign", [])]
     return chosen, why, found
 
 
@@ -254,7 +254,7 @@ Reader = t.Callable[[str, t.Any], t.Any]
 
 
 def host_variables(hostvars: t.Mapping[str, t.Any]) -> dict[str, dict[str, t.Any]]:
-    """Of every host of the inventory the variables that say where it comes from. One that cannot be templated counts as not set."""
+    """Return the variables with the addresses of every host of the inventory. One that cannot be templated counts as not set."""
     found: dict[str, dict[str, t.Any]] = {}
     for host in hostvars:
         found[str(host)] = {}
@@ -269,7 +269,7 @@ def host_variables(hostvars: t.Mapping[str, t.Any]) -> dict[str, dict[str, t.Any
 
 
 def peers(read: Reader, addresses: list[str]) -> list[str]:
-    """The peers that a user names in place of the inventory's; theirs where there are none, or where the role's own default stands there."""
+    """Return the peers that a user names in place of the inventory's; theirs where there are none, or where the role's own default stands there."""
     try:
         given = read("qdrant_firewall_peers", None)
     except VariableError:
@@ -278,7 +278,7 @@ def peers(read: Reader, addresses: list[str]) -> list[str]:
 
 
 def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
-    """What is wrong with peers that a user names in place of the inventory's, whose addresses are ``nodes``."""
+    """Return the problems of peers that a user names in place of the inventory's, whose addresses are ``nodes``."""
     where = "qdrant_firewall_peers"
     if not isinstance(given, list):
         return [Problem(where, "it is not a list", "Write the other nodes' addresses, or leave it out: the inventory has them")]
@@ -313,7 +313,7 @@ def plan(
     nodes: t.Sequence[str] = (),
     resolver: Resolver = resolve,
 ) -> tuple[dict[str, t.Any], Findings, Meant]:
-    """What the firewall of a node is to be, what is wrong with it, and the clients as named.
+    """Return the plan of a node's firewall, its problems, and the clients as named.
 
     The first is {backend, why, peers, clients, names, targets, target_names, passes}.
     """

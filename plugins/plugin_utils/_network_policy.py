@@ -73,7 +73,7 @@ def _unknown(found: Findings, where: str, entry: t.Mapping[str, t.Any], known: t
 
 
 def _port(found: Findings, where: str, value: t.Any) -> int:
-    """A port's number; refused and 0 where it is none."""
+    """Return a port's number; refused and 0 where it is none."""
     try:
         return _values.port(value)
     except _values.BadValue as error:
@@ -82,7 +82,7 @@ def _port(found: Findings, where: str, value: t.Any) -> int:
 
 
 def _labels(found: Findings, where: str, value: t.Any) -> dict[str, str]:
-    """Labels that select; refused where they are none. Empty ones are for the caller to judge."""
+    """Return labels that select; refused where they are none. Empty ones are for the caller to judge."""
     if not isinstance(value, dict):
         found.refuse(where, "%r is no mapping of labels" % (value,), "Write {app: shop}")
         return {}
@@ -96,7 +96,7 @@ def _labels(found: Findings, where: str, value: t.Any) -> dict[str, str]:
 
 
 def parse_peer(found: Findings, where: str, entry: t.Mapping[str, t.Any], risk: str = "") -> Object:
-    """One entry's selectors as a peer of a NetworkPolicy. Whoever selects everything is refused, and with ``risk`` told how to accept that."""
+    """Return one entry's selectors as a peer of a NetworkPolicy. Whoever selects everything is refused, and with ``risk`` told how to accept that."""
 
     def everyone(key: str, what: str) -> None:
         if risk:
@@ -148,13 +148,13 @@ def _entries(found: Findings, where: str, value: t.Any, known: t.Sequence[str]) 
 
 
 def _whole(rules: t.Iterable[Rule]) -> list[str]:
-    """What is wrong with the networks of rules together, none of which is too wide alone."""
+    """Return the problems of the networks of rules together, none of which is too wide alone."""
     networks = [_values.network(rule.peer["ipBlock"]["cidr"]) for rule in rules if "ipBlock" in rule.peer]
     return [] if any(_values.wide([network]) for network in networks) else _values.wide(networks)
 
 
 def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], accepted: t.Container[str]) -> tuple[Rule, ...]:
-    """Who may use the API: entries of selectors and, optionally, of ``ports``, http and grpc."""
+    """Return the rules for clients of the API: entries of selectors and, optionally, of ``ports``, http and grpc."""
     where = PREFIX + "clients"
     rules = []
     judged = Findings()
@@ -176,7 +176,7 @@ def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], acc
 
 
 def parse_targets(found: Findings, value: t.Any, resolver: _network.Resolver) -> tuple[Rule, ...]:
-    """Where Qdrant may connect to: {host, port}, as the role qdrant_firewall has them, or {namespace, pods, port}."""
+    """Return where Qdrant may connect to: {host, port}, as the role qdrant_firewall has them, or {namespace, pods, port}."""
     where = PREFIX + "targets"
     rules = []
     for place, entry in _entries(found, where, value, ("host", "namespace", "namespaces", "pods", "port")):
@@ -193,7 +193,7 @@ def parse_targets(found: Findings, value: t.Any, resolver: _network.Resolver) ->
 
 
 def parse_dns(found: Findings, value: t.Any) -> tuple[Rule, ...]:
-    """The name servers that Qdrant may ask, over UDP and TCP. Without any, peers are not found by name."""
+    """Return the name servers that Qdrant may ask, over UDP and TCP. Without any, peers are not found by name."""
     where = PREFIX + "dns"
     if value == []:
         found.warnings.append("%s is empty, so Qdrant cannot resolve its peers' names." % where)
@@ -232,7 +232,7 @@ def parse(given: t.Mapping[str, t.Any], risks: t.Any = (), resolver: _network.Re
 
 
 def policies(wanted: Wanted) -> list[Object]:
-    """The NetworkPolicies. Always the same four, each with all its fields: so applying them again takes back what is no longer wanted."""
+    """Return the NetworkPolicies. Always the same four, each with all its fields: so applying them again takes back what is no longer wanted."""
     # Peers fetch snapshots from each other by REST.
     peers = Rule({"podSelector": {"matchLabels": wanted.labels}}, (("TCP", wanted.ports["p2p"]), ("TCP", wanted.ports["http"])))
 
@@ -250,7 +250,7 @@ def policies(wanted: Wanted) -> list[Object]:
 
 
 def pod_context() -> Object:
-    """The security context of a pod: not root, by system calls that the container runtime lets by, volumes of a group of their own."""
+    """Return the security context of a pod: not root, by system calls that the container runtime lets by, volumes of a group of their own."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -262,7 +262,7 @@ def pod_context() -> Object:
 
 
 def container_context() -> Object:
-    """The security context of Qdrant's container: no right, no way to one, and nothing to write on but its volumes."""
+    """Return the security context of Qdrant's container: no right, no way to one, and nothing to write on but its volumes."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -276,7 +276,7 @@ def container_context() -> Object:
 
 
 def values() -> Object:
-    """Values for the official Helm chart. Its container that chowns volumes needs root; fsGroup does the same without."""
+    """Return values for the official Helm chart. Its container that chowns volumes needs root; fsGroup does the same without."""
     return {
         "image": {"useUnprivilegedImage": True},
         "updateVolumeFsOwnership": False,
@@ -286,7 +286,7 @@ def values() -> Object:
 
 
 def patch(wanted: Wanted) -> Object:
-    """A strategic merge patch of the StatefulSet: the same contexts, and no token of a service account, for which the chart has no value."""
+    """Return a strategic merge patch of the StatefulSet: the same contexts, and no token of a service account, for which the chart has no value."""
     pod = {
         "automountServiceAccountToken": False,
         "securityContext": pod_context(),
@@ -297,7 +297,7 @@ def patch(wanted: Wanted) -> Object:
 
 
 def files(wanted: Wanted) -> dict[str, str]:
-    """Texts by the name of their file."""
+    """Return texts by the name of their file."""
     return {
         "network-policies.yaml": HEADER + yaml.dump_all(policies(wanted), Dumper=_Dumper, sort_keys=False, explicit_start=True),
         "values.yaml": HEADER + yaml.dump(values(), Dumper=_Dumper, sort_keys=False, explicit_start=True),
@@ -313,5 +313,5 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _plain(value: Object) -> Object:
-    """The same in Python's own types: what Ansible templated is marked with its origin, and no YAML dumper takes that."""
+    """Return the same in Python's own types: what Ansible templated is marked with its origin, and no YAML dumper takes that."""
     return t.cast(Object, json.loads(json.dumps(value)))

@@ -45,13 +45,13 @@ Reader = t.Callable[[str, t.Any], t.Any]
 
 
 def is_of_a_system(found: t.Sequence[x509.Certificate], value: str) -> bool:
-    """Whether a bundle is what an operating system trusts: by its path, links followed, or by the number of its CAs."""
+    """Return whether a bundle is what an operating system trusts: by its path, links followed, or by the number of its CAs."""
     paths = {os.path.realpath(path) for path in SYSTEM_BUNDLES}
     return len(found) > MANY or ("-----BEGIN" not in value and os.path.realpath(os.path.expanduser(value.strip())) in paths)
 
 
 def check(found: t.Sequence[x509.Certificate], value: str, accepted: t.Collection[str], now: datetime) -> _preflight.Findings:
-    """What is wrong with a bundle of the user's. ``value`` is what the variable says."""
+    """Return the problems of a bundle of the user's. ``value`` is what the variable says."""
     findings = _preflight.Findings()
     for subject in _own.no_authorities(found):
         findings.refuse(VARIABLE, "it holds %s, which is no CA's certificate" % subject, "Give the CA's that signed it")
@@ -72,7 +72,7 @@ def check(found: t.Sequence[x509.Certificate], value: str, accepted: t.Collectio
 
 
 def wanted(read: Reader, loader: t.Any) -> tuple[str, list[x509.Certificate], str]:
-    """The credential that holds the trusted CAs, and of the user's bundle the CAs and their PEM text: none and "" without one.
+    """Return the credential that holds the trusted CAs, and of the user's bundle the CAs and their PEM text: none and "" without one.
 
     :raises _own.OwnError: the bundle cannot be used.
     """
@@ -84,7 +84,7 @@ def wanted(read: Reader, loader: t.Any) -> tuple[str, list[x509.Certificate], st
 
 
 def fingerprints(read: Reader, loader: t.Any) -> tuple[list[str], list[str]]:
-    """SHA-256, in hex, of the CAs that a server should trust by the inventory: for its peers, and in a bundle of the user's.
+    """Return SHA-256, in hex, of the CAs that a server should trust by the inventory: for its peers, and in a bundle of the user's.
 
     The first are both CAs while one is replaced, and none where the inventory names none; the second are none without a bundle.
 

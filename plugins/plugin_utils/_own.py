@@ -27,7 +27,7 @@ class OwnError(Exception):
 
 
 def text(value: t.Any, loader: t.Any, name: str) -> str:
-    """A PEM text: the value itself, or what is in the file on the controller that it names. A file may be encrypted by ansible-vault.
+    """Return a PEM text: the value itself, or what is in the file on the controller that it names. A file may be encrypted by ansible-vault.
 
     What stands around PEM blocks may be in any encoding: whoever writes it anew writes the blocks alone.
     """
@@ -46,7 +46,7 @@ def text(value: t.Any, loader: t.Any, name: str) -> str:
 
 
 def _decoded(content: bytes, name: str) -> str:
-    """A file's content as text, in the encodings that programs write PEM files in."""
+    """Return a file's content as text, in the encodings that programs write PEM files in."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace").strip() + "\n"
     if content[:1] == b"\x30" and b"-----BEGIN" not in content:
@@ -55,7 +55,7 @@ def _decoded(content: bytes, name: str) -> str:
 
 
 def private_key(pem: str, name: str = KEY) -> t.Any:
-    """A private key from its PEM text; the name of its variable is for messages."""
+    """Return a private key from its PEM text; the name of its variable is for messages."""
     try:
         key = _certificate.load_key(pem)
     except _certificate.CertificateError as error:
@@ -72,7 +72,7 @@ def certificates(pem: str, name: str) -> list[x509.Certificate]:
 
 
 def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certificate], str]:
-    """The CAs of a PEM text or file, and their PEM text written anew: comments, which bundles of distributions hold in any encoding, stay behind.
+    """Return the CAs of a PEM text or file, and their PEM text written anew: comments, which bundles of distributions hold in any encoding, stay behind.
 
     :raises OwnError: it cannot be read, or holds a private key, which would go wherever the CAs go.
     """
@@ -87,7 +87,7 @@ def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certi
 
 
 def no_authorities(trusted: t.Iterable[x509.Certificate]) -> list[str]:
-    """The subjects of those certificates that are no CA's."""
+    """Return the subjects of those certificates that are no CA's."""
     found = []
     for certificate in trusted:
         try:
@@ -100,7 +100,7 @@ def no_authorities(trusted: t.Iterable[x509.Certificate]) -> list[str]:
 
 
 def problems(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequence[x509.Certificate], needed: t.Iterable[str], now: datetime) -> list[str]:
-    """What is wrong with a certificate that is provided, and with the CAs that are to be trusted; each text names its variable."""
+    """Return the problems of a certificate that is provided, and with the CAs that are to be trusted; each text names its variable."""
     found = ["%s %s" % (CERTIFICATE, problem) for problem in _certificate.unusable(chain, key, trusted, needed, now)]
     found += ["%s holds %s, which is no CA's certificate" % (TRUST, subject) for subject in no_authorities(trusted)]
     return found
@@ -109,7 +109,7 @@ def problems(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequenc
 def splits(
     name: str, chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], tls: t.Mapping[str, t.Mapping[str, str]], now: datetime
 ) -> list[str]:
-    """Which other nodes would not talk to a node with this certificate and this trust, going by what they have now."""
+    """Return which other nodes would not talk to a node with this certificate and this trust, going by what they have now."""
     apart = []
     for other, seen in sorted(tls.items()):
         if other == name or not seen.get("certificate") or not seen.get("trust"):
@@ -147,8 +147,8 @@ class Folder:
         return True
 
     def signed(self, request: str) -> list[x509.Certificate] | None:
-        """The chain that was signed for this request, leaf first; None where there is none, or one for an earlier request."""
-        what = "%s is no certificate in PEM form (%s). Put there what was signed, the node's own certificate first."
+        """Return the chain that was signed for this request, leaf first; None where there is none, or one for an earlier request."""
+        what = "%s is no certificate in PEM form (%s). Put the signed certificate there, the node's own first."
         try:
             content = _files.read(self.certificate)
             if content is None:

@@ -24,12 +24,14 @@ RISK = "plaintext-secrets"
 
 
 def of_node(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The values of a node that are secret, as they were written: by variable, and those within ``qdrant_config`` by their path in it."""
+    """Return the values of a node that are secret, as they were written: by variable, and those within ``qdrant_config`` by their path in it."""
     return {**{name: variables.get(name) for name in SECRETS}, **_secret_settings.by_name(variables.get("qdrant_config"))}
 
 
-def place(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
-    """FILE:LINE of a value that was written in clear, of a JSON file FILE alone; empty for one that is encrypted, comes from elsewhere, or is a template.
+def position(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
+    """Return FILE:LINE of a value that was written in clear, of a JSON file FILE alone.
+
+    Empty for one that is encrypted, comes from elsewhere, or is a template.
 
     An inline ``!vault`` value is no text before it is decrypted, and a file that is encrypted as a whole begins with the vault's mark.
     """
@@ -45,13 +47,13 @@ def place(value: t.Any, origin: t.Callable[[t.Any], str]) -> str:
 
 
 def check(values: t.Mapping[str, t.Any], accepted: t.Collection[str], origin: t.Callable[[t.Any], str]) -> list[Problem]:
-    """Secrets by the variable that holds them, not templated yet. The texts name places, never values."""
+    """Return secrets by the variable that holds them, not templated yet. The texts name places, never values."""
     if RISK in accepted:
         return []
     problems = []
     for name, value in values.items():
         is_path = name in KEYS_OR_PATHS and "-----BEGIN" not in str(value)
-        where = "" if is_path else place(value, origin)
+        where = "" if is_path else position(value, origin)
         if where:
             what = "it stands in plain text in %s, and %s" % (where, OTHER_RISKS[RISK])
             remedy = "Encrypt that file with ansible-vault encrypt, or take it from a lookup (docs/secrets.md)"

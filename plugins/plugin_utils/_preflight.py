@@ -39,19 +39,19 @@ class Findings:
 
 
 def entropy(key: str) -> float:
-    """Bits of a key, if each character were drawn by its frequency in the key itself: an estimate from below."""
+    """Return bits of a key, if each character were drawn by its frequency in the key itself: an estimate from below."""
     counts = Counter(key)
     return -sum(count * math.log2(count / len(key)) for count in counts.values()) if key else 0.0
 
 
 def _consecutive(key: str) -> bool:
-    """Whether most characters follow the one before by a constant step: aaaa, abcd, 9876."""
+    """Return whether most characters follow the one before by a constant step: aaaa, abcd, 9876."""
     steps = Counter(ord(right) - ord(left) for left, right in zip(key, key[1:]))
     return bool(steps) and max(steps[step] for step in (-1, 0, 1)) > len(key) / 2
 
 
 def check_key(where: str, key: t.Any) -> list[Problem]:
-    """What is wrong with an API key. The texts are fixed: no part of the key is in them."""
+    """Return the problems of an API key. The texts are fixed: no part of the key is in them."""
     make = "Let the playbook hardened.qdrant.init make one, or take the output of: openssl rand -base64 33 | tr -d '/+='"
     if not isinstance(key, str):
         return [Problem(where, "it is not a text but %s" % type(key).__name__.lstrip("_"), "Put it in quotes: without, YAML changes keys such as 00123")]
@@ -89,7 +89,7 @@ def check_keys(api_key: t.Any, read_only_api_key: t.Any, jwt_rbac: bool) -> Find
 
 
 def check_address(where: str, address: t.Any, cluster: bool) -> list[Problem]:
-    """What keeps an address from being a node's."""
+    """Return the problems that keep an address from being a node's."""
     try:
         ip = ipaddress.ip_address(_values.address(address))
     except _values.BadValue as error:
@@ -102,7 +102,7 @@ def check_address(where: str, address: t.Any, cluster: bool) -> list[Problem]:
 
 
 def check_addresses(addresses: t.Mapping[str, t.Any], name: str, cluster: bool) -> Findings:
-    """A node's address against those of its whole group. ``addresses`` is by host name."""
+    """Return a node's address against those of its whole group. ``addresses`` is by host name."""
     found = Findings(check_address("qdrant_address of %s" % name, addresses.get(name), cluster))
     same = sorted(host for host, address in addresses.items() if address and address == addresses.get(name))
     if len(same) > 1 and name == same[0]:
@@ -152,7 +152,7 @@ def check_clients(clients: t.Any) -> Findings:
 
 
 def check_wide(where: str, networks: t.Iterable[str], accepted: t.Collection[str]) -> list[Problem]:
-    """Whether networks, all that a list came to, groups and names included, let in everyone or nearly everyone."""
+    """Return whether networks, all that a list came to, groups and names included, let in everyone or nearly everyone."""
     if "clients-everyone" in accepted:
         return []
     return [risk_problem(where, what, "clients-everyone") for what in _values.wide(_values.network(network) for network in networks)]
@@ -162,7 +162,7 @@ def check_wide(where: str, networks: t.Iterable[str], accepted: t.Collection[str
 
 
 def check_ports(ports: t.Mapping[str, t.Any]) -> list[Problem]:
-    """Ports by the variable that sets them."""
+    """Return ports by the variable that sets them."""
     problems = []
     for name, port in ports.items():
         try:
@@ -176,7 +176,7 @@ def check_ports(ports: t.Mapping[str, t.Any]) -> list[Problem]:
 
 
 def check_cluster(names: t.Sequence[str], unreachable: t.Collection[str], cluster: bool, scheme: str | None, name: str) -> Findings:
-    """The group as a cluster. ``scheme`` is that of the peers' addresses in the node's existing Raft state."""
+    """Return the group as a cluster. ``scheme`` is that of the peers' addresses in the node's existing Raft state."""
     found = Findings()
     if name not in names:
         found.refuse("qdrant_nodes_group", "%s is not in that inventory group" % name, "Set it to the group that holds the nodes")
@@ -205,7 +205,7 @@ def check_clock(node_time: float | None, now: float, name: str) -> list[Problem]
 
 
 def check_own_address(address: str, there: t.Any, name: str) -> list[Problem]:
-    """Whether the node has the address that it is to be reached by. ``there`` is the node's answer by address, or nothing."""
+    """Return whether the node has the address that it is to be reached by. ``there`` is the node's answer by address, or nothing."""
     if not isinstance(there, t.Mapping) or there.get(address, True):
         return []
     what = "no interface of %s has it, %s, so the server cannot bind to it" % (name, address)
@@ -213,7 +213,7 @@ def check_own_address(address: str, there: t.Any, name: str) -> list[Problem]:
 
 
 def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renewed: bool) -> list[Problem]:
-    """When to warn of the end of a certificate, and when to fail. ``renewed``: whether the roles renew it by themselves, at a third of its life."""
+    """Return when to warn of the end of a certificate, and when to fail. ``renewed``: whether the roles renew it by themselves, at a third of its life."""
     limits = {"qdrant_tls_warn_days": warn_days, "qdrant_tls_fail_days": fail_days}
     problems = []
     for name, days in limits.items():
@@ -241,7 +241,7 @@ def parse_version(text: t.Any) -> Version | None:
 def check_release(
     *, version: t.Any, checksum: t.Any, known: t.Mapping[str, t.Mapping[str, str]], architecture: str | None, file: str, url: str
 ) -> list[Problem]:
-    """The server that is to be installed. ``known`` are pinned checksums by version and architecture."""
+    """Return the server that is to be installed. ``known`` are pinned checksums by version and architecture."""
     problems = []
     if parse_version(version) is None:
         problems.append(Problem("qdrant_version", "%s is no version" % _values.shown(version), "Write it in quotes and in full, such as '1.19.0'"))
@@ -257,12 +257,12 @@ def check_release(
     if file and not os.path.isfile(file):
         problems.append(Problem("qdrant_binary_file", "%s is no file on the controller" % file, "Write the path of the release's .tar.gz or binary"))
     if not file and not re.match(r"https://", url):
-        problems.append(Problem("qdrant_download_url", "it is not an https URL", "Write one: what comes without TLS can be exchanged on its way"))
+        problems.append(Problem("qdrant_download_url", "it is not an https URL", "Write one: a release without TLS can be exchanged on its way"))
     return problems
 
 
 def check_upgrade(installed: t.Any, version: t.Any, accepted: t.Collection[str]) -> list[Problem]:
-    """Qdrant reads data of the minor version before, and of no later one."""
+    """Return the problems of an upgrade: Qdrant reads data of the minor version before, and of no later one."""
     old, new = parse_version(installed), parse_version(version)
     if old is None or new is None or "version-jump" in accepted:
         return []
@@ -279,7 +279,7 @@ def check_upgrade(installed: t.Any, version: t.Any, accepted: t.Collection[str])
 
 
 def check_paths(folders: t.Mapping[str, t.Any]) -> list[Problem]:
-    """Folders by the variable that sets them: absolute, and none within another."""
+    """Return folders by the variable that sets them: absolute, and none within another."""
     problems = []
     for name, folder in folders.items():
         try:
@@ -298,13 +298,13 @@ def check_paths(folders: t.Mapping[str, t.Any]) -> list[Problem]:
 
 
 def risk_problem(where: str, what: str, risk: str) -> Problem:
-    """A refusal that can be overruled."""
+    """Return a refusal that can be overruled."""
     remedy = "Change it, or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % risk
     return Problem(where, what, remedy)
 
 
 def accepted_risks(entries: t.Any) -> tuple[dict[str, str], list[Problem]]:
-    """Reasons by risk, and what is wrong with the list."""
+    """Return reasons by risk, and what is wrong with the list."""
     accepted: dict[str, str] = {}
     problems = []
     for entry in entries if isinstance(entries, list) else [entries]:
@@ -320,7 +320,7 @@ def accepted_risks(entries: t.Any) -> tuple[dict[str, str], list[Problem]]:
 
 
 def check_risks(weakened: t.Sequence[Risk], bind_all: bool, accepted: t.Mapping[str, str]) -> Findings:
-    """Risks that the settings run, against those that were accepted."""
+    """Return risks that the settings run, against those that were accepted."""
     found = Findings()
     for risk in weakened:
         if risk.name not in accepted:
@@ -335,7 +335,7 @@ def check_risks(weakened: t.Sequence[Risk], bind_all: bool, accepted: t.Mapping[
 
 
 def bootstrap(name: str, names: t.Sequence[str], states: t.Mapping[str, t.Mapping[str, t.Any]], uris: t.Mapping[str, str], cluster: bool) -> str:
-    """The URI of the node that a node joins the cluster through; empty for none.
+    """Return the URI of the node that a node joins the cluster through; empty for none.
 
     An initialised node keeps what its unit says, for Qdrant looks at it once. A fresh one joins through an initialised node if there
     is any, and else through the group's first, which joins nobody.

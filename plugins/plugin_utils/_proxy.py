@@ -55,12 +55,12 @@ class Node:
 
 
 def bracketed(address: str) -> str:
-    """An address as it stands before a port."""
+    """Return an address as it stands before a port."""
     return "[%s]" % address if ":" in address else address
 
 
 def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem: str, ours: bool) -> str:
-    """The name by which a node's certificate is verified; empty where its certificate has none of those that the inventory knows the node by.
+    """Return the name by which a node's certificate is verified; empty where its certificate has none of those that the inventory knows the node by.
 
     nginx compares names, not addresses. A certificate of ``ours`` will name what is wanted; of another's it is looked up which of these it names. What
     else stands there is the node's word, and goes nowhere.
@@ -76,12 +76,12 @@ def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem:
 
 
 def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], group: str) -> Findings:
-    """The nodes that the proxy of this name stands before."""
+    """Return the nodes that the proxy of this name stands before."""
     found = Findings()
     if not nodes and not unseen:
         found.refuse("qdrant_proxy_nodes_group", "there is no node in the group %s" % group, "Name the group that holds the nodes")
     if unseen:
-        what = "%s were not looked at, so the proxy does not know where they are and whom to trust" % ", ".join(unseen)
+        what = "%s were not looked at, so their addresses and CAs are unknown to the proxy" % ", ".join(unseen)
         found.refuse("qdrant_proxy_nodes_group", what, "Run hardened.qdrant.proxy or hardened.qdrant.site without --limit")
     for node in nodes:
         if not node.server_name:
@@ -94,7 +94,7 @@ def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], gro
 
 
 def check_place(name: str, address: t.Any, ports: t.Mapping[str, t.Any], nodes: t.Sequence[Node], p2p: t.Any) -> Findings:
-    """Where the proxy listens. 0 stands for no gRPC."""
+    """Return where the proxy listens. 0 stands for no gRPC."""
     found = Findings(_preflight.check_address("qdrant_proxy_address of %s" % name, address, False))
     wanted = {variable: port for variable, port in ports.items() if not (variable == "qdrant_proxy_grpc_port" and port == 0)}
     found.problems += _preflight.check_ports(wanted)
@@ -111,7 +111,7 @@ def check_place(name: str, address: t.Any, ports: t.Mapping[str, t.Any], nodes: 
 
 
 def check_clients(meant: _network.Meant, entries: t.Any, accepted: t.Collection[str]) -> Findings:
-    """Who may come."""
+    """Return the clients' problems and warnings."""
     where = "qdrant_proxy_clients"
     found = Findings(list(meant.problems), list(meant.warnings))
     if not isinstance(entries, list):
@@ -128,7 +128,7 @@ def check_clients(meant: _network.Meant, entries: t.Any, accepted: t.Collection[
 
 
 def check_let_in(name: str, address: str, allowed: t.Mapping[str, t.Sequence[str]], group: str) -> Findings:
-    """Whether the nodes let the proxy in. ``allowed`` are the clients of each node as its own preflight resolved them."""
+    """Return whether the nodes let the proxy in. ``allowed`` are the clients of each node as its own preflight resolved them."""
     found = Findings()
     if not _values.written(_values.address, address, ""):
         return found  # refused elsewhere
@@ -141,7 +141,7 @@ def check_let_in(name: str, address: str, allowed: t.Mapping[str, t.Sequence[str
 
 
 def check_values(values: t.Mapping[str, t.Any], opened: t.Any, error_log: t.Any, dashboard: bool) -> Findings:
-    """Numbers and names, by variable."""
+    """Return numbers and names, by variable."""
     found = Findings()
     for variable, (lowest, highest) in NUMBERS.items():
         value = values.get(variable)
@@ -158,7 +158,7 @@ def check_values(values: t.Mapping[str, t.Any], opened: t.Any, error_log: t.Any,
 
 
 def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Findings:
-    """The CA of clients' certificates. Never one that nodes trust: the cluster port takes whoever has a certificate from there."""
+    """Return the CA of clients' certificates. Never one that nodes trust: the cluster port takes whoever has a certificate from there."""
     found, where = Findings(), "qdrant_proxy_client_ca"
     try:
         authorities = _certificate.load_certificates(pem)
@@ -180,7 +180,7 @@ def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Fi
 
 
 def serials(entries: t.Any) -> tuple[list[str], Findings]:
-    """Serial numbers as nginx writes them: hex in upper case, in whole bytes."""
+    """Return serial numbers as nginx writes them: hex in upper case, in whole bytes."""
     found, numbers = Findings(), []
     for entry in entries if isinstance(entries, list) else [entries]:
         digits = _certificate.plain_hex(str(entry))
@@ -192,7 +192,7 @@ def serials(entries: t.Any) -> tuple[list[str], Findings]:
 
 
 def check_addresses(where: str, entries: t.Any) -> Findings:
-    """A list of addresses."""
+    """Return a list of addresses."""
     return Findings(_network.check_addresses(where, entries, "Write addresses, such as [192.0.2.53]"))
 
 
@@ -210,5 +210,5 @@ def verified_name(names_alone: bool, names: t.Sequence[str]) -> str:
 
 
 def responder_hosts(urls: t.Iterable[str]) -> list[str]:
-    """The hosts of OCSP responders."""
+    """Return the hosts of OCSP responders."""
     return [host for host in (urllib.parse.urlsplit(url).hostname for url in urls) if host]

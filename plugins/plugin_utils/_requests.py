@@ -35,7 +35,7 @@ class RequestError(Exception):
 
 
 def shown(text: t.Any) -> str:
-    """What somebody else wrote, for a message: printable, and not endless."""
+    """Return a foreign text for a message: printable, and not endless."""
     return "".join(character if character.isprintable() else "?" for character in str(text)[:200])
 
 
@@ -44,7 +44,7 @@ def _listed(entries: t.Iterable[str]) -> str:
 
 
 def load(pem: t.Any) -> x509.CertificateSigningRequest:
-    """A signing request of which everything can be read that is compared.
+    """Return a signing request of which everything can be read that is compared.
 
     :raises RequestError: it is none.
     """
@@ -66,19 +66,19 @@ def load(pem: t.Any) -> x509.CertificateSigningRequest:
 
 
 def pem(request: x509.CertificateSigningRequest) -> str:
-    """A request as a PEM text, and nothing beside it."""
+    """Return a request as a PEM text, and nothing beside it."""
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _names(thing: t.Any) -> list[str]:
-    """All subject alternative names of a certificate or request, of every type: ``DNS:``, ``IP:``, and what nobody asks for, such as ``email:``."""
+    """Return all subject alternative names of a certificate or request, of every type: ``DNS:``, ``IP:``, and what nobody asks for, such as ``email:``."""
     found = _certificate.extension(thing, x509.SubjectAlternativeName)
     kinds: dict[type, str] = {x509.DNSName: "DNS", x509.IPAddress: "IP", x509.RFC822Name: "email", x509.UniformResourceIdentifier: "URI", x509.DirectoryName: "directory"}
     return ["%s:%s" % (kinds.get(type(name), type(name).__name__), _value(name)) for name in found.value] if found is not None else []
 
 
 def _value(name: t.Any) -> str:
-    """A general name's value. Domain names are the same in upper and lower case."""
+    """Return a general name's value. Domain names are the same in upper and lower case."""
     if isinstance(name, x509.DirectoryName):
         return name.value.rfc4514_string()
     if isinstance(name, x509.OtherName):
@@ -91,7 +91,7 @@ def _wanted_names(wanted: _certificate.Wanted) -> set[str]:
 
 
 def owners(trust: str, certificates: t.Mapping[str, t.Any]) -> dict[bytes, str]:
-    """Whose keys a host's request must not have, by public key: the trusted CAs', as PEM text, and those in other hosts' certificates, by host."""
+    """Return the owners of keys that a host's request must not have, by public key: the trusted CAs (PEM text), and other hosts by their certificates."""
     found = {_certificate.public_bytes(ca.public_key()): "the CA %s" % shown(ca.subject.rfc4514_string()) for ca in _certificate.load_certificates(trust)}
     for host, text in certificates.items():
         try:
@@ -102,7 +102,7 @@ def owners(trust: str, certificates: t.Mapping[str, t.Any]) -> dict[bytes, str]:
 
 
 def problems(request: x509.CertificateSigningRequest, wanted: _certificate.Wanted, foreign: t.Mapping[bytes, str]) -> list[str]:
-    """Everything that a request has beside or other than what is wanted.
+    """Return the differences between a request and the wanted one, surplus included.
 
     ``foreign`` are the keys that it must not have, as ``owners`` gives them.
     """
@@ -155,7 +155,7 @@ def _attributes(request: x509.CertificateSigningRequest) -> list[str]:
 
 
 def check(host: str, text: t.Any, wanted: _certificate.Wanted, foreign: t.Mapping[bytes, str]) -> str:
-    """A host's request, written anew, if it asks for what is wanted.
+    """Return a host's request, written anew, if it asks for what is wanted.
 
     :raises RequestError: it does not; it was handed on to nobody.
     """
@@ -167,7 +167,7 @@ def check(host: str, text: t.Any, wanted: _certificate.Wanted, foreign: t.Mappin
     if request is None or found:
         raise RequestError(
             "%s asks for a certificate that it should not have: %s. Nothing was signed, and the request was handed on to nobody. This collection's module "
-            "asks for what your inventory says and no more, so a host which asks for something else may be in another's hands: look into that before "
+            "asks for the inventory's names and purposes, and no more, so a host that asks for others may be in another's hands: look into that before "
             "you run this again." % (host, "; ".join(found))
         )
     return pem(request)
@@ -181,7 +181,7 @@ def signed_problems(
     unasked: t.Collection[str],
     now: datetime,
 ) -> list[str]:
-    """What is wrong with a certificate that another party signed for a request's public key, the first of its chain; texts that follow ``it``.
+    """Return the problems of a certificate that another party signed for a request's public key, the first of its chain; texts that follow ``it``.
 
     Who signs may leave out names that nobody needs, may leave the subject empty or make one of the names its common name, and adds extensions of its own,
     such as where to find its revocation lists. Names and purposes it does not add, but for those that are known to come ``unasked``.
@@ -215,7 +215,7 @@ def _of_authorities(leaf: x509.Certificate) -> list[str]:
 
 
 def _unknown_critical(leaf: x509.Certificate) -> list[str]:
-    """Critical extensions that Qdrant's TLS library does not know, so that it refuses the certificate (RFC 5280, 4.2)."""
+    """Return critical extensions that Qdrant's TLS library does not know, so that it refuses the certificate (RFC 5280, 4.2)."""
     known = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
     unknown = [entry.oid.dotted_string for entry in leaf.extensions if entry.critical and not isinstance(entry.value, known)]
     return ["has the critical extension %s, which TLS libraries refuse" % oid for oid in unknown]
@@ -235,7 +235,7 @@ def check_signed(
     unasked: t.Collection[str],
     now: datetime,
 ) -> str:
-    """The certificate that was signed for a request, with what of its chain is shown to peers and clients, written anew, if it is what is wanted.
+    """Return the certificate that was signed for a request, with what of its chain is shown to peers and clients, written anew, if it is what is wanted.
 
     ``where`` is the file that it was found in, for the message.
 
@@ -244,7 +244,7 @@ def check_signed(
     found = signed_problems(chain, load(request).public_key(), wanted, trusted, unasked, now)
     if found:
         raise RequestError(
-            "%s holds a certificate that is not what was asked for: it %s. It was not given to the host. Have the request beside it signed as it is: for the "
+            "%s holds a certificate that differs from the request: it %s. It was not given to the host. Have the request beside it signed as it is: for the "
             "names and purposes in it, and no others." % (where, "; it ".join(found))
         )
     return _certificate.pem_of(_certificate.presented(chain))

@@ -36,7 +36,7 @@ class State:
 
 
 def state(certificate: str, trust: str, current: str, following: str) -> State | None:
-    """The state that a node's certificate and trusted CAs show, all in PEM form; None where it has none that can be read.
+    """Return the state that a node's certificate and trusted CAs show, all in PEM form; None where it has none that can be read.
 
     ``following`` is the next CA, or empty.
     """
@@ -51,7 +51,7 @@ def state(certificate: str, trust: str, current: str, following: str) -> State |
 
 
 def authorities(phase: str, current: str, following: str) -> tuple[str, str]:
-    """The CA that signs in a phase, and those that are trusted, in PEM form."""
+    """Return the CA that signs in a phase, and those that are trusted, in PEM form."""
     both = current.strip() + "\n" + following.strip() + "\n"
     return {
         CURRENT: (current, current),
@@ -62,7 +62,7 @@ def authorities(phase: str, current: str, following: str) -> tuple[str, str]:
 
 
 def phase_of(states: t.Mapping[str, State | None], current: str, following: str) -> tuple[str, list[Problem]]:
-    """The phase that a cluster is in, and why its certificates must not be touched, if so. States are by node's name."""
+    """Return the phase that a cluster is in, and why its certificates must not be touched, if so. States are by node's name."""
     seen = {name: entry for name, entry in states.items() if entry is not None}
     ours = _certificate.fingerprint(_certificate.load_certificates(current)[0])
     theirs = _certificate.fingerprint(_certificate.load_certificates(following)[0]) if following else ""
@@ -82,7 +82,7 @@ def phase_of(states: t.Mapping[str, State | None], current: str, following: str)
 
 
 def begins(phase: str, last: str) -> list[str]:
-    """The phases that a rollover goes through from where the nodes are, up to and including ``last``, in their order."""
+    """Return the phases that a rollover goes through from where the nodes are, up to and including ``last``, in their order."""
     return [name for name in PHASES[1:] if PHASES.index(phase) <= PHASES.index(name) <= PHASES.index(last)]
 
 

@@ -46,12 +46,12 @@ class Plan:
 
     @property
     def step(self) -> str:
-        """The step that the rotation is at."""
+        """Return the step that the rotation is at."""
         return min(self.steps.values(), key=ORDER.index) if self.steps else NONE
 
     @property
     def tokens_die(self) -> bool:
-        """Whether tokens that the old key signed are refused afterwards."""
+        """Return whether tokens that the old key signed are refused afterwards."""
         return self.step in (CUT_OVER, RETIRE) or (self.step == PROMOTE and not self.keeps_old)
 
     keeps_old: bool = False
@@ -61,7 +61,7 @@ class Plan:
 
 
 def check_alternate(alternate: t.Any, others: t.Mapping[str, t.Any], version: Version) -> list[Problem]:
-    """The alternate key against the rules for keys, the other keys by variable, and the server's version."""
+    """Return the alternate key against the rules for keys, the other keys by variable, and the server's version."""
     if alternate in ("", None):
         return []
     problems = _preflight.check_key("qdrant_alt_api_key", alternate)
@@ -75,7 +75,7 @@ def check_alternate(alternate: t.Any, others: t.Mapping[str, t.Any], version: Ve
 
 
 def check_internal_auth(config: t.Any, installed: t.Mapping[str, t.Any]) -> list[Problem]:
-    """Nodes authenticate to each other only when all of them can: those by host name whose installed version cannot are named."""
+    """Return the problem of nodes whose installed version cannot authenticate to others, by host name: all of them must be able to."""
     if not isinstance(config, dict) or _settings.lookup(config, "service.enforce_internal_auth") is not True:
         return []
     old = sorted(host for host, version in installed.items() if (_preflight.parse_version(version) or INTERNAL_SINCE) < INTERNAL_SINCE)
@@ -89,7 +89,7 @@ def check_internal_auth(config: t.Any, installed: t.Mapping[str, t.Any]) -> list
 
 
 def step_of(running: Keys | None, alternate_wanted: bool) -> str:
-    """What a restart with the wanted keys is to a node. ``running`` names its keys among the wanted ones."""
+    """Return the step that a restart with the wanted keys is to a node. ``running`` names its keys among the wanted ones."""
     if running is None:
         return START
     main, alternate = running.get("api_key"), running.get("alt_api_key")
@@ -113,7 +113,7 @@ def plan(
     cut_over: bool = False,
     internal_auth: bool = False,
 ) -> Plan:
-    """The rotation. ``alternate`` and ``read_only`` say whether these keys are wanted; ``cut_over`` accepts one where there is a better way."""
+    """Return the rotation. ``alternate`` and ``read_only`` say whether these keys are wanted; ``cut_over`` accepts one where there is a better way."""
     result = Plan({node.name: step_of(node.running, alternate) for node in nodes})
     for node in nodes:
         ours = (node.running or {}).get("read_only_api_key")

@@ -13,7 +13,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import P
 
 
 def split(settings: Settings, path: tuple[str, ...] = ()) -> tuple[Settings, Settings]:
-    """Settings without those that are secret, and these alone, nested as before: merged, they are what they were.
+    """Return settings without those that are secret, and these alone, nested as before: merged, they are what they were.
 
     A list goes as a whole, for Qdrant replaces lists and does not merge them.
     """
@@ -35,7 +35,7 @@ def split(settings: Settings, path: tuple[str, ...] = ()) -> tuple[Settings, Set
 
 
 def _within_list(value: t.Any, path: tuple[str, ...]) -> bool:
-    """Whether something within a list is secret."""
+    """Return whether something within a list is secret."""
     if not isinstance(value, (list, tuple)):
         return False
     return any(
@@ -44,12 +44,12 @@ def _within_list(value: t.Any, path: tuple[str, ...]) -> bool:
 
 
 def of_config(config: t.Any) -> Settings:
-    """The secret settings of the variable ``qdrant_config``; none where it is no mapping, which the preflight refuses."""
+    """Return the secret settings of the variable ``qdrant_config``; none where it is no mapping, which the preflight refuses."""
     return split(config)[1] if isinstance(config, dict) else {}
 
 
 def by_name(config: t.Any) -> dict[str, t.Any]:
-    """The secret values of ``qdrant_config``, templated or not, by the name that messages give them."""
+    """Return the secret values of ``qdrant_config``, templated or not, by the name that messages give them."""
 
     def walk(value: t.Any, name: str) -> t.Iterator[tuple[str, t.Any]]:
         if isinstance(value, (dict, list, tuple)):
@@ -63,7 +63,7 @@ def by_name(config: t.Any) -> dict[str, t.Any]:
 
 
 def check(config: t.Any) -> list[Problem]:
-    """What is wrong with the known secrets of ``qdrant_config`` that have no variable of their own."""
+    """Return the problems of the known secrets of ``qdrant_config`` that have no variable of their own."""
     problems = []
     for path in _secret_names.SETTINGS:
         value = _settings.lookup(config, path)
@@ -72,7 +72,7 @@ def check(config: t.Any) -> list[Problem]:
         where = "qdrant_config.%s" % path
         if not isinstance(value, str):
             what = "it is not a text but %s" % type(value).__name__.lstrip("_")
-            problems.append(Problem(where, what, "Put it in quotes: without, YAML changes what looks like a number"))
+            problems.append(Problem(where, what, "Put it in quotes: without, YAML changes a text that looks like a number"))
         elif not value:
             problems.append(Problem(where, "it is empty", "Set it, or remove it"))
         elif value != value.strip() or not value.isprintable():

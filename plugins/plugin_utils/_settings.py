@@ -132,7 +132,7 @@ ADVISORIES: tuple[tuple[Version, str], ...] = (
 def hardened(
     *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: bool = False
 ) -> Settings:
-    """The settings of a node before the user's are merged in. Secrets are not part of them."""
+    """Return the settings of a node before the user's are merged in. Secrets are not part of them."""
     service: Settings = {
         "host": address,
         "http_port": http_port,
@@ -165,7 +165,7 @@ def hardened(
 
 
 def merge(base: Settings, over: Settings) -> Settings:
-    """A new dictionary: ``over`` over ``base``, key by key, lists and scalars replaced."""
+    """Return a new dictionary: ``over`` over ``base``, key by key, lists and scalars replaced."""
     merged = copy.deepcopy(base)
     for key, value in over.items():
         merged[key] = merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else copy.deepcopy(value)
@@ -173,7 +173,7 @@ def merge(base: Settings, over: Settings) -> Settings:
 
 
 def lookup(settings: Settings, path: str) -> t.Any:
-    """The value at a dotted path, or None."""
+    """Return the value at a dotted path, or None."""
     value: t.Any = settings
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
@@ -181,7 +181,7 @@ def lookup(settings: Settings, path: str) -> t.Any:
 
 
 def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
-    """All dotted paths of a dictionary, of branches and leaves."""
+    """Yield all dotted paths of a dictionary, of branches and leaves."""
     for key, value in settings.items():
         path = "%s.%s" % (prefix, key) if prefix else str(key)
         yield path
@@ -190,7 +190,7 @@ def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
 
 
 def check(config: Settings, version: Version) -> list[Problem]:
-    """What a user's ``qdrant_config`` must not say: settings that are managed, unknown, of another version or of a wrong type."""
+    """Return the problems of a user's ``qdrant_config``: settings that are managed, unknown, of another version or of a wrong type."""
     if not isinstance(config, dict):
         what = "it is not a mapping but %s" % type(config).__name__.lstrip("_")
         return [Problem("qdrant_config", what, "Write settings by section, as in Qdrant's own file")]
@@ -220,7 +220,7 @@ def check(config: Settings, version: Version) -> list[Problem]:
 
 
 def check_audit(audit: bool, version: Version) -> list[Problem]:
-    """Whether the version has an audit log, if one is wanted."""
+    """Return whether the version has an audit log, if one is wanted."""
     if not audit or version >= SINCE["audit"]:
         return []
     wanted = "%d.%d.%d" % SINCE["audit"]
@@ -229,15 +229,15 @@ def check_audit(audit: bool, version: Version) -> list[Problem]:
 
 
 def weakened(settings: Settings) -> list[Risk]:
-    """The risks that the settings run."""
+    """Return the risks that the settings run."""
     return [risk for risk in RISKS if not any(lookup(settings, risk.path) is safe for safe in risk.safe)]
 
 
 def supports(version: Version) -> dict[str, bool]:
-    """Whether a version has each of the settings that came later than others."""
+    """Return whether a version has each of the settings that came later than others."""
     return {path: version >= since for path, since in SINCE.items()}
 
 
 def advisories(version: Version) -> list[str]:
-    """Known weaknesses of a version."""
+    """Return known weaknesses of a version."""
     return ["%s (mended in %d.%d.%d)" % (text, *fixed) for fixed, text in ADVISORIES if version < fixed]

@@ -47,7 +47,7 @@ class Grant:
     vault: bool = False
 
     def claims(self, now: float) -> dict[str, t.Any]:
-        """The token's claims. Qdrant gives a token without ``access`` full rights, so there always is one."""
+        """Return the token's claims. Qdrant gives a token without ``access`` full rights, so there always is one."""
         scope = self.scope
         access: t.Any = scope.everywhere or [{"collection": name, "access": right} for name, right in sorted(scope.collections.items())]
         if not access:
@@ -60,7 +60,7 @@ class Grant:
 
 
 def parse_lifetime(where: str, value: t.Any) -> tuple[int, list[Problem]]:
-    """Seconds from a text such as 30d, 12h or 2w, and what is wrong with it."""
+    """Return seconds from a text such as 30d, 12h or 2w, and what is wrong with it."""
     remedy = "Write a number and a unit, such as 30d or 12h, from 1m to 366d"
     if value in (None, ""):
         return 0, [Problem(where, "it is missing, and a token that does not expire outlives everyone's memory", remedy)]
@@ -74,13 +74,13 @@ def parse_lifetime(where: str, value: t.Any) -> tuple[int, list[Problem]]:
 
 
 def lifetime_text(seconds: int) -> str:
-    """A span of time as users write it."""
+    """Return a span of time as users write it."""
     unit = next(unit for unit in ("d", "h", "m", "s") if seconds % UNITS[unit] == 0)
     return "%d%s" % (seconds // UNITS[unit], unit)
 
 
 def parse_access(where: str, value: t.Any) -> tuple[_access.Scope, list[Problem]]:
-    """A scope from ``r``, ``m``, {collection: right} or Qdrant's own list of {collection, access}; and what is wrong with it."""
+    """Return a scope from ``r``, ``m``, {collection: right} or Qdrant's own list of {collection, access}; and what is wrong with it."""
     if value in (None, "", [], {}):
         return _access.NOBODY, [Problem(where, "it is missing, and Qdrant gives a token without it full rights", RIGHTS_REMEDY)]
     if isinstance(value, str):
@@ -118,7 +118,7 @@ def _everything(where: str) -> Problem:
 
 
 def parse_value_exists(where: str, value: t.Any) -> list[Problem]:
-    """What is wrong with a condition: a token that is only good while a point of a collection has a payload's value."""
+    """Return the problems of a condition: a token that is only good while a point of a collection has a payload's value."""
     if value in (None, {}):
         return []
     remedy = "Write {collection: NAME, matches: [{key: FIELD, value: VALUE}]}"
@@ -136,7 +136,7 @@ def parse_value_exists(where: str, value: t.Any) -> list[Problem]:
 
 
 def parse_entry(entry: t.Any, number: int) -> tuple[Grant | None, list[Problem]]:
-    """An entry of ``qdrant_access``."""
+    """Return an entry of ``qdrant_access``."""
     place = "qdrant_access[%d]" % number
     if not isinstance(entry, dict):
         return None, [Problem(place, "it is not a mapping", "Write {application: NAME, access: {COLLECTION: RIGHT}, lifetime: 30d}")]
@@ -162,7 +162,7 @@ def parse_entry(entry: t.Any, number: int) -> tuple[Grant | None, list[Problem]]
 
 
 def parse_entries(entries: t.Any) -> tuple[list[Grant], list[Problem]]:
-    """``qdrant_access`` as grants, and all that is wrong with it."""
+    """Return ``qdrant_access`` as grants, and all that is wrong with it."""
     if not isinstance(entries, list):
         return [], [Problem("qdrant_access", "it is not a list", "Write [{application: NAME, access: {COLLECTION: RIGHT}, lifetime: 30d}]")]
     grants, problems = [], []
@@ -178,7 +178,7 @@ def parse_entries(entries: t.Any) -> tuple[list[Grant], list[Problem]]:
 
 
 def check_entries(entries: t.Any, jwt_rbac: t.Any, accepted: t.Collection[str]) -> _preflight.Findings:
-    """``qdrant_access`` as the preflight sees it."""
+    """Return ``qdrant_access`` as the preflight sees it."""
     grants, problems = parse_entries(entries)
     found = _preflight.Findings(problems + (check_library() if grants else []))
     if grants and not jwt_rbac:
@@ -192,7 +192,7 @@ def check_entries(entries: t.Any, jwt_rbac: t.Any, accepted: t.Collection[str]) 
 
 
 def unknown_collections(grant: Grant, known: t.Collection[str]) -> list[str]:
-    """Collections that a grant names and the server does not have: a typing error, or one that is yet to be made."""
+    """Return collections that a grant names and the server does not have: a typing error, or one that is yet to be made."""
     named = set(grant.scope.collections) | ({str(grant.value_exists["collection"])} if grant.value_exists else set())
     return sorted(named - set(known))
 
@@ -205,7 +205,7 @@ def check_library() -> list[Problem]:
 
 
 def sign(grant: Grant, key: t.Any, now: float | None = None) -> str:
-    """A token. Raises TokenError for a key that could be guessed, for the token could be forged."""
+    """Return a token. Raises TokenError for a key that could be guessed, for the token could be forged."""
     problems = check_library() + _preflight.check_key("key", key)
     if problems:
         raise TokenError(problems)
@@ -213,7 +213,7 @@ def sign(grant: Grant, key: t.Any, now: float | None = None) -> str:
 
 
 def claims_of(token: str, key: str) -> dict[str, t.Any] | None:
-    """The claims of a token that the key signed, expired or not; None for any other text."""
+    """Return the claims of a token that the key signed, expired or not; None for any other text."""
     try:
         # Ours to judge: what counts is whether the key signed it, and what it says.
         return jwt.decode(token, key, algorithms=[ALGORITHM], options={"verify_exp": False, "verify_sub": False})
@@ -222,7 +222,7 @@ def claims_of(token: str, key: str) -> dict[str, t.Any] | None:
 
 
 def due(grant: Grant, token: str | None, key: str, now: float) -> list[str]:
-    """Why a new token is due in the place of the one that is there; empty if it is not."""
+    """Return why a new token is due in the place of the one that is there; empty if it is not."""
     if token is None:
         return ["there is none"]
     claims = claims_of(token, key)

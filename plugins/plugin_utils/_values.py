@@ -50,13 +50,13 @@ class BadValue(ValueError):
 
 
 def shown(value: t.Any) -> str:
-    """A value as a message shows it: on one line, in ASCII, and not for ever."""
+    """Return a value as a message shows it: on one line, in ASCII, and not for ever."""
     text = ascii(str(value) if isinstance(value, str) else value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def _text(pattern: re.Pattern[str], value: t.Any, what: str, remedy: str, longest: int = 4095) -> str:
-    """A text of a pattern, as a plain one: what Ansible templated is marked with its origin."""
+    """Return a text of a pattern, as a plain one: what Ansible templated is marked with its origin."""
     text = "".join(value) if isinstance(value, str) else ""
     if not text or len(text) > longest or not pattern.fullmatch(text):
         raise BadValue("%s is no %s" % (shown(value), what), remedy)
@@ -67,7 +67,7 @@ def _text(pattern: re.Pattern[str], value: t.Any, what: str, remedy: str, longes
 
 
 def boolean(value: t.Any) -> bool:
-    """A switch: a boolean, or the number or text that inventories in INI form and ``-e`` make of one."""
+    """Return a switch: a boolean, or the number or text that inventories in INI form and ``-e`` make of one."""
     if isinstance(value, bool):
         return value
     text = str(value).lower() if isinstance(value, (str, int)) else ""
@@ -77,7 +77,7 @@ def boolean(value: t.Any) -> bool:
 
 
 def integer(value: t.Any, lowest: int | None = None, highest: int | None = None) -> int:
-    """A whole number, also as the text of its digits. The bounds are part of the range."""
+    """Return a whole number, also as the text of its digits. The bounds are part of the range."""
     bounds = [text % bound for text, bound in (("from %d", lowest), ("to %d", highest)) if bound is not None]
     remedy = " ".join(["Write a whole number", *bounds])
     if isinstance(value, int) and not isinstance(value, bool):
@@ -92,7 +92,7 @@ def integer(value: t.Any, lowest: int | None = None, highest: int | None = None)
 
 
 def number(value: t.Any) -> float:
-    """A number, zero or more, also as text; one that is written in digits and a point alone."""
+    """Return a number, zero or more, also as text; one that is written in digits and a point alone."""
     text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
     found = float(text) if _DECIMAL.fullmatch(text) else -1.0
     if found and found < 0.001:
@@ -101,7 +101,7 @@ def number(value: t.Any) -> float:
 
 
 def port(value: t.Any) -> int:
-    """A port of TCP."""
+    """Return a port of TCP."""
     try:
         return integer(value, 1, 65535)
     except BadValue:
@@ -112,7 +112,7 @@ def port(value: t.Any) -> int:
 
 
 def address(value: t.Any) -> str:
-    """An address of IPv4 or IPv6, in its one notation: without scope, length, leading zeros; none of IPv4 in the clothes of IPv6."""
+    """Return an address of IPv4 or IPv6, in its one notation: without scope, length, leading zeros; none of IPv4 in the clothes of IPv6."""
     remedy = "Write an address such as 192.0.2.11 or 2001:db8::11, without %scope and /length"
     text = "".join(value) if isinstance(value, str) else ""
     try:
@@ -127,14 +127,14 @@ def address(value: t.Any) -> str:
 
 
 def bracketed(value: t.Any) -> str:
-    """An address as it stands before a port, one of IPv6 in brackets."""
+    """Return an address as it stands before a port, one of IPv6 in brackets."""
     inner = re.fullmatch(r"\[([0-9a-fA-F:.]+)\]", value) if isinstance(value, str) else None
     host = address(inner[1] if inner and ":" in inner[1] else value)
     return "[%s]" % host if ":" in host else host
 
 
 def network(value: t.Any) -> Network:
-    """An address or a network of IPv4 or IPv6, without scope and without a bit beyond its length."""
+    """Return an address or a network of IPv4 or IPv6, without scope and without a bit beyond its length."""
     remedy = "Write 192.0.2.10, 198.51.100.0/24 or 2001:db8::/64"
     text = "".join(value) if isinstance(value, str) else ""
     begin, slash, length = text.partition("/")
@@ -151,19 +151,19 @@ def network(value: t.Any) -> Network:
 
 
 def network_text(value: t.Any) -> str:
-    """A network as people and firewalls write it: one address without its length."""
+    """Return a network as people and firewalls write it: one address without its length."""
     found = network(value)
     return str(found.network_address) if found.prefixlen == found.max_prefixlen else str(found)
 
 
 def network_as_given(value: t.Any) -> str:
-    """A network with its length, if it was written with one."""
+    """Return a network with its length, if it was written with one."""
     found = network(value)
     return str(found) if "/" in value else str(found.network_address)
 
 
 def wide(networks: t.Iterable[Network]) -> list[str]:
-    """Why networks let in everyone, or nearly: one text a family. Taken together, for 0.0.0.0/1 and 128.0.0.0/1 are everyone as well."""
+    """Return why networks let in everyone, or nearly: one text a family. Taken together, for 0.0.0.0/1 and 128.0.0.0/1 are everyone as well."""
     found = []
     given = list(networks)
     for version, narrow in NARROW.items():
@@ -182,7 +182,7 @@ def wide(networks: t.Iterable[Network]) -> list[str]:
 
 
 def uri(value: t.Any) -> str:
-    """A peer's address in Qdrant's arguments: https, an address, a port."""
+    """Return a peer's address in Qdrant's arguments: https, an address, a port."""
     matched = re.fullmatch(r"https://([0-9a-fA-F:.\[\]]+):([0-9]{1,5})", value) if isinstance(value, str) else None
     if not matched:
         raise BadValue("%s is no URI of a peer" % shown(value), "Write https://ADDRESS:PORT")
@@ -193,7 +193,7 @@ def uri(value: t.Any) -> str:
 
 
 def host_name(value: t.Any, wildcard: bool = False) -> str:
-    """A name by the grammar of RFC 1123, without a dot at its end. ``wildcard``: whether its first label may be ``*``."""
+    """Return a name by the grammar of RFC 1123, without a dot at its end. ``wildcard``: whether its first label may be ``*``."""
     remedy = "Write letters, digits, - and ., such as app.example.com"
     if wildcard and isinstance(value, str) and value.startswith("*."):
         return "*." + _text(_HOST, value[2:], "host name behind its *.", remedy, 251)
@@ -201,7 +201,7 @@ def host_name(value: t.Any, wildcard: bool = False) -> str:
 
 
 def dns_name(value: t.Any) -> str:
-    """A name that a resolver may be asked for: a host name, in which underscores stand as well; a dot at its end is left out."""
+    """Return a name that a resolver may be asked for: a host name, in which underscores stand as well; a dot at its end is left out."""
     text = "".join(value).removesuffix(".") if isinstance(value, str) else ""
     try:
         host_name(text.replace("_", "x"))
@@ -211,7 +211,7 @@ def dns_name(value: t.Any) -> str:
 
 
 def node_name(value: t.Any) -> str:
-    """What an inventory calls a host: a name without a dot at its end, or an address."""
+    """Return the inventory's name of a host: a name without a dot at its end, or an address."""
     for kind in (address, dns_name):
         try:
             written = kind(value)
@@ -223,7 +223,7 @@ def node_name(value: t.Any) -> str:
 
 
 def user_name(value: t.Any) -> str:
-    """A user of a service: a name as POSIX and systemd take it, and not that of root."""
+    """Return a user of a service: a name as POSIX and systemd take it, and not that of root."""
     found = _text(_USER, value, "name of a user", "Write up to 31 letters, digits, _ and -, such as qdrant")
     if found == "root":
         raise BadValue("root may do everything", "Write the name of a user of its own, such as qdrant")
@@ -231,12 +231,12 @@ def user_name(value: t.Any) -> str:
 
 
 def word(value: t.Any) -> str:
-    """A name or number of one word."""
+    """Return a name or number of one word."""
     return _text(_WORD, value, "word of letters, digits, _, . and -", "Write one")
 
 
 def image(value: t.Any) -> str:
-    """A container image as its engine takes it: a name, with tag or digest, or the digest alone."""
+    """Return a container image as its engine takes it: a name, with tag or digest, or the digest alone."""
     return _text(_IMAGE, value, "image's name", "Write one such as docker.io/qdrant/qdrant:v1.19.0-unprivileged", 512)
 
 
@@ -244,7 +244,7 @@ def image(value: t.Any) -> str:
 
 
 def path(value: t.Any) -> str:
-    """A path on a host: absolute, in its shortest form, in characters that mean nothing to systemd, Docker, nginx, nft and shells."""
+    """Return a path on a host: absolute, in its shortest form, in characters that mean nothing to systemd, Docker, nginx, nft and shells."""
     remedy = "Write an absolute path of letters, digits and . _ - + @, without .. or a slash at its end"
     found = _text(_PATH, value, "path that can be written to a unit", remedy)
     if {".", ".."} & set(found.split("/")):
@@ -253,45 +253,45 @@ def path(value: t.Any) -> str:
 
 
 def controller_path(value: t.Any) -> str:
-    """A path on the controller, where blanks and all letters are good; nothing of it is written to a file of configuration."""
+    """Return a path on the controller, where blanks and all letters are good; nothing of it is written to a file of configuration."""
     if not isinstance(value, str) or not value or len(value) > 4095 or _STEERS.search(value):
         raise BadValue("%s is no path" % shown(value), "Write one on one line, without characters that nobody sees")
     return "".join(value)
 
 
 def memory(value: t.Any) -> str:
-    """An amount of memory in systemd's words."""
+    """Return an amount of memory in systemd's words."""
     return _text(_MEMORY, str(value) if isinstance(value, int) and not isinstance(value, bool) else value, "amount of memory", "Write one such as 16G")
 
 
 def calendar(value: t.Any) -> str:
-    """A time of systemd's, by its characters: systemd judges the rest."""
+    """Return a time of systemd's, by its characters: systemd judges the rest."""
     return _text(_CALENDAR, value, "time as OnCalendar= of systemd takes it", "Write one such as hourly or *-*-* 04:00:00", 200)
 
 
 def rate(value: t.Any) -> str:
-    """A rate of nftables, or an empty text for none."""
+    """Return a rate of nftables, or an empty text for none."""
     remedy = "Write a number per second, minute, hour or day, such as 10/minute, or '' to log nothing"
     return "" if value == "" else _text(_RATE, value, "rate", remedy)
 
 
 def version(value: t.Any) -> str:
-    """A version in full."""
+    """Return a version in full."""
     return _text(_VERSION, value, "version", "Write it in quotes and in full, such as '1.19.0'")
 
 
 def segments(value: t.Any) -> str:
-    """A part of a URL's path, of names between slashes."""
+    """Return a part of a URL's path, of names between slashes."""
     return _text(_SEGMENTS, value, "part of a path", "Write letters, digits, ., _ and -, with / between, such as pki/int")
 
 
 def url(value: t.Any) -> str:
-    """An address of the web, by TLS alone."""
+    """Return an address of the web, by TLS alone."""
     return _text(_URL, value, "https URL", "Write one such as https://ca.example.com/acme/directory")
 
 
 def written(kind: t.Callable[[t.Any], str], value: t.Any, otherwise: str | None = None) -> str:
-    """A value written anew. What is none of its kind, as it is, or ``otherwise``: for what is refused by name elsewhere."""
+    """Return a value written anew. What is none of its kind, as it is, or ``otherwise``: for what is refused by name elsewhere."""
     try:
         return kind(value)
     except BadValue:

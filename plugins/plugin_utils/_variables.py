@@ -44,7 +44,7 @@ class WrongType(VariableError):
 
 @functools.lru_cache
 def declared() -> dict[str, dict[str, t.Any]]:
-    """What the roles declare of their public variables: the options of their entry points, by name."""
+    """Return the roles' declarations of their public variables: the options of their entry points, by name."""
     found: dict[str, dict[str, t.Any]] = {}
     for path in sorted(ROLES.glob("*/meta/argument_specs.yml")):
         for entry_point in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
@@ -59,7 +59,7 @@ def _called(value: t.Any) -> str:
 
 
 def _text(value: t.Any) -> str:
-    """A text. Numbers are taken for theirs, as in qdrant_memory_max: 1073741824; what YAML made a boolean of was perhaps another word."""
+    """Return a text. Numbers are taken for theirs, as in qdrant_memory_max: 1073741824; what YAML made a boolean of was perhaps another word."""
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return value if isinstance(value, str) else str(value)
     raise _values.BadValue("it is %s, and must be a text" % _called(value), "Put it in quotes, or leave it out")
@@ -91,7 +91,7 @@ TYPES: dict[str, t.Callable[[t.Any], t.Any]] = {
 
 
 def convert(name: str, value: t.Any) -> t.Any:
-    """A value as its role declares the variable: ``qdrant_dashboard=false`` in an INI inventory is a text, and as such true.
+    """Return a value as its role declares the variable: ``qdrant_dashboard=false`` in an INI inventory is a text, and as such true.
 
     Raises WrongType for what cannot be converted without a doubt. What no role declares stays as it is.
     """
@@ -102,7 +102,7 @@ def convert(name: str, value: t.Any) -> t.Any:
 
 
 def fallback(name: str, default: t.Any = None) -> t.Any:
-    """What stands in for a variable of the wrong type while the rest is judged: its role's default, if that is no template."""
+    """Return the substitute for a variable of the wrong type while the rest is judged: its role's default, if that is no template."""
     given = declared().get(name, {}).get("default")
     return default if given is None or "{{" in str(given) else given
 
@@ -111,7 +111,7 @@ def fallback(name: str, default: t.Any = None) -> t.Any:
 
 
 def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
-    """The templated value of a variable, of the type that its role declares; or the default where it is not set.
+    """Return the templated value of a variable, of the type that its role declares; or the default where it is not set.
 
     Raises VariableError where the value refers to something that is not defined, or cannot be decrypted, WrongType where it is of another type.
     """
@@ -133,7 +133,7 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
 
 
 def origin(value: t.Any) -> str:
-    """Where a value was written, as ``FILE:LINE``, of a JSON file as ``FILE``; empty where ansible-core does not tell.
+    """Return where a value was written, as ``FILE:LINE``, of a JSON file as ``FILE``; empty where ansible-core does not tell.
 
     Tried with ansible-core 2.19 and later, which mark values with their origin.
     """
@@ -183,7 +183,7 @@ def address_of(host: str, hostvars: t.Mapping[str, t.Any]) -> str:
 
 
 def further_addresses(host: str, hostvars: t.Mapping[str, t.Any]) -> list[str] | None:
-    """The addresses that a node has beside its own, by its qdrant_verify_addresses, or as it says itself; None where neither says.
+    """Return the addresses that a node has beside its own, by its qdrant_verify_addresses, or as it says itself; None where neither says.
 
     Others only try to reach them. Not those of bridges, on which containers and virtual machines live, unless the way out goes by them: elsewhere they
     are other hosts'.
@@ -215,7 +215,7 @@ def _addresses(facts: t.Mapping[str, t.Any], own: str) -> list[str]:
 
 
 def of_host(host: str, hostvars: t.Mapping[str, t.Any], name: str, default: t.Any = None) -> t.Any:
-    """A variable of another host, of the type that its role declares; the default where it is not known here, or of another type."""
+    """Return a variable of another host, of the type that its role declares; the default where it is not known here, or of another type."""
     try:
         value = hostvars[host].get(name)
         return default if value is None else convert(name, value)

@@ -23,7 +23,7 @@ Every later run needs the same option."""
 
 
 def encrypter(loader: t.Any, vault_id: str, playbook: str) -> t.Callable[[str], str]:
-    """A function that encrypts with a vault secret of the run: that of the id, or the first. Raises VaultError where there is none."""
+    """Return a function that encrypts with a vault secret of the run: that of the id, or the first. Raises VaultError where there is none."""
     known = list(loader._vault.secrets or [])  # the loader offers no other way to its secrets
     fitting = [entry for entry in known if not vault_id or entry[0] == vault_id]
     if not known:
@@ -37,7 +37,7 @@ def encrypter(loader: t.Any, vault_id: str, playbook: str) -> t.Callable[[str], 
 
 
 def decrypt(loader: t.Any, text: str) -> str | None:
-    """The text of a vault file, or None where none of the run's secrets opens it."""
+    """Return the text of a vault file, or None where none of the run's secrets opens it."""
     try:
         plain: str = to_text(VaultLib(list(loader._vault.secrets or [])).decrypt(text))
     except AnsibleVaultError:
@@ -46,5 +46,5 @@ def decrypt(loader: t.Any, text: str) -> str | None:
 
 
 def encrypted(text: str) -> bool:
-    """Whether a text is a vault's."""
+    """Return whether a text is a vault's."""
     return text.startswith("$ANSIBLE_VAULT;")

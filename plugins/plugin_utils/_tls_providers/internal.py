@@ -57,7 +57,7 @@ class Internal(base.Provider):
 
 
 def refuse_authority(found: Findings, error: Exception) -> None:
-    """A CA's problems, which come as lines, each naming its variable."""
+    """Refuse a CA's problems, which come as lines, each naming its variable."""
     for line in str(error).splitlines():
         found.refuse("TLS", line.rstrip("."), base.READ_MORE)
 

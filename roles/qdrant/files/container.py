@@ -49,7 +49,7 @@ def run(*command: str, check: bool = True, longer: int = 0) -> str:
 
 
 def named(kind: str) -> list:
-    """The containers, or networks, of this name, as the engine has them."""
+    """Return the containers, or networks, of this name, as the engine has them."""
     listing = ["ps", "--all"] if kind == "container" else ["network", "ls"]
     ids = run("docker", *listing, "--no-trunc", "--quiet", "--filter", "name=^/?%s$" % NAME).split()
     # A container that is on its way out may be gone by now; then the list is shorter.
@@ -102,7 +102,7 @@ def mount(folder: str, sources: list) -> None:
 
 
 def mounted(folder: str) -> list:
-    """What is mounted below a folder on the host, once for each time (proc(5), mountinfo)."""
+    """Return the mounts below a folder on the host, once for each time (proc(5), mountinfo)."""
     with open("/proc/1/mountinfo", encoding="utf-8") as file:
         return [line.split()[4] for line in file if line.split()[4].startswith(folder + "/")]
 

@@ -42,7 +42,7 @@ class Refused(Exception):
 
 
 def credential(name: str) -> str:
-    """Path of the copy that systemd made for this start.
+    """Return path of the copy that systemd made for this start.
 
     After the start, systemd hides it from the unit's other steps, so it is read where the server sees it.
     """
@@ -57,7 +57,7 @@ def read(name: str) -> str:
 
 
 def first_certificate(pem: str) -> str:
-    """The leaf, which comes first in a chain."""
+    """Return the leaf, which comes first in a chain."""
     end = "-----END CERTIFICATE-----"
     return pem[: pem.index(end) + len(end)]
 
@@ -107,7 +107,7 @@ def record(arguments: argparse.Namespace) -> None:
 
 
 def service_secrets() -> dict:
-    """The secrets of Qdrant's section ``service`` that this start hands over."""
+    """Return the secrets of Qdrant's section ``service`` that this start hands over."""
     try:
         with open(credential("secrets.yaml"), encoding="utf-8") as file:
             service = json.load(file)["service"]
@@ -152,7 +152,7 @@ ENDED = "the server has ended by itself; its last words are above"
 
 
 def has_ended() -> bool:
-    """Whether the server that this start made is gone, or a process that nobody has taken leave of yet (proc(5), stat: Z).
+    """Return whether the server that this start made is gone, or a process that nobody has taken leave of yet (proc(5), stat: Z).
 
     Of another user's process, as is the command that waits for a container, /proc may hide all: it lives as long as it can be named.
     """
@@ -174,7 +174,7 @@ CONTAINER_NOT_UP = ("reset", "unreachable", "tls: UNEXPECTED_EOF_WHILE_READING")
 
 
 def wait_for_server(target, tls, seconds: float, not_up: tuple = ()):
-    """The first answer to an anonymous REST request that needs a key, once the server answers at all.
+    """Return the first answer to an anonymous REST request that needs a key, once the server answers at all.
 
     A server that is not up yet refuses connections or is silent, and may take its time. One that talks, but not as it should, is not
     waited for: it may be open. ``not_up`` are beginnings of further errors that only say that it is not up.

@@ -31,7 +31,7 @@ OPTIONAL = ("client-ca.crt",)
 
 
 def place(source: str, target: str, group: int) -> None:
-    """A copy that the group may read and nobody may write."""
+    """Make a copy that the group may read and nobody may write."""
     with open(source, "rb") as file:
         content = file.read()
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
@@ -42,7 +42,7 @@ def place(source: str, target: str, group: int) -> None:
 
 
 def folder(group: int) -> str:
-    """A new folder in the run's."""
+    """Return a new folder in the run's."""
     path = tempfile.mkdtemp(prefix="set-", dir=RUN)
     os.chown(path, 0, group)
     os.chmod(path, 0o750)
@@ -50,7 +50,7 @@ def folder(group: int) -> str:
 
 
 def link(name: str, target: str) -> None:
-    """A symlink that replaces another in one step."""
+    """Make a symlink that replaces another in one step."""
     temporary = os.path.join(RUN, "." + name)
     if os.path.lexists(temporary):
         os.unlink(temporary)
@@ -67,7 +67,7 @@ def tidy() -> None:
 
 
 def make_set(config_dir: str, group: int) -> str:
-    """A whole set of copies; the path of its folder."""
+    """Return a whole set of copies; the path of its folder."""
     path = folder(group)
     for name in NEEDED + tuple(name for name in OPTIONAL if os.path.exists(os.path.join(config_dir, name))):
         place(os.path.join(config_dir, name), os.path.join(path, os.path.basename(name)), group)
@@ -75,7 +75,7 @@ def make_set(config_dir: str, group: int) -> str:
 
 
 def record(unit: str, binary: str, group: int) -> None:
-    """What a process keeps for its whole life: its unit and its program."""
+    """Record a process's unit and program, which it keeps for its whole life."""
     path = os.path.join(RUN, "started")
     shutil.rmtree(path, ignore_errors=True)
     os.mkdir(path, 0o750)
@@ -85,7 +85,7 @@ def record(unit: str, binary: str, group: int) -> None:
 
 
 def workers(main_pid: int) -> set[tuple[int, int]]:
-    """The children of nginx's main process, each with the time at which it started: numbers of processes are used again."""
+    """Return the children of nginx's main process, each with the time at which it started: numbers of processes are used again."""
     found = set()
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -36,7 +36,7 @@ def credential(name: str) -> str:
 
 
 def look(address: str, ports: list[int]) -> dict[int, object]:
-    """By port the certificate that it serves, or a text that says why there is none."""
+    """Return the served certificate by port, or a text that says why there is none."""
     seen: dict[int, object] = {}
     for port in ports:
         served = _wire.served_certificate(_wire.Target(address, port), timeout=TIMEOUT)
@@ -45,7 +45,7 @@ def look(address: str, ports: list[int]) -> dict[int, object]:
 
 
 def samples(disk, served: dict, trusted: list) -> list[tuple[str, dict[str, str], float]]:
-    """The metrics: name, labels and value."""
+    """Return the metrics: name, labels and value."""
     end = "certificate_expiry_timestamp_seconds"
     found = [(end, {"source": "disk"}, _certificate.not_after(disk).timestamp())]
     for port, seen in served.items():
@@ -61,12 +61,12 @@ def samples(disk, served: dict, trusted: list) -> list[tuple[str, dict[str, str]
 
 
 def escaped(text: str) -> str:
-    """A label's value as the text format wants it."""
+    """Return a label's value as the text format wants it."""
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
 
 
 def rendered(found: list[tuple[str, dict[str, str], float]]) -> str:
-    """The metrics in the text format of Prometheus, grouped by name."""
+    """Return the metrics in the text format of Prometheus, grouped by name."""
     lines, last = [], ""
     for name, labels, value in found:
         full = "hardened_qdrant_" + name
@@ -78,7 +78,7 @@ def rendered(found: list[tuple[str, dict[str, str], float]]) -> str:
 
 
 def write(folder: str, text: str) -> None:
-    """The file, readable by everyone, in one step: the node exporter may read at any moment, and reads files that end in .prom alone."""
+    """Write the file, readable by everyone, in one step: the node exporter may read at any moment, and reads files that end in .prom alone."""
     target, new = os.path.join(folder, FILE), os.path.join(folder, "." + FILE + ".new")
     if os.path.lexists(new):  # of a run that was killed
         os.unlink(new)
@@ -91,7 +91,7 @@ def write(folder: str, text: str) -> None:
 
 
 def told(disk, served: dict, now: datetime, warn_days: float, fail_days: float) -> tuple[list[str], bool]:
-    """Lines for the journal, and whether a certificate has too few days left."""
+    """Return lines for the journal, and whether a certificate has too few days left."""
     lines, late = [], False
     places = {"on disk": disk, **{"on port %d" % port: seen for port, seen in served.items()}}
     for place, seen in places.items():

@@ -151,7 +151,7 @@ def test_what_is_refused_of_an_acme_server_for_a_proxy(monkeypatch, tmp_path, ch
 def test_a_proxys_key_in_plain_text_is_refused(monkeypatch, tmp_path):
     wanted = proxy(monkeypatch, **acme(tmp_path))
     plugin = action(qdrant_proxy_preflight.ActionModule, monkeypatch)
-    monkeypatch.setattr(_plaintext, "place", lambda value, _origin: "group_vars/qdrant_proxy.yml:3" if "PRIVATE KEY" in str(value) else "")
+    monkeypatch.setattr(_plaintext, "position", lambda value, _origin: "group_vars/qdrant_proxy.yml:3" if "PRIVATE KEY" in str(value) else "")
     with pytest.raises(AnsibleActionFail, match="qdrant_proxy_tls_acme_account_key: it stands in plain text in group_vars/qdrant_proxy.yml:3"):
         plugin.run(task_vars=wanted)
     accepted = [{"risk": "plaintext-secrets", "reason": "a test"}]

@@ -65,8 +65,8 @@ def test_a_file_that_is_json_is_named_without_a_line(variables, tmp_path):
 
 
 def test_what_no_file_holds_is_not_accused():
-    assert _plaintext.place(KEY, lambda _value: "") == "" and _plaintext.place(17, lambda _value: "/etc/hostname:1") == ""
-    assert _plaintext.place(KEY, lambda _value: "/nonexistent/file:1") == ""
+    assert _plaintext.position(KEY, lambda _value: "") == "" and _plaintext.position(17, lambda _value: "/etc/hostname:1") == ""
+    assert _plaintext.position(KEY, lambda _value: "/nonexistent/file:1") == ""
 
 
 def test_a_private_key_is_found_and_the_path_of_one_is_no_secret(variables):

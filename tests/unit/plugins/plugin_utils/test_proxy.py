@@ -245,13 +245,13 @@ def test_what_nodes_trust_is_known_for_every_provider(tmp_path):
             with pytest.raises(_clients.ClientError, match="opens the cluster port"):
                 _clients.check_apart(NODES[0], trust({"node1": {name: value}, "node2": {name: value}}))
     for value, expected in ((str(tmp_path / "none"), "names a file that cannot be read"), ("a text\nof lines", "neither a PEM text nor")):
-        with pytest.raises(_clients.ClientError, match="What the node node1 trusts is not known.*" + expected):
+        with pytest.raises(_clients.ClientError, match="The CAs of the node node1 are not known.*" + expected):
             trust({"node1": {"qdrant_tls_ca_certificate": value}})
 
     def unreadable(_host, _name):
         raise KeyError("a variable that cannot be decrypted")
 
-    with pytest.raises(_clients.ClientError, match="node1 trusts is not known"):
+    with pytest.raises(_clients.ClientError, match="The CAs of the node node1 are not known"):
         _clients.nodes_trust(unreadable, ["node1"], loader)
 
 
