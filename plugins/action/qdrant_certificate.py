@@ -102,7 +102,7 @@ class ActionModule(_action.HostAction):
         return _requests.check(name, request, wanted, _requests.owners(wanted.trust, seen))
 
     def _of_another(self, provider: _tls_providers.Provider, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Certificates that another party signs. The preflight has checked what was provided; the node checks it again.
+        """Return certificates that another party signs. The preflight has checked what was provided; the node checks it again.
 
         Who signs a request that waits is not this plugin's business: the user, or tasks of the role that ask a server.
         """

@@ -166,7 +166,7 @@ class ActionModule(_action.ControllerAction):
         }
 
     def _check_tls(self, names: list[str], states: dict[str, dict[str, t.Any]]) -> _tls_providers.Plan:
-        """Where certificates come from, and which phase of a replacement of the CA the nodes are in."""
+        """Return where certificates come from, and which phase of a replacement of the CA the nodes are in."""
         cluster = _tls_providers.Cluster(
             names,
             {host: state.get("tls") or {} for host, state in states.items() if state},

@@ -32,7 +32,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import P
 display = Display()
 
 PORTS = ("qdrant_proxy_http_port", "qdrant_proxy_grpc_port")
-README = "The README of the role qdrant_proxy says what a proxy needs"
+README = "The README of the role qdrant_proxy lists a proxy's requirements"
 
 
 class ActionModule(_action.ControllerAction):
@@ -179,7 +179,7 @@ class ActionModule(_action.ControllerAction):
         return addresses
 
     def _tls(self, names: list[str], bundles: dict[str, str], trusts: list[str], address: str, now: datetime) -> dict[str, t.Any]:
-        """Where the proxy's certificate comes from. The CA that signs by itself was checked with the nodes."""
+        """Return where the proxy's certificate comes from. The CA that signs by itself was checked with the nodes."""
         theirs = self._of_node(names[0], "qdrant_tls_provider", _tls_providers.DEFAULT) if names else _tls_providers.DEFAULT
         name = self._read("qdrant_proxy_tls_provider", "") or theirs
         used = (self._read("qdrant_proxy_tls_extra_" + kind, []) for kind in ("names", "addresses"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: qdrant_acme_challenges
-short_description: What has to be answered to prove the names and addresses of an ACME order
+short_description: Answers to the challenges of an ACME order
 version_added: 0.1.0
 description:
   - Takes the C(challenge_data) of M(community.crypto.acme_certificate_order_create), and returns one challenge for each name and address.
@@ -55,7 +55,7 @@ VALUE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)?")
 
 
 def qdrant_acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge: str = "http-01") -> list[dict[str, str]]:
-    """The challenges to answer, one for each name and address."""
+    """Return the challenges to answer, one for each name and address."""
     chosen = []
     for entry in offered:
         kind = challenge if entry["identifier_type"] == "dns" else "http-01"

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: qdrant_firewall_changes
-short_description: What the host's own firewalls are to be told
-version_added: 0.2.0
+short_description: Compute the changes of the host's own firewalls
+version_added: 0.1.0
 description:
-  - Takes who must pass to which ports, and returns for each firewall of the host the rules to add and those to remove.
+  - Takes addresses and the ports that they may reach, and returns for each firewall of the host the rules to add and the rules to remove.
   - A firewall that is not the one to be told is to have none of this collection's rules. Others' stay.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -30,7 +30,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show what ufw is to be told
+- name: Show the changes of ufw's rules
   ansible.builtin.debug:
     msg: "{{ [{'address': '192.0.2.11', 'ports': [6333, 6335]}] | hardened.qdrant.qdrant_firewall_changes('ufw', node.firewalls) }}"
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: qdrant_controller_file
-short_description: The text of a file that nobody else could have written
+short_description: Text of a protected file on the controller
 version_added: 0.1.0
 description:
   - Reads a file of M(hardened.qdrant.qdrant_controller_file). A file that is a symlink, that others than root and the running user may write, or that is in a

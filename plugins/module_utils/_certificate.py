@@ -667,7 +667,7 @@ class Store:
         return report
 
     def _modes(self) -> t.Iterator[tuple[str, int]]:
-        """Each path of the generation and above it, with the mode that it should have."""
+        """Yield each path of the generation and above it, with the mode that it should have."""
         newest = os.path.realpath(self._newest)
         yield from ((path, 0o700) for path in (self.folder, self.generations, newest))
         yield from ((os.path.join(newest, name), 0o600) for name in FILES)
@@ -781,7 +781,7 @@ class Store:
         return WAITING, text
 
     def reinstall(self, trust: str, now: datetime, staged: bool = False) -> None:
-        """A new generation with the same key and certificate, and other trusted CAs."""
+        """Make a new generation with the same key and certificate, and other trusted CAs."""
         chain, key = self.read(CERTIFICATE), self.read(KEY)
         folder = self._make_pending()
         for name, content in ((KEY, key), (CERTIFICATE, chain), (TRUST, pem_of(load_certificates(trust)))):

@@ -52,7 +52,7 @@ def answer(run: Run, *arguments: str) -> str:
 
 
 def inspect(run: Run) -> Json:
-    """The container as the engine has it."""
+    """Return the container as the engine has it."""
     found: Json = ask(run, "container", "inspect", NAME)[0]
     return found
 
@@ -72,7 +72,7 @@ def server_pid(found: Json) -> int:
 
 
 def option(found: Json, name: str) -> str | None:
-    """The value of one of the container's security options, written NAME=VALUE or NAME:VALUE; empty for one without."""
+    """Return the value of one of the container's security options, written NAME=VALUE or NAME:VALUE; empty for one without."""
     options: list[str] = found["HostConfig"].get("SecurityOpt") or []
     for entry in options:
         if entry == name:

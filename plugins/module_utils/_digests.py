@@ -15,7 +15,7 @@ import secrets
 
 
 def sha256(text: str) -> str:
-    """The digest of a text that is no secret, in hex."""
+    """Return the digest of a text that is no secret, in hex."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 

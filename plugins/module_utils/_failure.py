@@ -52,12 +52,12 @@ REMEDIES = (
     ),
     (r"SIGKILL|\boom\b|oom-kill", "the kernel ended it, most often for want of memory. Raise qdrant_memory_max, or keep vectors on disk"),
     (r"status=243/CREDENTIALS|set up credentials", "a file that systemd hands over is missing or cannot be read. hardened.qdrant.site writes them"),
-    (r"status=226/NAMESPACE|mount namespacing", "a file or folder that the unit shows the server is missing. hardened.qdrant.site writes what is its own"),
+    (r"status=226/NAMESPACE|mount namespacing", "a file or folder that the unit shows the server is missing. hardened.qdrant.site writes its own ones"),
     (
         r"status=203/EXEC|Exec format error",
         "the host cannot run the binary: it is for another architecture, or is no program. Install the release for this host, with its checksum",
     ),
-    (r"Dependency failed", "what the unit needs did not start. systemctl status qdrant-firewall docker says why"),
+    (r"Dependency failed", "a unit that this one requires did not start. systemctl status qdrant-firewall docker says why"),
 )
 # How systemd says that one of its own steps failed, before the program ran (systemd.exec(5), "Process Exit Codes").
 STEP = re.compile(r"status=2[0-4]\d/[A-Z_]+")

@@ -304,7 +304,7 @@ class Staged:
 
 
 def handed_over(layout: Layout, drop_ins: list[str], unit: bytes | None = None) -> list[str]:
-    """The files that decide what a process of the unit is: settings, credentials, what the unit names beside them, unit and its drop-ins."""
+    """Return the files that decide what a process of the unit is: settings, credentials, what the unit names beside them, unit and its drop-ins."""
     try:
         text = _read.content(layout.unit_file) if unit is None else unit
     except OSError:
@@ -314,7 +314,7 @@ def handed_over(layout: Layout, drop_ins: list[str], unit: bytes | None = None) 
 
 
 def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.Any], staged: Staged | None = None) -> list[str]:
-    """Why the running process is not what the disk says it should be; empty where it is, or where nothing runs.
+    """Return why the running process is not what the disk says it should be; empty where it is, or where nothing runs.
 
     With ``staged``, why it is not what the disk will say.
     """

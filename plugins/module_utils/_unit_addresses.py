@@ -68,7 +68,7 @@ def told_of_record(state: t.Mapping[str, str], record: t.Mapping[str, t.Any]) ->
 
 
 def due(unit: str, state: t.Mapping[str, str], told: list[str] | None, wanted: list[str] | None = None) -> bool:
-    """Whether the running unit was told other addresses than the wanted ones, or was told by a run that was killed before it cleaned up.
+    """Return whether the running unit was told other addresses than the wanted ones, or was told by a run that was killed before it cleaned up.
 
     ``state`` is what ``_node.unit_state`` returns, ``told`` what it was told, None where nobody knows; ``wanted`` are those of its file where it is None.
     """

@@ -71,12 +71,12 @@ options:
   staged:
     description:
       - Whether a new generation waits for the node's restart. C(next) points to it until M(hardened.qdrant.qdrant_files) puts it in the place of C(current),
-        so whatever restarts the node before brings up the certificate that it served.
+        so a crash or a reboot before brings up the certificate that the node served.
     type: bool
     default: false
   provider:
     description:
-      - Who signs, by its name as the variable C(qdrant_tls_provider) of the role qdrant_tls. V(internal) is the CA whose key the controller has.
+      - The signing party, by its name as the variable C(qdrant_tls_provider) of the role qdrant_tls. V(internal) is the CA whose key the controller has.
       - With V(provided), key, chain and trusted CAs are the user's own. They are read from the variables C(qdrant_tls_provided_private_key),
         C(qdrant_tls_provided_certificate) and C(qdrant_tls_ca_certificate), each a PEM text or the path of a file on the controller.
         Text around their PEM blocks, and certificates that do not belong to the chain, reach no host.

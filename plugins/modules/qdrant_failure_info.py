@@ -21,7 +21,7 @@ options:
     type: str
     default: qdrant.service
   secrets_file:
-    description: The file on the node that holds its secrets, as M(hardened.qdrant.qdrant_files) writes it. None of them is part of what is returned.
+    description: The file on the node that holds its secrets, as M(hardened.qdrant.qdrant_files) writes it. None of them is part of the result.
     type: path
     default: /etc/qdrant/secrets.yaml
 """

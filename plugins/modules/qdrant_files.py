@@ -9,10 +9,10 @@ module: qdrant_files
 short_description: Write the files of a Qdrant node or proxy
 version_added: 0.1.0
 description:
-  - Makes folders, files and links of a host what a document of wanted state says, all that differ in one step. Files are written beside their places,
-    with owner and mode from the first byte, and on disk before the first is renamed.
+  - Brings folders, files and links of a host into the state of a document, all differences in one step. Files are written beside their places, with owner
+    and mode from the first byte, and on disk before the first is renamed.
   - The file of secrets is known to the node by a salted digest. Its content is sent only to a node that lacks it, and never in check mode. It is made on the
-    controller from C(qdrant_api_key), C(qdrant_alt_api_key), C(qdrant_read_only_api_key) and what is secret in C(qdrant_config).
+    controller from C(qdrant_api_key), C(qdrant_alt_api_key), C(qdrant_read_only_api_key) and the secret settings in C(qdrant_config).
   - A diff shows settings and units, and of secrets only which part differed. Where the file that was there holds a secret, its old text is not shown.
   - Reads the files of systemd anew where one of its units changed.
 author:
@@ -35,7 +35,7 @@ options:
     elements: str
   seen:
     description:
-      - What M(hardened.qdrant.qdrant_node_info) saw of these paths as C(files). The host is asked nothing where all of it is as wanted.
+      - The answer C(files) of M(hardened.qdrant.qdrant_node_info) for these paths. The host is asked nothing where all of it is as wanted.
     type: dict
   entries:
     description: The entries. Set by the action plugin.
@@ -43,12 +43,12 @@ options:
     elements: dict
     suboptions:
       path: {description: The path., type: path, required: true}
-      kind: {description: What it is., type: str, choices: [folder, file, link, absent], required: true}
+      kind: {description: Its kind., type: str, choices: [folder, file, link, absent], required: true}
       owner: {description: The user., type: str}
       group: {description: The group., type: str}
       mode: {description: The mode in octal., type: str}
       text: {description: The content of a file., type: str}
-      salt: {description: What O(entries[].digest) is salted with., type: str}
+      salt: {description: The salt of the digest in hex., type: str}
       digest: {description: The salted digest of a secret file., type: str}
       target: {description: The target of a link., type: str}
       staged: {description: The link that takes a link's place., type: path}
@@ -68,7 +68,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 differed:
-  description: What was not as wanted, by path.
+  description: The differences from the wanted state, by path.
   returned: always
   type: dict
   sample: {"/etc/qdrant/config.yaml": ["content"], "/etc/qdrant/secrets.yaml": ["missing"]}

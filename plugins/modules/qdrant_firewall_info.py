@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_firewall_info
-short_description: See whom the guard of Qdrant's ports lets pass, what it dropped, and which other firewalls there are
+short_description: Read the guard's sets and counters, and the rules of the host's other firewalls
 version_added: 0.1.0
 description:
   - Reads the guard's table, its sets and its counters, and the rules of ufw and firewalld for the ports, where they are installed.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_on_host
-short_description: Call a module on a host that is not believed
+short_description: Call a module on a host without trusting its answer
 version_added: 0.1.0
 description:
   - Calls a module of another collection on the task's host, as a task with that module would, and lets its answer pass the border between controller and host.

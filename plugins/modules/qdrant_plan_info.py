@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Says which files of a node are not as wanted, and why its process has to be restarted once they are. Changes nothing, so that a run knows every restart
     before the first one, also in check mode.
-  - What runs is known by the record of the unit's start. A restart that a killed run owes is seen as well.
+  - The running process is known by the record of the unit's start. A restart that a killed run owes is seen as well.
   - Secrets are compared by a salted digest, as in M(hardened.qdrant.qdrant_files).
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -25,7 +25,7 @@ options:
     type: dict
     required: true
   parts:
-    description: Compare the entries of these parts alone. Without it, all. Of the other files, what is on disk counts.
+    description: Compare the entries of these parts alone. Without it, all. The other files count as they are on disk.
     type: list
     elements: str
   unit:
@@ -50,19 +50,19 @@ options:
     elements: dict
     suboptions:
       path: {description: The path., type: path, required: true}
-      kind: {description: What it is., type: str, choices: [folder, file, link, absent], required: true}
+      kind: {description: Its kind., type: str, choices: [folder, file, link, absent], required: true}
       owner: {description: The user., type: str}
       group: {description: The group., type: str}
       mode: {description: The mode in octal., type: str}
       text: {description: The content of a file., type: str}
-      salt: {description: What O(entries[].digest) is salted with., type: str}
+      salt: {description: The salt of the digest in hex., type: str}
       digest: {description: The salted digest of a secret file., type: str}
       target: {description: The target of a link., type: str}
       staged: {description: The link that takes a link's place., type: path}
 """
 
 EXAMPLES = r"""
-- name: Compare the node with what is wanted
+- name: Compare the node with its wanted state
   hardened.qdrant.qdrant_plan_info:
     wanted: "{{ wanted }}"
   register: plan
@@ -95,12 +95,12 @@ initialised:
   returned: always
   type: bool
 differed:
-  description: What is not as wanted, by path.
+  description: The differences from the wanted state, by path.
   returned: always
   type: dict
   sample: {"/etc/qdrant/config.yaml": ["content"]}
 restart_reasons:
-  description: Why the running process is not what it will have to be; empty where it is, or where nothing runs.
+  description: The reasons for a restart; empty where the process is as wanted, or where nothing runs.
   returned: always
   type: list
   elements: str

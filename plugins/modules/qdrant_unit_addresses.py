@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 addresses:
-  description: Those that the running unit has now.
+  description: The running unit's addresses after the task.
   returned: always
   type: list
   elements: str

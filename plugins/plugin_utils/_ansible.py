@@ -63,7 +63,7 @@ def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:
 
 @contextlib.contextmanager
 def listening(hear: t.Callable[[dict[str, t.Any]], dict[str, t.Any]]) -> t.Iterator[None]:
-    """Pass the output of each command on the host through a function meanwhile, before Ansible reads it; that of further actions, too.
+    """Yield pass the output of each command on the host through a function meanwhile, before Ansible reads it; that of further actions, too.
 
     For this process alone: an action runs in a process of its own.
 

@@ -201,7 +201,7 @@ def parse_dns(found: Findings, value: t.Any) -> tuple[Rule, ...]:
 
 
 def parse(given: t.Mapping[str, t.Any], risks: t.Any = (), resolver: _network.Resolver = _variables.resolve) -> tuple[Wanted, Findings]:
-    """What the options of the module ask for, and what is wrong with it: of no use where ``problems`` is not empty."""
+    """Return the rules that the options of the module ask for, and their problems; without use where there are problems."""
     found = Findings()
     accepted, problems = _preflight.accepted_risks(list(risks) if isinstance(risks, tuple) else risks)
     found.problems += problems

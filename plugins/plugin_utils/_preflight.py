@@ -129,7 +129,7 @@ def _is_ip(address: t.Any) -> bool:
 
 
 def check_clients(clients: t.Any) -> Findings:
-    """The addresses and networks that may use the API."""
+    """Return the addresses and networks that may use the API."""
     found = Findings()
     networks: list[t.Any] = []
     where = "qdrant_firewall_clients"

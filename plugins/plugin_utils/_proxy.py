@@ -197,7 +197,7 @@ def check_addresses(where: str, entries: t.Any) -> Findings:
 
 
 def needed(names_alone: bool, address: str, names: t.Sequence[str], addresses: t.Sequence[str]) -> list[str]:
-    """What the certificate has to name, such as ``DNS:qdrant.example.com``: what clients use.
+    """Return the names that the certificate must have, such as ``DNS:qdrant.example.com``: those that clients use.
 
     Where who signs may know ``names_alone``, and clients have names to use, the proxy's address need not be among them.
     """
@@ -205,7 +205,7 @@ def needed(names_alone: bool, address: str, names: t.Sequence[str], addresses: t
 
 
 def verified_name(names_alone: bool, names: t.Sequence[str]) -> str:
-    """The name that the certificate is verified by; empty for the proxy's address."""
+    """Return the name that the certificate is verified by; empty for the proxy's address."""
     return str(names[0]) if names_alone and names else ""
 
 

@@ -18,13 +18,13 @@ RICH_OWN = re.compile(
 
 
 def rich_rule(address: str, port: int) -> str:
-    """The rule that lets an address to a port, word by word as firewalld lists it."""
+    """Return the rule that lets an address to a port, word by word as firewalld lists it."""
     family = "ipv6" if ":" in address else "ipv4"
     return 'rule priority="%d" family="%s" source address="%s" port port="%d" protocol="tcp" accept' % (PRIORITY, family, address, port)
 
 
 def parse_zones(text: str) -> dict[str, Json]:
-    """The output of ``firewall-cmd --list-all-zones``: by zone whether it is active, its ports, and its rich rules."""
+    """Return the output of ``firewall-cmd --list-all-zones``: by zone whether it is active, its ports, and its rich rules."""
     zones: dict[str, Json] = {}
     zone: Json = {}
     for line in text.splitlines():
@@ -39,7 +39,7 @@ def parse_zones(text: str) -> dict[str, Json]:
 
 
 def own_rich_rules(zones: t.Mapping[str, Json]) -> list[Json]:
-    """The collection's rules in some zones, as [{zone, address, port, rule}]."""
+    """Return the collection's rules in some zones, as [{zone, address, port, rule}]."""
     found = []
     for name, zone in sorted(zones.items()):
         for rule in zone["rules"]:
@@ -50,7 +50,7 @@ def own_rich_rules(zones: t.Mapping[str, Json]) -> list[Json]:
 
 
 def foreign_rich_rules(zones: t.Mapping[str, Json], ports: t.Collection[int]) -> list[str]:
-    """What others let or keep from the ports, in words."""
+    """Return the rules of others that admit to the ports, or keep from them, in words."""
     found = []
     for name, zone in sorted(zones.items()):
         found += ["zone %s: port %s" % (name, port) for port in zone["ports"] if names_port(port.replace("-", ":"), ports)]

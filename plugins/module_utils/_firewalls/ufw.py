@@ -18,7 +18,7 @@ SETTINGS = "/etc/default/ufw"
 
 
 def parse(text: str, ports: t.Collection[int]) -> Json:
-    """The output of ``ufw show added``: own rules as [{address, ports}], and the lines of others that name one of the ports."""
+    """Return the output of ``ufw show added``: own rules as [{address, ports}], and the lines of others that name one of the ports."""
     own, foreign = [], []
     for line in text.splitlines():
         match = OWN.fullmatch(line.strip())
@@ -30,12 +30,12 @@ def parse(text: str, ports: t.Collection[int]) -> Json:
 
 
 def _without_addresses(line: str) -> str:
-    """A rule of ufw without comment and addresses, whose digits are no ports."""
+    """Return a rule of ufw without comment and addresses, whose digits are no ports."""
     return re.sub(r"\b(from|to) \S+", "", line.split(" comment ")[0])
 
 
 def takes_ipv6(text: str) -> bool:
-    """Whether ufw lets anything of IPv6 in at all: its settings, /etc/default/ufw, say so. The last line counts, as in a shell."""
+    """Return whether ufw lets anything of IPv6 in at all: its settings, /etc/default/ufw, say so. The last line counts, as in a shell."""
     values = re.findall(r"^\s*IPV6=[\"']?(\w*)", text, re.MULTILINE)
     return bool(values) and values[-1].lower() == "yes"
 

@@ -30,9 +30,9 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import 
 CONTROLLER, PROVIDED, AWAITED = "controller", "provided", "awaited"
 # How the names of variables begin: those of nodes, and those of proxies.
 NODES, PROXIES = "qdrant_tls", "qdrant_proxy_tls"
-READ_MORE = "The README of the role qdrant_tls explains what a CA needs"
-WHAT_NODES_NEED = "The README of the role qdrant_tls says what a node needs"
-WHAT_PROXIES_NEED = "The README of the role qdrant_proxy says what a proxy needs"
+READ_MORE = "The README of the role qdrant_tls lists a CA's requirements"
+WHAT_NODES_NEED = "The README of the role qdrant_tls lists a node's requirements"
+WHAT_PROXIES_NEED = "The README of the role qdrant_proxy lists a proxy's requirements"
 
 Kind = t.Callable[[t.Any], t.Any]
 
@@ -256,7 +256,7 @@ class Provider:
         if missing:
             names = ", ".join(name.removeprefix("ansible_collections.") for name in missing)
             remedy = "ansible-galaxy collection install %s; and install the Python library %s where ansible-core is installed" % (collection, library)
-            found.refuse(host.variable("provider"), "%s needs on the controller what is not there: %s" % (self.name, names), remedy)
+            found.refuse(host.variable("provider"), "%s lacks on the controller: %s" % (self.name, names), remedy)
 
 
 def is_there(name: str) -> bool:
@@ -273,7 +273,7 @@ def check_splits(host: Host, chain: t.Sequence[t.Any], trusted: t.Sequence[t.Any
     if apart:
         found.refuse(
             _own.TRUST,
-            "with what is written now, %s and %s would refuse each other while nodes restart one by one" % (host.name, ", ".join(apart)),
+            "with their new certificates, %s and %s would refuse each other while nodes restart one by one" % (host.name, ", ".join(apart)),
             "Change in three runs: first write the old and the new CA here, then the new certificates, then the new CA alone. "
             "Or restart all nodes at once: -e qdrant_restart_strategy=parallel",
         )

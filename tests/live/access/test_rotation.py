@@ -168,7 +168,7 @@ def test_a_revocation_ends_every_key_and_token_in_one_pass(deployment, state):
     state["secret"] += new.values()
     output = run(deployment, state, "-e", "qdrant_revoke_now=true")
     assert "REVOCATION" in output and output.count("was down for") >= len(deployment.nodes)
-    rolling = output.index("Restart the nodes that run something else than what is on disk, one at a time")
+    rolling = output.index("Restart outdated nodes, one at a time")
     assert "no hosts matched" in output[rolling : rolling + 300], "one pass over all nodes, not one after the other"
     for secret in old.values():
         assert statuses(deployment, secret) == everywhere(deployment, 401, 16)
