@@ -73,7 +73,13 @@ def pem(request: x509.CertificateSigningRequest) -> str:
 def _names(thing: t.Any) -> list[str]:
     """Return all subject alternative names of a certificate or request, of every type: ``DNS:``, ``IP:``, and what nobody asks for, such as ``email:``."""
     found = _certificate.extension(thing, x509.SubjectAlternativeName)
-    kinds: dict[type, str] = {x509.DNSName: "DNS", x509.IPAddress: "IP", x509.RFC822Name: "email", x509.UniformResourceIdentifier: "URI", x509.DirectoryName: "directory"}
+    kinds: dict[type, str] = {
+        x509.DNSName: "DNS",
+        x509.IPAddress: "IP",
+        x509.RFC822Name: "email",
+        x509.UniformResourceIdentifier: "URI",
+        x509.DirectoryName: "directory",
+    }
     return ["%s:%s" % (kinds.get(type(name), type(name).__name__), _value(name)) for name in found.value] if found is not None else []
 
 
