@@ -14,6 +14,9 @@ TLS=/etc/qdrant/tls/current
 GUARD="inet hardened_qdrant"
 ADDRESS=$(sed -n 's/.*--address=\([0-9.]*\).*/\1/p' $UNIT | head -n 1)
 
+# Whoever sets `undoing` is told by this code that it did not get to its end.
+trap '[ -z "${undoing:-}" ] || exit 97' EXIT
+
 # Copy what `undo` puts back. The folder is in memory and root's alone: it holds secrets.
 prepare() {
   [ ! -e $SAVED/done ] || return 0
