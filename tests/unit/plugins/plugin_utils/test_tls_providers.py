@@ -134,7 +134,7 @@ def test_what_is_refused_of_vault(changes, expected):
 
 def test_a_collection_that_is_not_there_is_named(acme, monkeypatch):
     monkeypatch.setattr(base, "is_there", lambda name: name not in ("ansible_collections.community.crypto", "hvac"))
-    assert "qdrant_tls_provider: acme needs on the controller what is not there: community.crypto" in told(of_node("acme", acme))
+    assert "qdrant_tls_provider: acme lacks on the controller: community.crypto" in told(of_node("acme", acme))
     assert "install the Python library hvac" in told(of_node("vault_pki", VAULT))
 
 
