@@ -303,9 +303,7 @@ class ActionModule(_action.ControllerAction):
         if parsed:
             self._warnings += ["Qdrant %s %s." % (version, text) for text in _settings.advisories(parsed)]
 
-    def _check_settings(
-        self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]
-    ) -> _settings.Settings:
+    def _check_settings(self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]) -> _settings.Settings:
         config = self._read("qdrant_config")
         self._take(_settings.check(config, version) + _secret_settings.check(config))
         audit = bool(self._read("qdrant_audit", False))

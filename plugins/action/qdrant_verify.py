@@ -134,9 +134,7 @@ class ActionModule(_action.ControllerAction):
             raise AnsibleActionFail(str(error)) from None
         except (ValueError, KeyError, TypeError, RecursionError, _document.Misfit) as error:
             raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, _controls.shown(str(error)))) from None
-        raise AnsibleActionFail(
-            "%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), model.SCHEMA)
-        )
+        raise AnsibleActionFail("%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), model.SCHEMA))
 
     def _write(self, report: model.Report, folder: str) -> list[str]:
         """Return the reports' files. They name addresses and weaknesses, so they are their owner's alone."""

@@ -47,9 +47,7 @@ import typing as t
 from ansible_collections.hardened.qdrant.plugins.module_utils import _backends
 
 
-def qdrant_firewall_changes(
-    passes: t.Sequence[t.Mapping[str, t.Any]], backend: str, there: t.Mapping[str, t.Any] | None
-) -> list[dict[str, t.Any]]:
+def qdrant_firewall_changes(passes: t.Sequence[t.Mapping[str, t.Any]], backend: str, there: t.Mapping[str, t.Any] | None) -> list[dict[str, t.Any]]:
     """Return what each firewall is to be told, [{backend, add, remove}], where there is anything."""
     return _backends.base.changes(_backends.BACKENDS, backend, passes, there or {})
 

@@ -461,9 +461,7 @@ def leads(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certific
     return not _chain_problems(chain, trusted, now)
 
 
-def path(
-    chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime | None = None
-) -> list[x509.Certificate] | None:
+def path(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x509.Certificate], now: datetime | None = None) -> list[x509.Certificate] | None:
     """Return the certificates from the leaf, the first of its chain, to a trusted CA, whatever their dates; None if there is no way.
 
     Of several ways it is one that is valid ``now``, if there is one, and whose key identifiers fit.

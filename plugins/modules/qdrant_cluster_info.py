@@ -178,7 +178,7 @@ def main() -> None:
         module.fail_json(
             msg="The cluster is not healthy, seen from %s: %s. A restart now could cost data or service. Wait or mend it, then run again; "
             "for a cluster that is down anyway, run with -e qdrant_restart_strategy=parallel." % (params["address"], "; ".join(reasons)),
-            **result
+            **result,
         )
     module.exit_json(changed=False, **result)
 

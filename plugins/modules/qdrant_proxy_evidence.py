@@ -93,7 +93,7 @@ def main() -> None:
         data_dir="/",
         snapshots_dir="/",
         p2p_port=None,
-        **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port", "server_name")}
+        **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port", "server_name")},
     )
     module.exit_json(changed=False, proxy=proxy.observe(place, params["open"], _run.ask))
 

@@ -143,7 +143,7 @@ def main() -> None:
         module.fail_json(
             msg="%s on %s: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts nodes with an old one."
             % (", ".join(result["not_served"]), params["address"]),
-            **result
+            **result,
         )
     problems, warnings = _expiry.judge(result, params["warn_days"], params["fail_days"])
     for warning in warnings:

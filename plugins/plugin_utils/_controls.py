@@ -282,6 +282,4 @@ def counts(findings: t.Iterable[Finding]) -> dict[str, int]:
 
 def reaches(findings: t.Iterable[Finding], threshold: str) -> bool:
     """Return whether a finding that failed is at least as severe as the threshold."""
-    return any(
-        finding.state in BAD and SEVERITIES.index(finding.control.severity) >= SEVERITIES.index(threshold) for finding in findings
-    )
+    return any(finding.state in BAD and SEVERITIES.index(finding.control.severity) >= SEVERITIES.index(threshold) for finding in findings)

@@ -76,7 +76,8 @@ def vault(common_name: str, now: datetime) -> tuple[str, str]:
     certificate, key = _authority.create(common_name, now)
     text = (
         "---\n# Secrets of the deployment. ansible-vault edit opens this file.\n"
-        'qdrant_api_key: "%s"\nqdrant_read_only_api_key: "%s"\n' % (api_key(), api_key())
+        'qdrant_api_key: "%s"\nqdrant_read_only_api_key: "%s"\n'
+        % (api_key(), api_key())
         + "\n# The CA that signs the nodes' certificates.\n"
         + _block(_authority.CERTIFICATE_VARIABLE, certificate)
         + _block(_authority.KEY_VARIABLE, key)

@@ -224,7 +224,9 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
         return "nftables", "", found
     if backend == "auto":
         if len(active) > 1:
-            found.refuse(where, "%s are both active, and each may drop packets that the other admits" % " and ".join(active), "Switch one off, or name the one to tell")
+            found.refuse(
+                where, "%s are both active, and each may drop packets that the other admits" % " and ".join(active), "Switch one off, or name the one to tell"
+            )
         chosen = active[0] if active else "nftables"
         idle = " and ".join(name for name in state if there.get(name) and name not in active)
         why = "%s is active" % chosen if active else "neither %s is active" % " nor ".join(state)

@@ -183,9 +183,7 @@ def check_cluster(names: t.Sequence[str], unreachable: t.Collection[str], cluste
     if len(names) > 1 and not cluster:
         found.refuse("qdrant_cluster_enabled", "the group has %d nodes, which would not know each other" % len(names), "Enable it, or use one node")
     if cluster and len(names) % 2 == 0 and name == names[0]:
-        found.warnings.append(
-            "The cluster has %d nodes. An even number survives the loss of no more nodes than one fewer would; use an odd one." % len(names)
-        )
+        found.warnings.append("The cluster has %d nodes. An even number survives the loss of no more nodes than one fewer would; use an odd one." % len(names))
     for host in sorted(set(names) & set(unreachable)):
         found.refuse("host %s" % host, "it cannot be reached, and a change without it would split the cluster", "Mend it or take it out of the group")
     if cluster and scheme == "http":

@@ -38,9 +38,7 @@ def _within_list(value: t.Any, path: tuple[str, ...]) -> bool:
     """Return whether something within a list is secret."""
     if not isinstance(value, (list, tuple)):
         return False
-    return any(
-        _secret_names.is_secret((), entry) or _within_list(entry, path) or (isinstance(entry, dict) and bool(split(entry, path)[1])) for entry in value
-    )
+    return any(_secret_names.is_secret((), entry) or _within_list(entry, path) or (isinstance(entry, dict) and bool(split(entry, path)[1])) for entry in value)
 
 
 def of_config(config: t.Any) -> Settings:

@@ -113,7 +113,7 @@ def parse_access(where: str, value: t.Any) -> tuple[_access.Scope, list[Problem]
 
 
 def _everything(where: str) -> Problem:
-    what = "\"*\" is no wildcard but a collection's name that cannot exist"
+    what = '"*" is no wildcard but a collection\'s name that cannot exist'
     return Problem(where, what, "Name the collections that the application uses, or write access: r if it reads everything")
 
 

@@ -122,9 +122,7 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
     except AnsibleError as error:
         text = str(error)
         if "ecrypt" in text or "vault" in text.lower():
-            raise VariableError(
-                "%s cannot be decrypted. Give the password of the vault that holds it (--vault-password-file, --vault-id)." % name
-            ) from None
+            raise VariableError("%s cannot be decrypted. Give the password of the vault that holds it (--vault-password-file, --vault-id)." % name) from None
         reason = text.split(":", 1)[-1].strip() if "undefined" in text else "it cannot be templated"
         raise VariableError("%s cannot be read: %s" % (name, reason)) from None
     if name in _plaintext.SECRETS:

@@ -27,7 +27,7 @@ STATUS = {
     "CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000",
     "CapAmb": "0000000000000000", "NoNewPrivs": "1", "Seccomp": "2",
 }  # fmt: skip
-KEY = "$(python3 -c 'import json; print(json.load(open(\"/etc/qdrant/secrets.yaml\"))[\"service\"][\"%s\"])')"
+KEY = '$(python3 -c \'import json; print(json.load(open("/etc/qdrant/secrets.yaml"))["service"]["%s"])\')'
 
 
 @pytest.fixture

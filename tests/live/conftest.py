@@ -116,9 +116,7 @@ class Deployment:
         command = ["ansible-playbook", "--inventory", str(self.inventory), name, *arguments]
         if limit:
             command += ["--limit", limit]
-        result = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, check=False, cwd=PROJECT, stdin=subprocess.DEVNULL, env=ENVIRONMENT
-        )
+        result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd=PROJECT, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
         if check and result.returncode != 0:
             raise AssertionError("%s failed:\n%s\n%s" % (" ".join(command), result.stdout[-6000:], result.stderr[-3000:]))
         return result

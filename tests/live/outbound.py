@@ -62,7 +62,7 @@ class Traps:
         words = " ".join(map(str, self._ports))
         self.host.run(
             "systemctl stop traps 2>/dev/null; systemd-run --quiet --collect --unit=traps python3 /run/traps/trap.py %s /run/traps %s; "
-            "for port in %s; do for _try in $(seq 100); do [ -z \"$(ss -Hltn \"sport = :$port\")\" ] || continue 2; sleep 0.1; done; exit 1; done"
+            'for port in %s; do for _try in $(seq 100); do [ -z "$(ss -Hltn "sport = :$port")" ] || continue 2; sleep 0.1; done; exit 1; done'
             % (self.host.address, words, words)
         )
         return self

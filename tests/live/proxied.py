@@ -82,9 +82,10 @@ class Proxy:
     def served(self, port: int | None = None) -> bytes:
         """The certificate that it serves, verified."""
         context = ssl.create_default_context(cafile=self.ca)
-        with socket.create_connection((self.host.address, port or self.rest), timeout=10) as plain, context.wrap_socket(
-            plain, server_hostname=self.name or self.host.address
-        ) as secure:
+        with (
+            socket.create_connection((self.host.address, port or self.rest), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=self.name or self.host.address) as secure,
+        ):
             return secure.getpeercert(binary_form=True)
 
     def log(self, since: float) -> str:

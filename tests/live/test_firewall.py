@@ -102,8 +102,7 @@ def test_a_reboot_brings_guard_and_node_back_in_this_order(deployment, outsider)
         state = node.run("systemctl is-active qdrant", check=False).strip()
     assert state == "active"
     entered = node.run(
-        "systemctl show --value -p ActiveEnterTimestampMonotonic qdrant-firewall; "
-        "systemctl show --value -p ExecMainStartTimestampMonotonic qdrant"
+        "systemctl show --value -p ActiveEnterTimestampMonotonic qdrant-firewall; systemctl show --value -p ExecMainStartTimestampMonotonic qdrant"
     )
     guard, server = map(int, entered.split())
     assert 0 < guard < server

@@ -30,7 +30,7 @@ def hunt(host, needles, listing: str) -> list[str]:
     script = (
         "set -eu; umask 077; list=$(mktemp -p /run); trap 'rm -f $list' EXIT\n"
         "cat > $list <<'NEEDLES'\n%s\nNEEDLES\n"
-        "{ %s; } | xargs -0 -r grep -slaF -f $list 2>/dev/null | grep -v \"^$list$\" || true\n" % (patterns, listing)
+        '{ %s; } | xargs -0 -r grep -slaF -f $list 2>/dev/null | grep -v "^$list$" || true\n' % (patterns, listing)
     )
     return host.run(script).split()
 

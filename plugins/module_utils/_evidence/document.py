@@ -35,9 +35,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 SCHEMA = 1
 
 
-def observe(
-    place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] | None = None
-) -> Json:
+def observe(place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[str, t.Sequence[str]], wanted: t.Mapping[str, t.Any] | None = None) -> Json:
     """Return the evidence of a node: its view of itself, and of its peers.
 
     ``named`` are the addresses of ``peers`` and ``clients``. ``wanted`` is what the inventory says of the server: its ``authorities`` and

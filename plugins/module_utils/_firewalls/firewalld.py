@@ -12,9 +12,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._firewalls.base im
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 PRIORITY = -6335
-RICH_OWN = re.compile(
-    r'rule priority="%d" family="ipv[46]" source address="([^"]+)" port port="(\d+)" protocol="tcp" accept' % PRIORITY
-)
+RICH_OWN = re.compile(r'rule priority="%d" family="ipv[46]" source address="([^"]+)" port port="(\d+)" protocol="tcp" accept' % PRIORITY)
 
 
 def rich_rule(address: str, port: int) -> str:

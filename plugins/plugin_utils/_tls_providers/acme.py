@@ -98,8 +98,7 @@ class Acme(base.Provider):
         """Judge the CAs of a certificate that will be signed for a client unasked: they must not be the nodes'."""
         if _certificate.of_authorities(host.authorities()[0], nodes.authorities()):
             what = (
-                "it is the nodes' CA or comes from it. ACME servers sign for clientAuth as well, so whoever breaks into the proxy could open the "
-                "cluster port"
+                "it is the nodes' CA or comes from it. ACME servers sign for clientAuth as well, so whoever breaks into the proxy could open the cluster port"
             )
             found.refuse(host.variable("ca_certificate"), what, "Have the proxy's certificate from another CA, and write that one")
 

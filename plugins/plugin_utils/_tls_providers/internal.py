@@ -30,9 +30,7 @@ class Internal(base.Provider):
     """The CA of the vault."""
 
     name = "internal"
-    row = base.Row(
-        "on the node", "the controller, with the CA's key from the vault", "`qdrant_tls_ca_certificate`, `qdrant_tls_ca_private_key`"
-    )
+    row = base.Row("on the node", "the controller, with the CA's key from the vault", "`qdrant_tls_ca_certificate`, `qdrant_tls_ca_private_key`")
     # Judged together, by _authority.
     variables = (
         base.Variable("ca_private_key", secret=True, required=True, of_nodes_alone=True),
@@ -105,9 +103,7 @@ def _check_request(found: Findings, rollover: Rollover, has_next: bool, cluster:
         found.refuse(_authority.NEXT.certificate, what, "Run without --limit")
 
 
-def _check_keys(
-    found: Findings, current: tuple[t.Any, t.Any], following: tuple[t.Any, t.Any], life: timedelta, plan: base.Plan, now: datetime
-) -> None:
+def _check_keys(found: Findings, current: tuple[t.Any, t.Any], following: tuple[t.Any, t.Any], life: timedelta, plan: base.Plan, now: datetime) -> None:
     """The CAs that will sign must be able to. One that is about to be replaced need not last as long as a certificate does."""
     checks = []
     if plan.phase in (_rollover.CURRENT, _rollover.TRUST):

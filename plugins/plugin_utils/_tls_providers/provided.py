@@ -17,9 +17,7 @@ class Provided(base.Provider):
     """Certificates that are there already, so that all of them is checked before any host is changed."""
 
     name = "provided"
-    row = base.Row(
-        "by you", "your CA", "`qdrant_tls_provided_certificate` and `qdrant_tls_provided_private_key` per host, `qdrant_tls_ca_certificate`"
-    )
+    row = base.Row("by you", "your CA", "`qdrant_tls_provided_certificate` and `qdrant_tls_provided_private_key` per host, `qdrant_tls_ca_certificate`")
     variables = (
         base.Variable("provided_certificate", required=True),
         base.Variable("provided_private_key", secret=True, or_path=True, required=True),

@@ -31,9 +31,7 @@ class VaultPki(base.Provider):
             required=True,
             remedy="Write the name of the role of the PKI engine that signs for the nodes",
         ),
-        base.Variable(
-            "vault_token", secret=True, required=True, remedy="Set it from a vault, or by a lookup such as community.hashi_vault.vault_login"
-        ),
+        base.Variable("vault_token", secret=True, required=True, remedy="Set it from a vault, or by a lookup such as community.hashi_vault.vault_login"),
         base.Variable("vault_ca_file", _values.FILE, judge=base.not_a_file, remedy=OWN_CA),
         base.Variable("vault_namespace", _values.or_empty(_values.segments)),
         base.Variable("vault_mount", _values.segments),

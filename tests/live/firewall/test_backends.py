@@ -17,7 +17,21 @@ import pytest
 import yaml
 from conftest import PROJECT
 from vantages import (
-    FAMILIES, HERE, NOBODY, PEER, all_at_once, ansible, everybody_passes_where_they_should, from_here, info, knock, matrix, nmap, prepare, report, reported,
+    FAMILIES,
+    HERE,
+    NOBODY,
+    PEER,
+    all_at_once,
+    ansible,
+    everybody_passes_where_they_should,
+    from_here,
+    info,
+    knock,
+    matrix,
+    nmap,
+    prepare,
+    report,
+    reported,
 )
 
 BACKENDS = {"node1": "nftables", "node2": "ufw", "node3": "firewalld"}
@@ -117,7 +131,7 @@ def changed_inventory(deployment, tmp_path, remove: str, **variables):
 
 def connects_as_server(host, address: str, port: int) -> str:
     """How a connection of the server's user ends, without the unit's own wall around it."""
-    script = "import socket; socket.create_connection((\"%s\", %d), 3); print(\"open\")" % (address, port)
+    script = 'import socket; socket.create_connection(("%s", %d), 3); print("open")' % (address, port)
     return host.run("setpriv --reuid=qdrant --regid=qdrant --clear-groups python3 -c '%s' 2>&1 | tail -n 1" % script, check=False).strip()
 
 

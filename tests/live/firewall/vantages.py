@@ -145,7 +145,13 @@ def ansible(deployment, *arguments: str, check: bool = True, timeout: int = 600)
     inventory = () if "-i" in arguments else ("-i", str(deployment.inventory))
     result = subprocess.run(
         ["ansible-playbook", *inventory, *arguments],
-        capture_output=True, text=True, check=False, cwd=PROJECT, stdin=subprocess.DEVNULL, env=ENVIRONMENT, timeout=timeout,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+        stdin=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+        timeout=timeout,
     )
     output = result.stdout + result.stderr
     assert (result.returncode == 0) is check, output[-6000:]

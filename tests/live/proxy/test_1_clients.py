@@ -119,9 +119,10 @@ def test_a_slow_client_is_cut_off(proxy, key, part):
     """One that never ends its headers, or its body."""
     context = ssl.create_default_context(cafile=proxy.ca)
     started = time.monotonic()
-    with socket.create_connection((proxy.host.address, proxy.rest), timeout=10) as plain, context.wrap_socket(
-        plain, server_hostname=proxy.host.address
-    ) as secure:
+    with (
+        socket.create_connection((proxy.host.address, proxy.rest), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=proxy.host.address) as secure,
+    ):
         secure.sendall(b"PUT /collections/x/points HTTP/1.1\r\nHost: x\r\n")
         if part == "body":
             secure.sendall(b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")

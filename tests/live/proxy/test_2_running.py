@@ -102,7 +102,7 @@ def test_a_stranger_in_a_nodes_place_is_refused(deployment, proxy, key, what):
             proxy.host.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj '/CN=Qdrant cluster CA' "
                            "-out %s/upstream-ca.crt -days 2 2>/dev/null" % folder)  # fmt: skip
         else:
-            proxy.host.run("sed -i -E '/^ +\"~\\(\\^/{s/ \"node1\";/ swapped;/;s/ \"node2\";/ \"node1\";/;s/ swapped;/ \"node2\";/}' %s/nginx.conf" % folder)
+            proxy.host.run('sed -i -E \'/^ +"~\\(\\^/{s/ "node1";/ swapped;/;s/ "node2";/ "node1";/;s/ swapped;/ "node2";/}\' %s/nginx.conf' % folder)
         proxy.host.run("systemctl reload qdrant-proxy")
         wait_for(lambda: proxy.get("/collections", headers={"api-key": key}).status_code == 502)
         with pytest.raises(Exception, match="UNAVAILABLE"):

@@ -64,9 +64,7 @@ def test_what_testssl_finds_was_looked_at(found, name):
 
 def judged(name: str, entry: dict) -> bool:
     """Whether a finding has a verdict, and is no worse than the one that was judged."""
-    return any(
-        case["id"] == entry["id"] and name in case["at"] and entry["severity"] == case["severity"] for case in TRIAGE["findings"]
-    )
+    return any(case["id"] == entry["id"] and name in case["at"] and entry["severity"] == case["severity"] for case in TRIAGE["findings"])
 
 
 @pytest.mark.parametrize("name", ["node", "proxy"])

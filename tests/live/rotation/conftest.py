@@ -54,8 +54,7 @@ def acme(deployment, tmp_path_factory):
         "qdrant_verify_fail_on": "high",
     }
     host.run(
-        "mkdir -p /srv/acme; systemctl stop web 2>/dev/null; systemd-run --quiet --unit=web --collect "
-        "/usr/bin/python3 -m http.server --directory /srv/acme 80"
+        "mkdir -p /srv/acme; systemctl stop web 2>/dev/null; systemd-run --quiet --unit=web --collect /usr/bin/python3 -m http.server --directory /srv/acme 80"
     )
     yield SimpleNamespace(deployment=on_its_own(deployment, folder, own), host=host, server=server, folder=folder, account=account)
     host.run("systemctl stop web; rm -rf /srv/acme %s %s-hurried" % (TRIAL, TRIAL))

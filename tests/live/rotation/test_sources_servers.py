@@ -51,7 +51,7 @@ def test_names_are_proved_by_dns_through_a_command(acme):
     command.write_text(
         '#!/bin/sh\n# ACTION TYPE IDENTIFIER RESOURCE VALUE\nset -eu\necho "$1 $2 $3" >>%(folder)s/told\n'
         "case $2 in\n"
-        "  dns-01) [ $1 = present ] && echo \"$4 $5\" >>%(folder)s/records || : >%(folder)s/records ;;\n"
+        '  dns-01) [ $1 = present ] && echo "$4 $5" >>%(folder)s/records || : >%(folder)s/records ;;\n'
         "  http-01) %(ssh)s \"sudo sh -c 'mkdir -p \\$(dirname /srv/acme/$4); printf %%s $5 >/srv/acme/$4; [ $1 = present ] || rm /srv/acme/$4'\" ;;\n"
         "esac\n" % {"folder": acme.folder, "ssh": " ".join("'%s'" % word for word in acme.host._ssh("")[:-1])},
         encoding="ascii",

@@ -20,5 +20,7 @@ def source(mounts: str) -> str:
     for path in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
         if path in trees:
             return path
-    raise Failure("no cgroup2 tree below /sys/fs/cgroup: boot the machine with systemd.unified_cgroup_hierarchy=1, or"
-                  " mount one: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified")
+    raise Failure(
+        "no cgroup2 tree below /sys/fs/cgroup: boot the machine with systemd.unified_cgroup_hierarchy=1, or"
+        " mount one: mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
+    )

@@ -29,8 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="testbed", description="Real systemd hosts as containers, with an inventory for Ansible.",
-                                     epilog="QDRANT_TEST_SERVER=FILE in the environment names another Qdrant server for the tests than the pinned one.")
+    parser = argparse.ArgumentParser(
+        prog="testbed",
+        description="Real systemd hosts as containers, with an inventory for Ansible.",
+        epilog="QDRANT_TEST_SERVER=FILE in the environment names another Qdrant server for the tests than the pinned one.",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="create what is missing, start what is stopped, write the inventory")

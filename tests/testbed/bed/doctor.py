@@ -34,7 +34,7 @@ _KERNEL = {
 _GIB = 1 << 30
 
 
-STATES = {True: 'ok', False: 'LACKS', None: '?'}
+STATES = {True: "ok", False: "LACKS", None: "?"}
 
 
 @dataclass(frozen=True)

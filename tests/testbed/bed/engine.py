@@ -36,7 +36,7 @@ def is_live(pid_file: Path, command: str, proc: Path = Path("/proc")) -> bool:
     except (OSError, ValueError):
         return False
     # "PID (COMMAND) STATE ...": the command may hold spaces and parentheses itself (proc(5)).
-    name, state = stat[stat.index("(") + 1:stat.rindex(")")], stat[stat.rindex(")") + 2]
+    name, state = stat[stat.index("(") + 1 : stat.rindex(")")], stat[stat.rindex(")") + 2]
     return name == command and state not in "ZX"
 
 

@@ -31,8 +31,17 @@ LABEL = "hardened.qdrant.testbed"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _BOOT_SECONDS = 120
 # What systemd needs, and no more: `--privileged` asks for capabilities that the machine itself may lack.
-_RIGHTS = ("--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
-           "--security-opt=systempaths=unconfined", "--cgroupns=host", "--tmpfs=/run", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec")
+_RIGHTS = (
+    "--cap-add=ALL",
+    "--cap-drop=SYS_RESOURCE",
+    "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined",
+    "--security-opt=systempaths=unconfined",
+    "--cgroupns=host",
+    "--tmpfs=/run",
+    "--tmpfs=/run/lock",
+    "--tmpfs=/tmp:exec",
+)
 # systemd does not make the root shared inside a container; without that, LoadCredential= silently delivers nothing.
 _BOOT = ("sh", "-c", "mount --make-rshared / && exec /lib/systemd/systemd")
 # systemd's own signal for an orderly shutdown (systemd(1)).
@@ -136,8 +145,10 @@ def default_output(name: str) -> Path:
 
 def names() -> list[str]:
     """All test beds that the engine knows, running or not."""
-    found = [docker(kind, "ls", *every, "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{LABEL}"}}}}')
-             for kind, every in (("network", ()), ("container", ("--all",)))]
+    found = [
+        docker(kind, "ls", *every, "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{LABEL}"}}}}')
+        for kind, every in (("network", ()), ("container", ("--all",)))
+    ]
     return sorted({name for text in found for name in text.split()})
 
 
@@ -148,21 +159,28 @@ def find(name: str) -> Testbed | None:
         return None
     network = json.loads(docker("network", "inspect", ids[0]))[0]
     labels, ranges = network["Labels"], [config["Subnet"] for config in network["IPAM"]["Config"]]
-    subnets = addresses.Subnets(ipaddress.IPv4Network(next(text for text in ranges if ":" not in text)),
-                                ipaddress.IPv6Network(next(text for text in ranges if ":" in text)))
+    subnets = addresses.Subnets(
+        ipaddress.IPv4Network(next(text for text in ranges if ":" not in text)), ipaddress.IPv6Network(next(text for text in ranges if ":" in text))
+    )
     ids = docker("container", "ls", "--all", "--quiet", "--filter", f"label={LABEL}={name}").split()
     containers = json.loads(docker("container", "inspect", *ids)) if ids else []
     hosts = sorted((_host(name, subnets, container) for container in containers), key=lambda host: host.index)
-    return Testbed(name, subnets, Path(labels[f"{LABEL}.output"]), labels[f"{LABEL}.group"],
-                   tuple(labels[f"{LABEL}.extra"].split()), labels[f"{LABEL}.docker-volume"] == "yes", tuple(hosts))
+    return Testbed(
+        name,
+        subnets,
+        Path(labels[f"{LABEL}.output"]),
+        labels[f"{LABEL}.group"],
+        tuple(labels[f"{LABEL}.extra"].split()),
+        labels[f"{LABEL}.docker-volume"] == "yes",
+        tuple(hosts),
+    )
 
 
 def _host(testbed: str, subnets: addresses.Subnets, container: dict) -> Host:
     labels = container["Config"]["Labels"]
     index = int(labels[f"{LABEL}.index"])
     ipv4, ipv6 = subnets.host(index)
-    return Host(labels[f"{LABEL}.host"], labels[f"{LABEL}.image"], labels[f"{LABEL}.group"], index, ipv4, ipv6,
-                container["State"]["Status"], testbed)
+    return Host(labels[f"{LABEL}.host"], labels[f"{LABEL}.image"], labels[f"{LABEL}.group"], index, ipv4, ipv6, container["State"]["Status"], testbed)
 
 
 # Making -------------------------------------------------------------------------------------------------------------
@@ -182,8 +200,11 @@ def up(name: str, specs: Sequence[Spec], *, output: Path | None, group: str, ext
             testbed = _create_network(name, (output or default_output(name)).absolute(), group, tuple(extra), docker_volume)
         _refuse_changes(testbed, output, tuple(extra), docker_volume)
         present = {host.name: host for host in testbed.hosts}
-        wrong = [f"{host.name} is {host.image} in {host.group}" for host, spec in ((present.get(spec.name), spec) for spec in specs)
-                 if host and (host.image, host.group) != (spec.image, spec.group)]
+        wrong = [
+            f"{host.name} is {host.image} in {host.group}"
+            for host, spec in ((present.get(spec.name), spec) for spec in specs)
+            if host and (host.image, host.group) != (spec.image, spec.group)
+        ]
         if wrong:
             raise Failure(f"the test bed {name} has other hosts: {'; '.join(wrong)}: `testbed down {name}` first")
         missing = [spec for spec in specs if spec.name not in present]
@@ -228,15 +249,28 @@ def need(name: str) -> Testbed:
 
 
 def _create_network(name: str, output: Path, group: str, extra: tuple[str, ...], docker_volume: bool) -> Testbed:
-    labels = {LABEL: name, f"{LABEL}.output": str(output), f"{LABEL}.group": group, f"{LABEL}.extra": " ".join(extra),
-              f"{LABEL}.docker-volume": "yes" if docker_volume else "no"}
+    labels = {
+        LABEL: name,
+        f"{LABEL}.output": str(output),
+        f"{LABEL}.group": group,
+        f"{LABEL}.extra": " ".join(extra),
+        f"{LABEL}.docker-volume": "yes" if docker_volume else "no",
+    }
     options = [f"--label={key}={value}" for key, value in labels.items()]
     # Not more than the way out takes: where path MTU discovery fails, larger packets vanish.
     options += ["--ipv6", f"--opt=com.docker.network.driver.mtu={_mtu()}"]
     for attempt, subnets in enumerate(addresses.candidates(name, _used_networks())):
         try:
-            docker("network", "create", *options, f"--subnet={subnets.ipv4}", f"--gateway={subnets.gateway}",
-                   f"--subnet={subnets.ipv6}", f"--gateway={subnets.gateway_ipv6}", network_name(name))
+            docker(
+                "network",
+                "create",
+                *options,
+                f"--subnet={subnets.ipv4}",
+                f"--gateway={subnets.gateway}",
+                f"--subnet={subnets.ipv6}",
+                f"--gateway={subnets.gateway_ipv6}",
+                network_name(name),
+            )
         except Failure as error:
             # Another test bed may have taken it since.
             if "overlaps" not in str(error) or attempt == 9:
@@ -249,8 +283,11 @@ def _create_network(name: str, output: Path, group: str, extra: tuple[str, ...],
 
 def _used_networks() -> list[str]:
     """Networks of the engine and routes of the machine."""
-    used = [config["Subnet"] for network in json.loads(docker("network", "inspect", *docker("network", "ls", "--quiet").split()))
-            for config in network["IPAM"]["Config"] or []]
+    used = [
+        config["Subnet"]
+        for network in json.loads(docker("network", "inspect", *docker("network", "ls", "--quiet").split()))
+        for config in network["IPAM"]["Config"] or []
+    ]
     for version in ("-4", "-6") if shutil.which("ip") else ():
         used += [route["dst"] for route in json.loads(run(["ip", version, "-json", "route"]) or "[]") if "/" in route["dst"]]
     return used
@@ -273,15 +310,29 @@ def _create(testbed: Testbed, wanted: list[tuple[Spec, int]]) -> list[str]:
     for spec, index in wanted:
         ipv4, ipv6 = testbed.subnets.host(index)
         name = container_name(testbed.name, spec.name)
-        labels = {LABEL: testbed.name, f"{LABEL}.host": spec.name, f"{LABEL}.image": spec.image, f"{LABEL}.group": spec.group,
-                  f"{LABEL}.index": str(index)}
+        labels = {LABEL: testbed.name, f"{LABEL}.host": spec.name, f"{LABEL}.image": spec.image, f"{LABEL}.group": spec.group, f"{LABEL}.index": str(index)}
         options = [f"--label={key}={value}" for key, value in labels.items()]
         if testbed.docker_volume:
             docker("volume", "create", f"--label={LABEL}={testbed.name}", f"{name}-docker")
             options.append(f"--volume={name}-docker:/var/lib/docker")
-        docker("create", "--name", name, "--hostname", spec.name, *options, *_RIGHTS, *_STOP, "--env=container=docker",
-               f"--volume={tree}:/sys/fs/cgroup:rw", f"--network={network_name(testbed.name)}", f"--network-alias={spec.name}",
-               f"--ip={ipv4}", f"--ip6={ipv6}", images.tag(spec.image, testbed.extra), *_BOOT)
+        docker(
+            "create",
+            "--name",
+            name,
+            "--hostname",
+            spec.name,
+            *options,
+            *_RIGHTS,
+            *_STOP,
+            "--env=container=docker",
+            f"--volume={tree}:/sys/fs/cgroup:rw",
+            f"--network={network_name(testbed.name)}",
+            f"--network-alias={spec.name}",
+            f"--ip={ipv4}",
+            f"--ip6={ipv6}",
+            images.tag(spec.image, testbed.extra),
+            *_BOOT,
+        )
     return [container_name(testbed.name, spec.name) for spec, unused in wanted]
 
 
@@ -299,8 +350,7 @@ def _finish(name: str, to_start: list[str]) -> Testbed:
         lines = list(pool.map(lambda host: _wait(host, started), testbed.hosts))
     _write(testbed.files / "known_hosts", "".join(lines), 0o600)
     members = [Member(host.name, host.group, host.ipv4, host.ipv6) for host in testbed.hosts]
-    text = render(name, members, gateway=testbed.subnets.gateway, gateway_ipv6=testbed.subnets.gateway_ipv6, key=key,
-                  known_hosts=testbed.files / "known_hosts")
+    text = render(name, members, gateway=testbed.subnets.gateway, gateway_ipv6=testbed.subnets.gateway_ipv6, key=key, known_hosts=testbed.files / "known_hosts")
     _write(testbed.output / "inventory.yml", text, 0o644)
     say(f"test bed {name} is up: {testbed.output / 'inventory.yml'}")
     return find(name) or testbed
@@ -349,8 +399,10 @@ def _wait(host: Host, started: float) -> str:
         if state in ("running", "degraded") and _ssh_answers(host.ipv4):
             break
         if time.monotonic() > deadline:
-            raise Failure(f"{host.name} has not booted after {_BOOT_SECONDS} s (systemd: {state or 'no answer'}); look with"
-                          f" `docker logs {host.container}` and `docker exec {host.container} journalctl -b`")
+            raise Failure(
+                f"{host.name} has not booted after {_BOOT_SECONDS} s (systemd: {state or 'no answer'}); look with"
+                f" `docker logs {host.container}` and `docker exec {host.container} journalctl -b`"
+            )
         time.sleep(0.25)
     failed = docker("exec", host.container, "systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()
     reason = f" ({', '.join(line.split()[0] for line in failed)})" if failed else ""

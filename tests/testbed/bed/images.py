@@ -23,8 +23,21 @@ REPOSITORY = "hardened-qdrant-testbed"
 RECIPE_LABEL = "hardened.qdrant.recipe"
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 # The last one is for servers out of upstream's images, which are built to show where their threads are; those of its archives need nothing.
-PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "python3-apt", "iproute2", "nftables",
-            "ca-certificates", "iputils-ping", "procps", "libunwind8")
+PACKAGES = (
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "openssh-server",
+    "sudo",
+    "python3",
+    "python3-apt",
+    "iproute2",
+    "nftables",
+    "ca-certificates",
+    "iputils-ping",
+    "procps",
+    "libunwind8",
+)
 _RECIPE = Path(__file__).resolve().parent.parent / "image"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Settings of apt that say how to reach the package sources, as opposed to what to do with packages.
@@ -71,6 +84,7 @@ def apt_settings(dump: Iterable[str], environment: dict[str, str]) -> str:
 
 def sources(suite: str, where: Mirrors) -> str:
     """Package sources of a host, in the form of deb822 (sources.list(5))."""
+
     def stanza(uri: str, suites: str) -> str:
         return f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main\nSigned-By: {_KEYRING}\n"
 

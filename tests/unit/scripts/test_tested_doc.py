@@ -36,7 +36,7 @@ def test_every_stage_that_runs_a_server_is_on_it(tested: ModuleType) -> None:
     text = (_PROJECT / "scripts/test").read_text(encoding="utf-8")
     stages = re.search(r"^stages=\((.*)\)$", text, re.MULTILINE)
     first = re.search(r"^live=\(\"\$\{stages\[@\]:(\d+)\}\"\)$", text, re.MULTILINE)
-    assert stages and first and stages[1].split()[int(first[1]):] == list(tested.STAGES)
+    assert stages and first and stages[1].split()[int(first[1]) :] == list(tested.STAGES)
 
 
 def _run(stage: str, server: str, passed: int, failed: int = 0, not_run: tuple[str, ...] = (), date: str = "2026-11-26") -> dict:

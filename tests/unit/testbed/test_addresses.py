@@ -18,17 +18,20 @@ def test_first_choice_is_the_start_of_the_first_range() -> None:
     assert chosen.host(0)[0] == "172.30.0.10"
 
 
-@pytest.mark.parametrize(("used", "expected"), [
-    (["172.30.0.0/24"], "172.30.1.0/24"),
-    (["172.30.0.0/24", "172.30.1.128/25"], "172.30.2.0/24"),
-    # A network of Docker's that swallows the whole range.
-    (["172.16.0.0/12"], "10.213.0.0/24"),
-    (["172.16.0.0/12", "10.0.0.0/8"], "192.168.128.0/24"),
-    # The default route covers everything and takes nothing.
-    (["0.0.0.0/0", "::/0"], "172.30.0.0/24"),
-    # A route whose host part is set, as some routing daemons write it.
-    (["172.30.0.77/24"], "172.30.1.0/24"),
-])
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        (["172.30.0.0/24"], "172.30.1.0/24"),
+        (["172.30.0.0/24", "172.30.1.128/25"], "172.30.2.0/24"),
+        # A network of Docker's that swallows the whole range.
+        (["172.16.0.0/12"], "10.213.0.0/24"),
+        (["172.16.0.0/12", "10.0.0.0/8"], "192.168.128.0/24"),
+        # The default route covers everything and takes nothing.
+        (["0.0.0.0/0", "::/0"], "172.30.0.0/24"),
+        # A route whose host part is set, as some routing daemons write it.
+        (["172.30.0.77/24"], "172.30.1.0/24"),
+    ],
+)
 def test_used_networks_are_left_out(used: list[str], expected: str) -> None:
     assert str(next(addresses.candidates("one", used)).ipv4) == expected
 

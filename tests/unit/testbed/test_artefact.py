@@ -56,14 +56,17 @@ def test_the_pinned_server_is_unpacked(tmp_path: Path) -> None:
     assert [path.name for path in server.parent.iterdir()] == ["qdrant"]
 
 
-@pytest.mark.parametrize(("texts", "environment", "expected"), [
-    ([], {}, None),
-    (["audit=false\n"], {}, None),
-    (["registry=https://npm.example.com/\n"], {}, "https://npm.example.com/"),
-    (["audit=false\n registry = \"https://npm.example.com\" \n", "registry=https://second.example.com\n"], {}, "https://npm.example.com"),
-    (["@scope:registry=https://scope.example.com\n"], {}, None),
-    (["registry=https://npm.example.com\n"], {"npm_config_registry": "https://first.example.com"}, "https://first.example.com"),
-    ([], {"NPM_CONFIG_REGISTRY": "https://first.example.com"}, "https://first.example.com"),
-])
+@pytest.mark.parametrize(
+    ("texts", "environment", "expected"),
+    [
+        ([], {}, None),
+        (["audit=false\n"], {}, None),
+        (["registry=https://npm.example.com/\n"], {}, "https://npm.example.com/"),
+        (['audit=false\n registry = "https://npm.example.com" \n', "registry=https://second.example.com\n"], {}, "https://npm.example.com"),
+        (["@scope:registry=https://scope.example.com\n"], {}, None),
+        (["registry=https://npm.example.com\n"], {"npm_config_registry": "https://first.example.com"}, "https://first.example.com"),
+        ([], {"NPM_CONFIG_REGISTRY": "https://first.example.com"}, "https://first.example.com"),
+    ],
+)
 def test_npm_setting(texts: list[str], environment: dict[str, str], expected: str | None) -> None:
     assert artefact.npm_setting("registry", texts, environment) == expected

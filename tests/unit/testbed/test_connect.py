@@ -28,12 +28,15 @@ def _inventory(**variables: object) -> dict:
     return {"_meta": {"hostvars": {"node1": variables}}, "qdrant": {"hosts": ["node1", "node2"]}}
 
 
-@pytest.mark.parametrize(("variables", "url"), [
-    ({"qdrant_address": "192.0.2.1", "ansible_host": "192.0.2.9"}, "https://192.0.2.1:6333"),
-    ({"ansible_host": "192.0.2.9"}, "https://192.0.2.9:6333"),
-    ({}, "https://node1:6333"),
-    ({"qdrant_address": "fd00::a", "qdrant_http_port": 7333}, "https://[fd00::a]:7333"),
-])
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({"qdrant_address": "192.0.2.1", "ansible_host": "192.0.2.9"}, "https://192.0.2.1:6333"),
+        ({"ansible_host": "192.0.2.9"}, "https://192.0.2.9:6333"),
+        ({}, "https://node1:6333"),
+        ({"qdrant_address": "fd00::a", "qdrant_http_port": 7333}, "https://[fd00::a]:7333"),
+    ],
+)
 def test_url(connect: ModuleType, variables: dict, url: str) -> None:
     found = connect.cluster(_inventory(qdrant_tls_ca_certificate="PEM", **variables), "qdrant")
     assert (found.url, found.ca_certificate) == (url, "PEM")

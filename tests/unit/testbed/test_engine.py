@@ -9,13 +9,16 @@ import pytest
 from ansible_collections.hardened.qdrant.tests.testbed.bed import engine
 
 
-@pytest.mark.parametrize(("stat", "expected"), [
-    ("77 (dockerd) S 1 77", True),
-    ("77 (dockerd) Z 1 77", False),
-    ("77 (postgres) S 1 77", False),
-    ("77 (docker) d) S 1 77", False),
-    (None, False),
-])
+@pytest.mark.parametrize(
+    ("stat", "expected"),
+    [
+        ("77 (dockerd) S 1 77", True),
+        ("77 (dockerd) Z 1 77", False),
+        ("77 (postgres) S 1 77", False),
+        ("77 (docker) d) S 1 77", False),
+        (None, False),
+    ],
+)
 def test_is_live(tmp_path: Path, stat: str | None, expected: bool) -> None:
     if stat:
         (tmp_path / "77").mkdir()

@@ -7,12 +7,14 @@ from ansible_collections.hardened.qdrant.tests.testbed.bed import images
 
 
 def test_mirrors_of_the_machine() -> None:
-    found = images.mirrors([
-        "'https://packages.example.com/apt/dists/stable/InRelease' packages.example.com_apt_dists_stable_InRelease 0 ",
-        "'http://mirror.example.com/debian/dists/bookworm/InRelease' mirror.example.com_debian_dists_bookworm_InRelease 0 ",
-        "'http://mirror.example.com/debian-security/dists/bookworm-security/InRelease' mirror.example.com_debian-security_InRelease 0 ",
-        "'http://second.example.com/debian/dists/bookworm/InRelease' second.example.com_debian_dists_bookworm_InRelease 0 ",
-    ])
+    found = images.mirrors(
+        [
+            "'https://packages.example.com/apt/dists/stable/InRelease' packages.example.com_apt_dists_stable_InRelease 0 ",
+            "'http://mirror.example.com/debian/dists/bookworm/InRelease' mirror.example.com_debian_dists_bookworm_InRelease 0 ",
+            "'http://mirror.example.com/debian-security/dists/bookworm-security/InRelease' mirror.example.com_debian-security_InRelease 0 ",
+            "'http://second.example.com/debian/dists/bookworm/InRelease' second.example.com_debian_dists_bookworm_InRelease 0 ",
+        ]
+    )
     assert found == images.Mirrors("http://mirror.example.com/debian", "http://mirror.example.com/debian-security")
 
 
@@ -27,8 +29,15 @@ def test_sources_name_every_archive() -> None:
     assert text.count("Signed-By: ") == 2
 
 
-_DUMP = ['APT "";', 'APT::Install-Recommends "0";', 'Acquire "";', 'Acquire::http "";', 'Acquire::http::Proxy "http://proxy.example.com:3128";',
-         'Acquire::Check-Date "false";', 'Acquire::Languages:: "none";']
+_DUMP = [
+    'APT "";',
+    'APT::Install-Recommends "0";',
+    'Acquire "";',
+    'Acquire::http "";',
+    'Acquire::http::Proxy "http://proxy.example.com:3128";',
+    'Acquire::Check-Date "false";',
+    'Acquire::Languages:: "none";',
+]
 
 
 def test_apt_settings_are_those_about_the_way_to_the_sources() -> None:

@@ -180,7 +180,9 @@ def test_keys_that_would_open_the_node_are_sent_nowhere(monkeypatch, changes, wh
     assert plugin.calls == []
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind.ActionModule, name) for kind in (qdrant_files, qdrant_plan_info, qdrant_keys_info) for name in kind.ActionModule.set_here])
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind.ActionModule, name) for kind in (qdrant_files, qdrant_plan_info, qdrant_keys_info) for name in kind.ActionModule.set_here]
+)
 def test_what_the_action_sets_cannot_be_given(monkeypatch, kind, name):
     with pytest.raises(AnsibleActionFail, match=name):
         action(kind, monkeypatch, **{name: "x"}).run(task_vars=node())

@@ -78,7 +78,7 @@ def test_a_vault_file(token, tmp_path):
 
 def test_it_is_shown_on_the_screen_alone_and_on_demand(token):
     result = token(entry={"file": ""}, show=True)
-    (text, named), = token.screen
+    ((text, named),) = token.screen
     assert text.startswith("shop: ey") and named == {"screen_only": True}
     assert not result["changed"] and text.split()[1] not in str(result)
 

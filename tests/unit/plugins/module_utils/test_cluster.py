@@ -85,9 +85,7 @@ def test_observation_of_a_cluster(monkeypatch):
             "shard_transfers": [{}],
         },
     }
-    monkeypatch.setattr(
-        _wire, "rest", lambda _target, path, **_named: _wire.RestAnswer(200, body=json.dumps({"result": answers[path]}).encode())
-    )
+    monkeypatch.setattr(_wire, "rest", lambda _target, path, **_named: _wire.RestAnswer(200, body=json.dumps({"result": answers[path]}).encode()))
     seen = _cluster.observe(_cluster.Node(_wire.Target("192.0.2.1", 1), _wire.Tls(), "key"))
     assert seen["peers"] == [{"id": 1, "uri": "https://192.0.2.1:6335/"}]
     assert seen["collections"]["a b"] == {

@@ -207,7 +207,9 @@ def test_a_run_that_is_killed_leaves_old_files_or_new_ones_and_the_next_one_clea
 def test_a_draft_has_its_mode_from_the_first_byte(tmp_path, monkeypatch):
     seen = []
     real = os.fchmod
-    monkeypatch.setattr(_files.os, "fchmod", lambda handle, mode: (seen.append((os.fstat(handle).st_size, stat.S_IMODE(os.fstat(handle).st_mode))), real(handle, mode)))
+    monkeypatch.setattr(
+        _files.os, "fchmod", lambda handle, mode: (seen.append((os.fstat(handle).st_size, stat.S_IMODE(os.fstat(handle).st_mode))), real(handle, mode))
+    )
     _files.atomic_write(str(tmp_path / "f"), b"text", 0o640)
     assert seen == [(0, 0o600)] and stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
 

@@ -167,9 +167,7 @@ def test_a_failure_needs_no_more_than_its_message():
 # What Ansible does on the controller, without an answer of a host.
 ON_THE_CONTROLLER = {
     "ansible.builtin." + name
-    for name in (
-        ("assert", "debug", "fail", "group_by", "import_playbook", "import_role", "include_role", "include_tasks", "import_tasks", "meta")
-    )
+    for name in (("assert", "debug", "fail", "group_by", "import_playbook", "import_role", "include_role", "include_tasks", "import_tasks", "meta"))
 }
 KEYWORDS = {
     *("any_errors_fatal", "apply", "args", "become", "block", "always", "rescue", "changed_when", "check_mode", "delay", "delegate_to", "diff", "environment"),

@@ -168,9 +168,9 @@ def test_no_file_makes_a_traceback(tmp_path_factory, before, after):
 
 
 def test_keys_that_cannot_be_used_are_named_without_their_value():
-    encrypted = KEYS["leaf"].private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"word")
-    ).decode()
+    encrypted = (
+        KEYS["leaf"].private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"word")).decode()
+    )
     broken = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
     cases = ((encrypted, "openssl pkey"), ("nothing", "there is no private key"), (broken, "cannot be read"))
     for value, expected in cases:

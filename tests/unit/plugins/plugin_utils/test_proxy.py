@@ -275,7 +275,7 @@ def test_a_ca_below_the_nodes_is_refused_as_well():
 
 
 def test_settings_are_read_from_what_nginx_reads():
-    text = '    proxy_ssl_verify on;\n grpc_ssl_verify off;\n# proxy_pass http://x;\n  proxy_pass https://qdrant_rest;\n listen 1 ssl;\n'
+    text = "    proxy_ssl_verify on;\n grpc_ssl_verify off;\n# proxy_pass http://x;\n  proxy_pass https://qdrant_rest;\n listen 1 ssl;\n"
     seen = proxy.directives(text)
     assert seen["proxy_ssl_verify"] == ["on"] and seen["grpc_ssl_verify"] == ["off"] and seen["proxy_pass"] == ["https://qdrant_rest"]
     assert seen["ssl_verify_client"] == []

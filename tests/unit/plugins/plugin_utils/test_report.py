@@ -149,10 +149,14 @@ def test_the_matrix_says_what_was_tried_over_ipv6(seen, text, right):
 
 def test_the_matrix_says_what_was_tried_at_the_nodes_own_address():
     assert cells(reached(view("client", "open")), "ipv4") == [
-        ("client", "rest", "1 of 1 open", True), ("client", "grpc", "1 of 1 open", True), ("client", "p2p", "1 of 1 open", False),
+        ("client", "rest", "1 of 1 open", True),
+        ("client", "grpc", "1 of 1 open", True),
+        ("client", "p2p", "1 of 1 open", False),
     ]
     assert cells(reached(view("client", "no route")), "ipv4") == [
-        ("client", "rest", "no route", False), ("client", "grpc", "no route", False), ("client", "p2p", "no route", None),
+        ("client", "rest", "no route", False),
+        ("client", "grpc", "no route", False),
+        ("client", "p2p", "no route", None),
     ]
     # A node of IPv6, with no address of IPv4.
     report = reached(view("outsider", "timeout"), address="2001:db8::1")

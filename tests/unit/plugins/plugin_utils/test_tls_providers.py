@@ -209,9 +209,7 @@ class TestEachProvider:
 def test_readme_and_argument_specs_know_all_of_them_and_no_more():
     readme = (ROLE / "README.md").read_text(encoding="utf-8")
     table = readme.partition("| `qdrant_tls_provider` | key is made |")[2].partition("\n\n")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(
-        dict.fromkeys(specs("qdrant_tls")["qdrant_tls_provider"]["choices"])
-    )
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(dict.fromkeys(specs("qdrant_tls")["qdrant_tls_provider"]["choices"]))
     assert sorted(specs("qdrant_tls")["qdrant_tls_provider"]["choices"]) == sorted(PROVIDERS)
     of_proxies = [provider.name for provider in PROVIDERS.values() if provider.serves(_tls_providers.PROXIES)]
     assert sorted(re.findall(r"V\((\w+)\)", specs("qdrant_proxy")["qdrant_proxy_tls_provider"]["description"])) == sorted(of_proxies)

@@ -20,7 +20,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 PROJECT = Path(__file__).parents[4]
 CA, CA_KEY = _authority.create("made up", datetime.now(timezone.utc))
 
-CLASS = '''
+CLASS = """
 from __future__ import annotations
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._tls_providers import base
@@ -33,7 +33,7 @@ class MadeUp(base.Provider):
 
 
 PROVIDER = MadeUp()
-'''
+"""
 
 TASKS = """
 - name: Have the request signed by somebody

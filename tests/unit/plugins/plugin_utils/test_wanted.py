@@ -19,7 +19,10 @@ DOCUMENT = {
         {"path": "/etc/qdrant/config.yaml", "content": "a: 1\n", "part": "settings"},
         {"path": "/etc/qdrant/secrets.yaml", "secret": True, "mode": "0600", "part": "secrets"},
     ],
-    "links": [{"path": "/opt/qdrant/current", "target": "releases/1", "part": "release"}, {"path": "/etc/qdrant/tls/current", "staged": "/etc/qdrant/tls/next"}],
+    "links": [
+        {"path": "/opt/qdrant/current", "target": "releases/1", "part": "release"},
+        {"path": "/etc/qdrant/tls/current", "staged": "/etc/qdrant/tls/next"},
+    ],
     "absent": [{"path": "/etc/qdrant/old", "part": "settings"}],
 }
 
