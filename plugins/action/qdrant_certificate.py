@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import time
 import typing as t
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
@@ -37,7 +36,7 @@ class ActionModule(_action.HostAction):
         try:
             provider = _tls_providers.named(arguments.get("provider") or _tls_providers.DEFAULT)
         except _values.BadValue as error:
-            raise AnsibleActionFail("provider: %s." % error) from None
+            raise AnsibleActionFail(f"provider: {error}.") from None
         # All that the host is told of it.
         arguments["source"] = provider.source
         names, needed = arguments.get("dns_names") or [], arguments.get("needed") or ()
@@ -54,7 +53,7 @@ class ActionModule(_action.HostAction):
             self._compare_clocks(result["time"])
             wanted = self._wanted(arguments)
             request = self._checked(result["request"], wanted, variables)
-            arguments["certificate"] = _authority.sign(authority, request, wanted, datetime.now(timezone.utc), life)
+            arguments["certificate"] = _authority.sign(authority, request, wanted, datetime.now(UTC), life)
         except (_authority.AuthorityError, _requests.RequestError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
         return self._install(arguments, result, variables)
@@ -124,7 +123,7 @@ class ActionModule(_action.HostAction):
             chain = folder.signed(request)
             if chain is None:
                 return {**result, "request": request, "changed": asked_anew, "waiting": folder.request}
-            now = datetime.now(timezone.utc)
+            now = datetime.now(UTC)
             arguments["certificate"] = _requests.check_signed(folder.certificate, chain, request, wanted, trusted, provider.unasked, now)
         except (_own.OwnError, _requests.RequestError, _variables.VariableError, ValueError) as error:
             raise AnsibleActionFail(str(error)) from None
@@ -148,7 +147,7 @@ class ActionModule(_action.HostAction):
         names = _authority.NEXT if signs_next else _authority.IN_USE
         # A CA on its way out need not last as long as a certificate.
         needed = timedelta(0) if phase == _rollover.TRUST else life
-        authority = _authority.load(read(names.certificate), read(names.key), datetime.now(timezone.utc), needed, names)
+        authority = _authority.load(read(names.certificate), read(names.key), datetime.now(UTC), needed, names)
         current, following = (
             authority.pem() if other == names or phase in (_rollover.CURRENT, _rollover.DROP) else _authority.public(read(other.certificate), other)
             for other in (_authority.IN_USE, _authority.NEXT)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import typing as t
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _clients, _files, _variables
 
@@ -27,7 +26,7 @@ class ActionModule(_action.ControllerAction):
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {}
         arguments = {**DEFAULTS, **self._task.args}
-        name, key_type, now = arguments.get("name"), arguments["key_type"], datetime.now(timezone.utc)
+        name, key_type, now = arguments.get("name"), arguments["key_type"], datetime.now(UTC)
         try:
             days = int(arguments["validity_days"])
             _clients.check(name, days, key_type)
@@ -37,7 +36,7 @@ class ActionModule(_action.ControllerAction):
             )
             authority = _authority.load(certificate, key, now, timedelta(days=days), _authority.CLIENTS)
             _clients.check_apart(authority.pem(), self._trust(variables, str(arguments["nodes_group"])))
-            files = {ending: folder / ("%s.%s" % (name, ending)) for ending in ("crt", "key")}
+            files = {ending: folder / (f"{name}.{ending}") for ending in ("crt", "key")}
             there = {ending: self._read(path) for ending, path in files.items()}
             reasons = _clients.due(there["crt"], there["key"], authority.pem(), key_type, now)
             if boolean(arguments["force"]) and not reasons:
@@ -50,7 +49,7 @@ class ActionModule(_action.ControllerAction):
         except _files.FileError as error:
             raise AnsibleActionFail(str(error)) from None
         except (_clients.ClientError, _authority.AuthorityError, _certificate.CertificateError, _variables.VariableError, ValueError) as error:
-            raise AnsibleActionFail("No certificate was made: %s" % error) from None
+            raise AnsibleActionFail(f"No certificate was made: {error}") from None
         described = _certificate.describe(_certificate.load_certificates(there["crt"])[0], now) if there["crt"] and not self._waits(reasons) else {}
         return {
             **result,
@@ -74,7 +73,7 @@ class ActionModule(_action.ControllerAction):
         for source in variables.get("ansible_inventory_sources") or []:
             inventory = Path(os.path.abspath(source))
             if os.path.isdir(source) and (inventory == path or inventory in path.parents):
-                raise _clients.ClientError("%s is in the inventory's folder, which Ansible reads as a whole. Write a path outside of it." % path)
+                raise _clients.ClientError(f"{path} is in the inventory's folder, which Ansible reads as a whole. Write a path outside of it.")
         return path
 
     @staticmethod

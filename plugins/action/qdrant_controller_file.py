@@ -10,7 +10,6 @@ import re
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _files
 
 DEFAULTS: dict[str, t.Any] = {"path": "", "name": "", "content": None, "mode": "0600", "state": "present"}
@@ -46,13 +45,13 @@ class ActionModule(_action.ControllerAction):
     def _check(given: dict[str, t.Any]) -> int:
         """Return the mode. Raises AnsibleActionFail for arguments that do not do."""
         if given["state"] not in ("present", "absent"):
-            raise AnsibleActionFail("state is %r and must be present or absent." % given["state"])
+            raise AnsibleActionFail("state is {!r} and must be present or absent.".format(given["state"]))
         if not given["path"]:
             raise AnsibleActionFail("path is empty. Name a file on the controller, or with name its folder.")
         if given["state"] == "present" and not isinstance(given["content"], (str, list, dict)):
             raise AnsibleActionFail("content is missing, or neither a text nor a list or mapping. Write the text of the file.")
         if not isinstance(given["mode"], str) or not re.fullmatch("0?[0-7]{3}", given["mode"]) or int(given["mode"], 8) & 0o022:
-            raise AnsibleActionFail("mode is %r and must be a text such as '0600' or '0644', which lets nobody else write." % given["mode"])
+            raise AnsibleActionFail("mode is {!r} and must be a text such as '0600' or '0644', which lets nobody else write.".format(given["mode"]))
         return int(given["mode"], 8)
 
     @staticmethod
@@ -67,8 +66,8 @@ class ActionModule(_action.ControllerAction):
 
         def side(content: bytes | None, bits: int) -> tuple[str, str]:
             if content is None:
-                return "%s (absent)" % path, ""
-            return "%s (mode %04o)" % (path, bits), content.decode("utf-8", "replace") if shown else ""
+                return f"{path} (absent)", ""
+            return f"{path} (mode {bits:04o})", content.decode("utf-8", "replace") if shown else ""
 
         before_header, before = side(found.data if found else None, found.mode if found else 0)
         after_header, text = side(after, mode)

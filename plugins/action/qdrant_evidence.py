@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _container, _document, _network, _outbound, _own, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
@@ -65,10 +64,10 @@ class ActionModule(_action.HostAction):
         ports = {"rest": read("qdrant_http_port", 6333), "grpc": read("qdrant_grpc_port", 6334), "p2p": read("qdrant_p2p_port", 6335)}
         unknown = [node for node, address in addresses.items() if not address and (node != name or not arguments["node"])]
         if unknown:
-            raise AnsibleActionFail("The address of %s is not known. Set qdrant_address in the inventory." % ", ".join(unknown))
+            raise AnsibleActionFail("The address of {} is not known. Set qdrant_address in the inventory.".format(", ".join(unknown)))
         given = read("qdrant_verify_addresses", "auto")
         if given != "auto" and not (isinstance(given, (list, tuple)) and not _network.check_addresses("", list(given), "")):
-            raise AnsibleActionFail("qdrant_verify_addresses is %r, and must be a list of addresses, such as [2001:db8::12], or auto." % (given,))
+            raise AnsibleActionFail(f"qdrant_verify_addresses is {given!r}, and must be a list of addresses, such as [2001:db8::12], or auto.")
         others = [node for node in nodes if node != name or not arguments["node"]]
         further = {node: _variables.further_addresses(node, variables["hostvars"]) for node in others}
         arguments.setdefault("targets", [{"name": node, "address": addresses[node], "further": further[node], "ports": ports} for node in others])

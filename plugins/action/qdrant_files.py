@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secrets_file, _wanted
 
@@ -26,7 +25,7 @@ class ActionModule(_action.HostAction):
         try:
             wanted = _wanted.parse(arguments.get("wanted")).of(arguments.get("parts"))
         except _wanted.WantedError as error:
-            raise AnsibleActionFail("wanted is no document of wanted state. %s." % error) from None
+            raise AnsibleActionFail(f"wanted is no document of wanted state. {error}.") from None
         seen = arguments.get("seen")
         if not wanted.entries or (seen and _wanted.as_seen(wanted, seen)):
             return {"changed": False, "differed": {}, "lacking": [], "diff": []}

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _files, _init, _vault
 
 INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
@@ -26,7 +25,7 @@ class ActionModule(_action.ControllerAction):
         result: dict[str, t.Any] = {}
         arguments = {"group": "qdrant", "vault_id": "", "what": "deployment", **self._task.args}
         if arguments["what"] not in ("deployment", "next_ca", "client_ca"):
-            raise AnsibleActionFail("what is %r and must be deployment, next_ca or client_ca." % arguments["what"])
+            raise AnsibleActionFail("what is {!r} and must be deployment, next_ca or client_ca.".format(arguments["what"]))
         folder = Path(os.path.abspath(os.path.expanduser(arguments["dir"])))
         settings = folder / "group_vars" / arguments["group"]
         created: list[str] = []
@@ -67,19 +66,19 @@ class ActionModule(_action.ControllerAction):
         def next_ca() -> None:
             """The CA that a rollover ends with: a vault of its own, so that no other file is touched. Its name tells it from the one in use."""
             if not settings.is_dir():
-                raise AnsibleActionFail("%s is no folder of group variables. Set qdrant_init_dir to the folder of your inventory." % settings)
+                raise AnsibleActionFail(f"{settings} is no folder of group variables. Set qdrant_init_dir to the folder of your inventory.")
             vault_file = settings / "vault_next_ca.yml"
             if os.path.lexists(vault_file):
                 kept.append(str(vault_file))
                 return
             encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.next_ca")
-            name = arguments.get("common_name") or "Qdrant cluster CA %s" % now.date().isoformat()
+            name = arguments.get("common_name") or f"Qdrant cluster CA {now.date().isoformat()}"
             create(vault_file, lambda: encrypt(_init.next_vault(name, now)), 0o600)
 
         def client_ca() -> None:
             """The CA of clients' certificates: a vault of its own beside the proxies' settings."""
             if not (folder / "group_vars").is_dir():
-                raise AnsibleActionFail("%s holds no group variables. Set qdrant_init_dir to the folder of your inventory." % folder)
+                raise AnsibleActionFail(f"{folder} holds no group variables. Set qdrant_init_dir to the folder of your inventory.")
             vault_file = settings / "vault_client_ca.yml"
             if os.path.lexists(vault_file):
                 kept.append(str(vault_file))
@@ -87,7 +86,7 @@ class ActionModule(_action.ControllerAction):
             encrypt = _vault.encrypter(self._loader, arguments["vault_id"], "hardened.qdrant.client_ca")
             create(vault_file, lambda: encrypt(_init.client_vault(arguments.get("common_name") or "Qdrant clients CA", now)), 0o600)
 
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         try:
             {"next_ca": next_ca, "client_ca": client_ca, "deployment": deployment}[arguments["what"]]()
         except (_authority.AuthorityError, _files.FileError, _vault.VaultError) as error:

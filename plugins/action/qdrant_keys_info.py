@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _keys
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _variables
 

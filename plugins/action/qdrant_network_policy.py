@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _files, _network_policy
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
@@ -47,7 +46,7 @@ class ActionModule(_action.ControllerAction):
         folder = Path(os.path.abspath(os.path.expanduser(str(given["dir"])))) if given["dir"] else None
         found.problems += self._misplaced(folder, variables.get("ansible_inventory_sources") or [])
         if found.problems:
-            raise AnsibleActionFail("No NetworkPolicy was made:\n%s" % "\n".join("  - %s" % problem for problem in found.problems))
+            raise AnsibleActionFail("No NetworkPolicy was made:\n{}".format("\n".join(f"  - {problem}" for problem in found.problems)))
         for warning in found.warnings:
             display.warning(warning)
         diffs = []
@@ -56,7 +55,7 @@ class ActionModule(_action.ControllerAction):
                 diff = self._write(t.cast(Path, folder) / name, text)
                 diffs += [diff] if diff else []
         except UnicodeDecodeError:
-            raise AnsibleActionFail("A file in %s is no text, and so none of this module's. Name another folder." % folder) from None
+            raise AnsibleActionFail(f"A file in {folder} is no text, and so none of this module's. Name another folder.") from None
         except _files.FileError as error:
             raise AnsibleActionFail(str(error)) from None
         return {
@@ -75,11 +74,11 @@ class ActionModule(_action.ControllerAction):
         """Return the problems of the folder. Ansible reads an inventory's folder as a whole, and would take the files for hosts."""
         where = _network_policy.PREFIX + "dir"
         if folder is not None and folder.exists() and not folder.is_dir():
-            return [Problem(where, "%s is a file" % folder, "Write a folder's path")]
+            return [Problem(where, f"{folder} is a file", "Write a folder's path")]
         for source in sources:
             inventory = Path(os.path.abspath(source))
             if folder is not None and os.path.isdir(source) and (inventory == folder or inventory in folder.parents):
-                return [Problem(where, "%s is in the inventory's folder, which Ansible reads as a whole" % folder, "Write a path outside of it")]
+                return [Problem(where, f"{folder} is in the inventory's folder, which Ansible reads as a whole", "Write a path outside of it")]
         return []
 
     def _write(self, path: Path, text: str) -> dict[str, str] | None:
@@ -90,5 +89,5 @@ class ActionModule(_action.ControllerAction):
             return None
         if not self._task.check_mode:
             _files.write(path, text, MODE)
-        header = "%s%s" % (path, "" if mode == MODE else " (mode %04o)" % mode)
+        header = "{}{}".format(path, "" if mode == MODE else f" (mode {mode:04o})")
         return {"before_header": header, "after_header": str(path), "before": before, "after": text}

@@ -10,7 +10,6 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _files, _init, _vault
 
 NAMES = ("qdrant_api_key", "qdrant_alt_api_key", "qdrant_read_only_api_key")
@@ -25,12 +24,12 @@ class ActionModule(_action.ControllerAction):
         result: dict[str, t.Any] = {}
         names = self._task.args.get("names") or ["qdrant_api_key", "qdrant_read_only_api_key"]
         if not isinstance(names, list) or not set(names) <= set(NAMES):
-            raise AnsibleActionFail("names is not a list of some of %s." % ", ".join(NAMES))
+            raise AnsibleActionFail("names is not a list of some of {}.".format(", ".join(NAMES)))
         path = Path(os.path.abspath(os.path.expanduser(str(self._task.args.get("file") or ""))))
         if path.is_dir():
-            raise AnsibleActionFail("%s is a folder. Name a file that is yet to be made." % path)
+            raise AnsibleActionFail(f"{path} is a folder. Name a file that is yet to be made.")
         if os.path.lexists(path):
-            raise AnsibleActionFail("%s is there already, and keys are never overwritten. Name another file, or use the keys that it holds." % path)
+            raise AnsibleActionFail(f"{path} is there already, and keys are never overwritten. Name another file, or use the keys that it holds.")
         try:
             encrypt = _vault.encrypter(self._loader, str(self._task.args.get("vault_id") or ""), "hardened.qdrant.new_api_keys")
             _files.look(path)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _border, _text
 
 # Asked for facts, which come back as data below the key "facts".
@@ -50,7 +49,7 @@ class ActionModule(_action.HostAction):
             return self._admit(action.run(task_vars=variables), variables)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
             # Ansible's own actions expect of their modules what those document.
-            problem = "makes no sense (%s: %s)" % (type(error).__name__, _text.clean(str(error), 100))
+            problem = f"makes no sense ({type(error).__name__}: {_text.clean(str(error), 100)})"
             raise AnsibleActionFail(_border.misshapen(self._host(variables), name, problem)) from None
         finally:
             action.cleanup()

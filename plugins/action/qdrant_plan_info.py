@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secrets_file, _wanted
 
@@ -23,7 +22,7 @@ class ActionModule(_action.HostAction):
         try:
             wanted = _wanted.parse(arguments.pop("wanted", None)).of(arguments.pop("parts", None))
         except _wanted.WantedError as error:
-            raise AnsibleActionFail("wanted is no document of wanted state. %s." % error) from None
+            raise AnsibleActionFail(f"wanted is no document of wanted state. {error}.") from None
         secret = _secrets_file.text(self._templar, variables) if wanted.secret else ""
         arguments.update(wanted={}, entries=_wanted.question(wanted, secret, _digests.salt()))
         result = self._execute_module(module_args=arguments, task_vars=variables)

@@ -10,13 +10,12 @@ import ipaddress
 import os
 import time
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
     _container,
@@ -62,12 +61,12 @@ class ActionModule(_action.ControllerAction):
         try:
             result.update(self._check(name))
         except _variables.VariableError as error:
-            self._problems.append(Problem("host %s" % name, str(error).rstrip("."), "Mend the variable"))
+            self._problems.append(Problem(f"host {name}", str(error).rstrip("."), "Mend the variable"))
         if self._problems:
-            lines = "\n".join("  - %s" % problem for problem in dict.fromkeys(self._problems))
-            raise AnsibleActionFail("The input for %s was refused, and nothing was changed:\n%s" % (name, lines))
+            lines = "\n".join(f"  - {problem}" for problem in dict.fromkeys(self._problems))
+            raise AnsibleActionFail(f"The input for {name} was refused, and nothing was changed:\n{lines}")
         for warning in self._warnings:
-            display.warning("%s: %s" % (name, warning))
+            display.warning(f"{name}: {warning}")
         return {**result, "changed": False, "warnings_found": self._warnings}
 
     # Variables
@@ -142,7 +141,7 @@ class ActionModule(_action.ControllerAction):
         firewall = self._check_firewall([address for host, address in addresses.items() if host != name], states.get(name, {}), accepted)
         deployment = self._read("qdrant_deployment")
         if deployment not in _container.DEPLOYMENTS:
-            self._problems.append(Problem("qdrant_deployment", "there is no such deployment", "Write %s" % " or ".join(_container.DEPLOYMENTS)))
+            self._problems.append(Problem("qdrant_deployment", "there is no such deployment", "Write {}".format(" or ".join(_container.DEPLOYMENTS))))
         places = self._places(addresses.get(name, ""))
         container = self._check_container(addresses.get(name, ""), cluster, states.get(name, {}), accepted) if deployment == "docker" else {}
         self._check_release(states.get(name, {}), accepted, deployment)
@@ -178,7 +177,7 @@ class ActionModule(_action.ControllerAction):
             secret=self._secret,
             loader=self._loader,
             needed=self._needed(),
-            now=datetime.now(timezone.utc),
+            now=datetime.now(UTC),
         )
         try:
             provider = _tls_providers.named(self._read("qdrant_tls_provider", _tls_providers.DEFAULT))
@@ -187,7 +186,7 @@ class ActionModule(_action.ControllerAction):
             return _tls_providers.Plan()
         found, plan = provider.node(host, cluster)
         self._take(found)
-        days = [self._read("qdrant_tls_%s_days" % which, default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
+        days = [self._read(f"qdrant_tls_{which}_days", default) for which, default in (("warn", 30), ("fail", 7), ("validity", 90))]
         self._take(_preflight.check_expiry(*days, provider.source == _tls_providers.CONTROLLER))
         return plan
 
@@ -200,7 +199,7 @@ class ActionModule(_action.ControllerAction):
             self._problems.append(Problem(_outbound.VARIABLE, "it " + what, remedy or "Name a file on the controller with the CAs in PEM form"))
             return {"credential": _outbound.OWN, "pem": ""}
         if found:
-            self._take(_outbound.check(found, str(self._read(_outbound.VARIABLE)), accepted, datetime.now(timezone.utc)))
+            self._take(_outbound.check(found, str(self._read(_outbound.VARIABLE)), accepted, datetime.now(UTC)))
         return {"credential": credential, "pem": pem}
 
     def _needed(self) -> list[str]:
@@ -209,7 +208,7 @@ class ActionModule(_action.ControllerAction):
         addresses = [self._read("qdrant_tls_address") or address, *self._read("qdrant_tls_extra_addresses", [])]
         # The node itself asks the server there, and verifies.
         addresses += {self._places(address).endpoint} - {address, *addresses}
-        return ["IP:%s" % address for address in addresses] + ["DNS:%s" % name for name in self._read("qdrant_tls_extra_names", [])]
+        return [f"IP:{address}" for address in addresses] + [f"DNS:{name}" for name in self._read("qdrant_tls_extra_names", [])]
 
     def _check_firewall(self, peers: list[str], state: dict[str, t.Any], accepted: dict[str, str]) -> dict[str, t.Any]:
         """Who is to be let in and out, and by which of the host's firewalls."""
@@ -229,13 +228,13 @@ class ActionModule(_action.ControllerAction):
                 self._take(_preflight.check_clients(meant.literals if isinstance(clients, list) else clients))
             self._take(_preflight.check_wide("qdrant_firewall_clients", meant.addresses(), accepted))
             if wanted["why"] and not found.problems:
-                display.display("%s: the firewall is nftables%s" % (self._vars["inventory_hostname"], self._beside(wanted)))
+                display.display("{}: the firewall is nftables{}".format(self._vars["inventory_hostname"], self._beside(wanted)))
         return wanted
 
     @staticmethod
     def _beside(wanted: dict[str, t.Any]) -> str:
-        told = ", and %s is told as well" % wanted["backend"] if wanted["backend"] != "nftables" else ""
-        return "%s: %s" % (told, wanted["why"])
+        told = ", and {} is told as well".format(wanted["backend"]) if wanted["backend"] != "nftables" else ""
+        return "{}: {}".format(told, wanted["why"])
 
     def _places(self, address: str) -> _container.Places:
         pattern, container_address = self._read("qdrant_docker_network"), str(self._read("qdrant_docker_address", ""))
@@ -272,7 +271,7 @@ class ActionModule(_action.ControllerAction):
             bridged=bool(bridge),
             firewall="no-firewall" not in accepted,
             timer=boolean(self._read("qdrant_tls_timer", False), strict=False),
-            firewall_file=str(self._read("qdrant_firewall_file", "") or "%s/firewall.nft" % self._read("qdrant_config_dir")),
+            firewall_file=str(self._read("qdrant_firewall_file", "") or "{}/firewall.nft".format(self._read("qdrant_config_dir"))),
             wanted=wanted,
         )
         self._take(judged.problems)
@@ -296,12 +295,12 @@ class ActionModule(_action.ControllerAction):
         elif file and not problems:
             status = os.stat(file)
             if digest(file, status.st_size, status.st_mtime) != str(checksum).removeprefix("sha256:").lower():
-                problems.append(Problem("qdrant_checksum", "it is not the SHA-256 of %s" % file, "Check where the file came from before you change it"))
+                problems.append(Problem("qdrant_checksum", f"it is not the SHA-256 of {file}", "Check where the file came from before you change it"))
         self._take(problems)
         self._take(_preflight.check_upgrade(state.get("installed_version"), version, accepted))
         parsed = _preflight.parse_version(version)
         if parsed:
-            self._warnings += ["Qdrant %s %s." % (version, text) for text in _settings.advisories(parsed)]
+            self._warnings += [f"Qdrant {version} {text}." for text in _settings.advisories(parsed)]
 
     def _check_settings(self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]) -> _settings.Settings:
         config = self._read("qdrant_config")
@@ -332,6 +331,6 @@ class ActionModule(_action.ControllerAction):
     @staticmethod
     def _uri(address: str, port: t.Any) -> str:
         try:
-            return "https://%s:%s" % ("[%s]" % address if ipaddress.ip_address(address).version == 6 else address, port)
+            return "https://{}:{}".format(f"[{address}]" if ipaddress.ip_address(address).version == 6 else address, port)
         except ValueError:
             return ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _document, _proxy, _tls_providers, _variables
 
 OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import time
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
     _foreign,
@@ -48,12 +47,12 @@ class ActionModule(_action.ControllerAction):
         try:
             result.update(self._check(name))
         except (_variables.VariableError, _own.OwnError) as error:
-            self._found.problems.append(Problem("proxy %s" % name, str(error).rstrip("."), README))
+            self._found.problems.append(Problem(f"proxy {name}", str(error).rstrip("."), README))
         if self._found.problems:
-            lines = "\n".join("  - %s" % problem for problem in dict.fromkeys(self._found.problems))
-            raise AnsibleActionFail("The input for the proxy %s was refused, and nothing was changed:\n%s" % (name, lines))
+            lines = "\n".join(f"  - {problem}" for problem in dict.fromkeys(self._found.problems))
+            raise AnsibleActionFail(f"The input for the proxy {name} was refused, and nothing was changed:\n{lines}")
         for warning in self._found.warnings:
-            display.warning("%s: %s" % (name, warning))
+            display.warning(f"{name}: {warning}")
         return {**result, "changed": False, "warnings_found": self._found.warnings}
 
     # Variables
@@ -80,7 +79,7 @@ class ActionModule(_action.ControllerAction):
     # Checks
 
     def _check(self, name: str) -> dict[str, t.Any]:
-        group, now = self._read("qdrant_proxy_nodes_group", "qdrant"), datetime.now(timezone.utc)
+        group, now = self._read("qdrant_proxy_nodes_group", "qdrant"), datetime.now(UTC)
         names = list(self._vars["groups"].get(group, []))
         plans = {node: self._of_node(node, "__qdrant_preflight") or {} for node in names}
         plans = {node: plan for node, plan in plans.items() if plan.get("settings")}
@@ -131,7 +130,7 @@ class ActionModule(_action.ControllerAction):
         try:
             return _values.integer(_settings.lookup(settings, _proxy.BODY) or _proxy.BODY_MB, 1, _proxy.NUMBERS["qdrant_proxy_snapshot_mb"][1])
         except _values.BadValue as error:
-            self._found.refuse("qdrant_config.%s of the nodes" % _proxy.BODY, error.what, error.remedy)
+            self._found.refuse(f"qdrant_config.{_proxy.BODY} of the nodes", error.what, error.remedy)
             return _proxy.BODY_MB
 
     def _accepted(self, names: list[str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _preflight, _rotation, _settings, _tokens, _variables
 
 display = Display()
@@ -44,8 +43,8 @@ class ActionModule(_action.ControllerAction):
         except _variables.VariableError as error:
             raise AnsibleActionFail(str(error)) from None
         if plan.problems:
-            lines = "\n".join("  - %s" % problem for problem in plan.problems)
-            raise AnsibleActionFail("The rotation was refused, and nothing was changed:\n%s" % lines)
+            lines = "\n".join(f"  - {problem}" for problem in plan.problems)
+            raise AnsibleActionFail(f"The rotation was refused, and nothing was changed:\n{lines}")
         tokens = [self._token(grant) for grant in grants] if plan.tokens_die else []
         if plan.tokens_die:
             plan.lines.append("Tokens that the old key signed end with it. Of qdrant_access: %s. This run makes them anew." % (", ".join(tokens) or "none"))
@@ -60,6 +59,6 @@ class ActionModule(_action.ControllerAction):
     def _token(grant: _tokens.Grant) -> str:
         """Return a token as the announcement names it."""
         if not grant.file:
-            return "%s (kept nowhere: show it, and hand it over)" % grant.application
+            return f"{grant.application} (kept nowhere: show it, and hand it over)"
         there = os.path.isfile(os.path.abspath(os.path.expanduser(grant.file)))
-        return "%s (%s%s)" % (grant.application, grant.file, "" if there else ", not made yet")
+        return "{} ({}{})".format(grant.application, grant.file, "" if there else ", not made yet")

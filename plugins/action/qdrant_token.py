@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import time
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _action, _files, _tokens, _variables, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
@@ -45,18 +44,18 @@ class ActionModule(_action.ControllerAction):
             if path and reasons and not self._task.check_mode:
                 self._write(path, token, grant, arguments["vault_id"])
         except _tokens.TokenError as error:
-            raise AnsibleActionFail("No token was made:\n%s" % "\n".join("  - %s" % problem for problem in error.problems)) from None
+            raise AnsibleActionFail("No token was made:\n{}".format("\n".join(f"  - {problem}" for problem in error.problems))) from None
         except _variables.VariableError as error:
-            raise AnsibleActionFail("No token was made: %s" % error) from None
+            raise AnsibleActionFail(f"No token was made: {error}") from None
         except (_files.FileError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
         shown = token if reasons else there
         if boolean(arguments["show"]) and not self._task.check_mode:
             # On the screen alone: a log keeps what it gets.
-            display.display("%s: %s" % (grant.application, shown), screen_only=True)
+            display.display(f"{grant.application}: {shown}", screen_only=True)
         unknown = _tokens.unknown_collections(grant, arguments["known_collections"]) if arguments["known_collections"] is not None else []
         if unknown:
-            display.warning("The token of %s names collections that the server does not have: %s" % (grant.application, ", ".join(unknown)))
+            display.warning("The token of {} names collections that the server does not have: {}".format(grant.application, ", ".join(unknown)))
         expires = (_tokens.claims_of(shown or "", key) or {}).get("exp", now)
         return {
             **result,
@@ -64,7 +63,7 @@ class ActionModule(_action.ControllerAction):
             "application": grant.application,
             "reasons": reasons,
             "file": str(path) if path else "",
-            "expires": datetime.fromtimestamp(expires, timezone.utc).isoformat(timespec="seconds"),
+            "expires": datetime.fromtimestamp(expires, UTC).isoformat(timespec="seconds"),
             "may": _access.row(grant.application, "token", "", grant.scope).as_dict()["may"],
             "unknown_collections": unknown,
         }
@@ -83,7 +82,7 @@ class ActionModule(_action.ControllerAction):
             grant = next((entry for entry in grants if entry.application == application), None)
             if grant is None and not problems:
                 names = ", ".join(entry.application for entry in grants) or "none"
-                problems = [Problem("application", "qdrant_access has no entry %r. It has: %s" % (application, names), "Add one, or give access and lifetime")]
+                problems = [Problem("application", f"qdrant_access has no entry {application!r}. It has: {names}", "Add one, or give access and lifetime")]
         if problems or grant is None:
             raise _tokens.TokenError(problems)
         return grant
@@ -96,8 +95,8 @@ class ActionModule(_action.ControllerAction):
         path = Path(os.path.abspath(os.path.expanduser(grant.file)))
         for source in variables.get("ansible_inventory_sources") or []:
             if os.path.isdir(source) and Path(os.path.abspath(source)) in path.parents:
-                what = "%s is in the inventory's folder, which Ansible reads as a whole" % path
-                raise _tokens.TokenError([Problem("file of %s" % grant.application, what, "Write a path outside of it")])
+                what = f"{path} is in the inventory's folder, which Ansible reads as a whole"
+                raise _tokens.TokenError([Problem(f"file of {grant.application}", what, "Write a path outside of it")])
         return path
 
     def _read(self, path: Path | None) -> str | None:
@@ -118,5 +117,5 @@ class ActionModule(_action.ControllerAction):
     def _write(self, path: Path, token: str, grant: _tokens.Grant, vault_id: str) -> None:
         text = token + "\n"
         if grant.vault:
-            text = _vault.encrypter(self._loader, vault_id, "hardened.qdrant.tokens")('---\nqdrant_token: "%s"\n' % token)
+            text = _vault.encrypter(self._loader, vault_id, "hardened.qdrant.tokens")(f'---\nqdrant_token: "{token}"\n')
         _files.write(path, text, 0o600, 0o700)

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _access,
     _action,
@@ -44,7 +43,7 @@ class ActionModule(_action.ControllerAction):
         result: dict[str, t.Any] = {}
         arguments = {"fail_on": "low", "report_dir": "", "controls": [], "waivers": [], **self._task.args}
         if arguments["fail_on"] not in (*_controls.SEVERITIES, "never"):
-            raise AnsibleActionFail("fail_on is %r and must be never or one of %s." % (arguments["fail_on"], ", ".join(_controls.SEVERITIES)))
+            raise AnsibleActionFail("fail_on is {!r} and must be never or one of {}.".format(arguments["fail_on"], ", ".join(_controls.SEVERITIES)))
         try:
             controls = _controls.combine(_controls.catalogue(), _controls.parse_controls(arguments["controls"], "qdrant_verify_controls", _variables.origin))
             waivers = _controls.parse_waivers(arguments["waivers"], controls, _variables.origin)
@@ -59,12 +58,12 @@ class ActionModule(_action.ControllerAction):
         # What the controller adds is not of the host.
         drift = _drift.between(earlier["evidence"], observed) if earlier else []
         documents = {host: _derived.with_knowledge(document, limit) for host, document in observed.items()}
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
         access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)
         report = model.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
-        display.display("\n%s%s\n" % (terminal.summary(report), "\nReport: %s" % paths[0] if paths else ""))
+        display.display("\n{}{}\n".format(terminal.summary(report), f"\nReport: {paths[0]}" if paths else ""))
         result.update(
             changed=False,
             counts=report.counts(),
@@ -115,7 +114,7 @@ class ActionModule(_action.ControllerAction):
         group = _variables.read(self._templar, variables, "qdrant_verify_nodes_group", usual)
         documents = _document.admitted(evidence, proxies, variables.get("groups", {}).get(group, ()), arguments.get("hosts") or (), variables.get("hostvars"))
         if not any(document["node"] for document in documents.values()):
-            raise AnsibleActionFail("There is no evidence of any node: give evidence of the hosts of the group %s." % group)
+            raise AnsibleActionFail(f"There is no evidence of any node: give evidence of the hosts of the group {group}.")
         return _derived.with_vantages(documents)
 
     def _saved(self, path: str) -> dict[str, t.Any]:
@@ -133,7 +132,7 @@ class ActionModule(_action.ControllerAction):
         except _files.FileError as error:
             raise AnsibleActionFail(str(error)) from None
         except (ValueError, KeyError, TypeError, RecursionError, _document.Misfit) as error:
-            raise AnsibleActionFail("%s holds no evidence (%s). Name a report.json that qdrant_verify wrote." % (path, _controls.shown(str(error)))) from None
+            raise AnsibleActionFail(f"{path} holds no evidence ({_controls.shown(str(error))}). Name a report.json that qdrant_verify wrote.") from None
         raise AnsibleActionFail("%s has schema %s, and this version reads %d. Observe again." % (path, _controls.shown(saved.get("schema")), model.SCHEMA))
 
     def _write(self, report: model.Report, folder: str) -> list[str]:
@@ -143,5 +142,5 @@ class ActionModule(_action.ControllerAction):
             for name, render in _report.FORMATS.items():
                 _files.write(path / name, render(report), 0o600, 0o700)
         except _files.FileError as error:
-            raise AnsibleActionFail("There is no report. %s The folder is that of qdrant_verify_report_dir." % error) from None
+            raise AnsibleActionFail(f"There is no report. {error} The folder is that of qdrant_verify_report_dir.") from None
         return [str(path / name) for name in _report.FORMATS]

@@ -61,7 +61,7 @@ def qdrant_acme_challenges(offered: t.Iterable[t.Mapping[str, t.Any]], challenge
         kind = challenge if entry["identifier_type"] == "dns" else "http-01"
         data = entry["challenges"].get(kind)
         if data is None:
-            raise AnsibleFilterError("The ACME server offers no %s for %s, only %s." % (kind, entry["identifier"], ", ".join(sorted(entry["challenges"]))))
+            raise AnsibleFilterError("The ACME server offers no {} for {}, only {}.".format(kind, entry["identifier"], ", ".join(sorted(entry["challenges"]))))
         resource, value = data["record"] if kind == "dns-01" else data["resource"], data["resource_value"]
         forms = ((IDENTIFIERS[entry["identifier_type"]], entry["identifier"]), (RESOURCES[kind], resource), (VALUE, value))
         if not all(form.fullmatch(text) for form, text in forms):

@@ -73,7 +73,7 @@ def qdrant_jwt(key: t.Any, access: t.Any = None, lifetime: t.Any = None, subject
             raise _tokens.TokenError(problems)
         return _tokens.sign(_tokens.Grant(str(subject), scope, seconds, value_exists or {}), key)
     except _tokens.TokenError as error:
-        raise AnsibleFilterError("No token was made: %s" % error) from None
+        raise AnsibleFilterError(f"No token was made: {error}") from None
 
 
 class FilterModule:

@@ -56,14 +56,13 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 
 
 def qdrant_value(given: t.Any, kind: str) -> str | int | float:
     """Return the value as its parser writes it. Raises AnsibleFilterError for what is none of its kind, and for a kind that there is not."""
     if kind not in _values.KINDS:
-        raise AnsibleFilterError("There is no kind of value %r. There are: %s" % (kind, ", ".join(sorted(_values.KINDS))))
+        raise AnsibleFilterError("There is no kind of value {!r}. There are: {}".format(kind, ", ".join(sorted(_values.KINDS))))
     try:
         return _values.KINDS[kind](given)
     except _values.BadValue as error:

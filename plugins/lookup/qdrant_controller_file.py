@@ -39,7 +39,6 @@ import typing as t
 
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _files
 
 
@@ -58,6 +57,6 @@ class LookupModule(LookupBase):
             except _files.FileError as error:
                 raise AnsibleLookupError(str(error)) from None
             if content is None:
-                raise AnsibleLookupError("There is no file %s on the controller." % path)
+                raise AnsibleLookupError(f"There is no file {path} on the controller.")
             texts.append(content.decode("utf-8", "replace"))
         return texts

@@ -32,7 +32,7 @@ def foreign_rules(objects: t.Sequence[t.Mapping[str, t.Any]], ports: t.Collectio
     found = []
     for entry in objects:
         rule = entry.get("rule", {})
-        table = "%s %s" % (rule.get("family"), rule.get("table"))
+        table = "{} {}".format(rule.get("family"), rule.get("table"))
         if not rule or OWN.match(table) or any(backend.speaks_for(table, str(rule.get("chain"))) for backend in BACKENDS):
             continue
         named = False
@@ -44,7 +44,7 @@ def foreign_rules(objects: t.Sequence[t.Mapping[str, t.Any]], ports: t.Collectio
                 named = named or base.names_port(" ".join(element_text(element).replace("-", ":") for element in elements), ports)
         if named:
             verdicts = [name for part in rule["expr"] if isinstance(part, dict) for name in part if name in VERDICTS]
-            found.append("table %s, chain %s: %s" % (table, rule["chain"], ", ".join(verdicts) or "no verdict"))
+            found.append("table {}, chain {}: {}".format(table, rule["chain"], ", ".join(verdicts) or "no verdict"))
     return found
 
 

@@ -139,15 +139,15 @@ def blocks(pem: str, ending: str) -> list[tuple[str, bytes]]:
         label, _dashes, rest = piece.partition("-----")
         if not label.endswith(ending):
             continue
-        body, end, _after = rest.partition("-----END %s-----" % label)
+        body, end, _after = rest.partition(f"-----END {label}-----")
         if not end:
-            raise CertificateError("a block that begins with -----BEGIN %s----- has no end" % ending)
+            raise CertificateError(f"a block that begins with -----BEGIN {ending}----- has no end")
         if label.startswith("ENCRYPTED") or "Proc-Type:" in body:  # of keys: in PKCS #8, and before it (RFC 1421)
             raise CertificateError("it is encrypted with a passphrase")
         try:
             found.append((label, base64.b64decode("".join(body.split()), validate=True)))
         except ValueError:
-            raise CertificateError("a block that begins with -----BEGIN %s----- is damaged" % ending) from None
+            raise CertificateError(f"a block that begins with -----BEGIN {ending}----- is damaged") from None
     return found
 
 
@@ -156,8 +156,8 @@ def load_certificates(pem: str) -> list[x509.Certificate]:
     found = [content for label, content in blocks(pem, "CERTIFICATE") if label in ("CERTIFICATE", "X509 CERTIFICATE")]
     if not found:
         for label, remedy in (("PKCS7", "openssl pkcs7 -print_certs"), ("TRUSTED CERTIFICATE", "openssl x509")):
-            if "-----BEGIN %s-----" % label in pem:
-                raise CertificateError("there is no certificate in PEM form but a %s, of which %s makes one" % (label, remedy))
+            if f"-----BEGIN {label}-----" in pem:
+                raise CertificateError(f"there is no certificate in PEM form but a {label}, of which {remedy} makes one")
         raise CertificateError("there is no certificate in PEM form")
     return [_load_certificate(content) for content in found]
 
@@ -175,7 +175,7 @@ def _load_certificate(content: bytes) -> x509.Certificate:
                 pass
             return certificate
     except UNREADABLE as error:
-        raise CertificateError("a certificate cannot be read: %s" % error) from None
+        raise CertificateError(f"a certificate cannot be read: {error}") from None
 
 
 def load_key(pem: str) -> t.Any:
@@ -189,7 +189,7 @@ def load_key(pem: str) -> t.Any:
     label, content = found[0]
     lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64))
     try:
-        return serialization.load_pem_private_key(("-----BEGIN %s-----\n%s\n-----END %s-----\n" % (label, lines, label)).encode(), None)
+        return serialization.load_pem_private_key((f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n").encode(), None)
     except UNREADABLE:
         raise CertificateError("the private key cannot be read") from None
 
@@ -267,7 +267,7 @@ def _unsigned(certificate: x509.Certificate, issuer: x509.Certificate) -> str:
     kind, name = _pss_parameters(certificate) if identifier == PSS else SIGNATURES.get(identifier, ("", ""))
     key = issuer.public_key()
     if not kind:
-        return "its signature is of a kind that Qdrant or its clients do not take (object identifier %s)" % identifier
+        return f"its signature is of a kind that Qdrant or its clients do not take (object identifier {identifier})"
     # The key's own form counts as well: TLS libraries take RSA keys as such alone, also for RSASSA-PSS, and curves by their names.
     if public_bytes(key) not in issuer.public_bytes(serialization.Encoding.DER):
         return "the key of that CA is in a form that Qdrant or its clients do not take"
@@ -316,7 +316,7 @@ def subject_alternative_names(certificate: x509.Certificate | x509.CertificateSi
     except x509.ExtensionNotFound:
         return []
     addresses = names.get_values_for_type(x509.IPAddress)
-    return sorted(["DNS:" + name for name in names.get_values_for_type(x509.DNSName)] + ["IP:%s" % address for address in addresses])
+    return sorted(["DNS:" + name for name in names.get_values_for_type(x509.DNSName)] + [f"IP:{address}" for address in addresses])
 
 
 def purposes(certificate: x509.Certificate | x509.CertificateSigningRequest) -> set[str]:
@@ -330,7 +330,7 @@ def purposes(certificate: x509.Certificate | x509.CertificateSigningRequest) -> 
 def describe(certificate: x509.Certificate, now: datetime) -> dict[str, t.Any]:
     """Return a certificate in plain data, with the days that it has left."""
     return {
-        "serial": "%x" % certificate.serial_number,
+        "serial": f"{certificate.serial_number:x}",
         "sha256": fingerprint(certificate),
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
@@ -387,31 +387,31 @@ def due_for_reissue(chain: t.Sequence[x509.Certificate], key: t.Any, wanted: Wan
     if public_bytes(leaf.public_key()) != public_bytes(key):
         reasons.append("key and certificate do not match")
     if subject_alternative_names(leaf) != wanted.sans():
-        reasons.append("names are %s, wanted are %s" % (", ".join(subject_alternative_names(leaf)) or "none", ", ".join(wanted.sans())))
+        reasons.append("names are {}, wanted are {}".format(", ".join(subject_alternative_names(leaf)) or "none", ", ".join(wanted.sans())))
     missing, surplus = set(wanted.purposes) - purposes(leaf), purposes(leaf) - set(wanted.purposes)
     if missing:
-        reasons.append("it lacks the extended key usage %s" % ", ".join(sorted(missing)))
+        reasons.append("it lacks the extended key usage {}".format(", ".join(sorted(missing))))
     if surplus:
-        reasons.append("it has the extended key usage %s" % ", ".join(sorted(surplus)))
+        reasons.append("it has the extended key usage {}".format(", ".join(sorted(surplus))))
     issuer = load_certificates(wanted.issuer)[0]
     if not is_signed_by(leaf, issuer):
         reasons.append("it is not signed by the CA that signs now")
     elif not identifies(leaf, issuer):
         reasons.append("it gives another key identifier for its CA than the CA itself")
     if key_type(key) != wanted.key_type:
-        reasons.append("its key is %s, wanted is %s" % (key_type(key), wanted.key_type))
+        reasons.append(f"its key is {key_type(key)}, wanted is {wanted.key_type}")
     return reasons + _due_for_any(leaf, wanted, now)
 
 
 def _due_for_any(leaf: x509.Certificate, wanted: Wanted, now: datetime) -> list[str]:
     """What makes a certificate due, whoever signed it: its age, and the user."""
     reasons = []
-    if wanted.revoked & {plain_hex("%x" % leaf.serial_number), plain_hex(fingerprint(leaf))}:
+    if wanted.revoked & {plain_hex(f"{leaf.serial_number:x}"), plain_hex(fingerprint(leaf))}:
         reasons.append("it was revoked")
     if now > renewal_time(leaf, wanted.renew_fraction):
-        reasons.append("it expires on %s" % not_after(leaf).date().isoformat())
+        reasons.append(f"it expires on {not_after(leaf).date().isoformat()}")
     elif now < not_before(leaf):
-        reasons.append("it is not valid before %s" % not_before(leaf).isoformat())
+        reasons.append(f"it is not valid before {not_before(leaf).isoformat()}")
     if wanted.force:
         reasons.append("asked for")
     return reasons
@@ -436,16 +436,16 @@ def unusable(
     if public_bytes(leaf.public_key()) != public_bytes(key):
         problems.append("and its private key do not match")
     if key_type(leaf.public_key()) not in key_types:
-        problems.append("has a key of type %s; use one of %s" % (key_type(leaf.public_key()), ", ".join(key_types)))
+        problems.append("has a key of type {}; use one of {}".format(key_type(leaf.public_key()), ", ".join(key_types)))
     named = subject_alternative_names(leaf)
     absent = sorted(name for name in set(needed) if name not in named and not (of_proxy and _wildcard(name) in named))
     if absent:
         names = ", ".join(named) or "nothing"
-        problems.append("does not name %s (it names %s), so peers or clients would refuse it" % (", ".join(absent), names))
+        problems.append("does not name {} (it names {}), so peers or clients would refuse it".format(", ".join(absent), names))
     lacking = sorted(set(wanted_purposes) - purposes(leaf))
     if lacking:
         why = "; a node is server to its clients and client of its peers" if set(wanted_purposes) == set(BOTH) else ""
-        problems.append("lacks the extended key usage %s%s" % (", ".join(lacking), why))
+        problems.append("lacks the extended key usage {}{}".format(", ".join(lacking), why))
     problems += _chain_problems(chain, trusted, now)
     found = path(chain, trusted, now)
     return problems + (_path_problems(found, wanted_purposes) if found else [])
@@ -525,36 +525,36 @@ def _chain_problems(chain: t.Sequence[x509.Certificate], trusted: t.Sequence[x50
         end = presented([chain[0], *filter(may_issue, chain[1:])])[-1]
         issuer = next((ca for ca in (*trusted, *chain[1:]) if ca.subject == end.issuer), None)
         why = "" if issuer is None or issuer == end else ", but %s" % (_unsigned(end, issuer) or "that is no CA's certificate")
-        return ["leads to no trusted CA: %s is signed by %s%s" % (end.subject.rfc4514_string(), end.issuer.rfc4514_string(), why)]
+        return [f"leads to no trusted CA: {end.subject.rfc4514_string()} is signed by {end.issuer.rfc4514_string()}{why}"]
     problems = []
     for certificate in found:
         name = "expired" if now > not_after(certificate) else "is not valid yet" if now < not_before(certificate) else ""
         if name and certificate is chain[0]:
-            problems.append("%s (it is valid from %s to %s)" % (name, not_before(certificate).isoformat(), not_after(certificate).isoformat()))
+            problems.append(f"{name} (it is valid from {not_before(certificate).isoformat()} to {not_after(certificate).isoformat()})")
         elif name:
-            problems.append("comes from %s, which %s" % (certificate.subject.rfc4514_string(), name))
+            problems.append(f"comes from {certificate.subject.rfc4514_string()}, which {name}")
     return problems
 
 
 def _path_problems(found: t.Sequence[x509.Certificate], wanted_purposes: t.Iterable[str]) -> list[str]:
     """What clients or peers refuse on the way from a leaf to a trusted CA, whatever the dates; texts that follow a name."""
     strict = _strict_leaf(found[0])
-    problems = ["%s, %s" % (" and ".join(strict), STRICT)] if strict else []
+    problems = ["{}, {}".format(" and ".join(strict), STRICT)] if strict else []
     for position, ca in enumerate(found[1:], 1):
         name, constraints, usage = ca.subject.rfc4514_string(), extension(ca, x509.BasicConstraints), extension(ca, x509.ExtendedKeyUsage)
         strict = strict_authority(ca)
         if position < len(found) - 1 and not _names_issuers_key(ca):
             strict.append("has no authority key identifier")
         if strict:
-            problems.append("comes from %s, which %s, %s" % (name, " and ".join(strict), STRICT))
+            problems.append("comes from {}, which {}, {}".format(name, " and ".join(strict), STRICT))
         if not identifies(found[position - 1], ca):
             what = "%s gives another key identifier for it than it has itself" % ("it" if position == 1 else found[position - 1].subject.rfc4514_string())
-            problems.append("comes from %s, but %s, so OpenSSL takes it for another CA's" % (name, what))
+            problems.append(f"comes from {name}, but {what}, so OpenSSL takes it for another CA's")
         if constraints is not None and constraints.value.path_length is not None and constraints.value.path_length < position - 1:
             problems.append("comes from %s, which may not sign for %d CAs below it (path length)" % (name, position - 1))
         lacking = sorted(set(wanted_purposes) - purposes(ca)) if usage is not None else []
         if lacking:
-            problems.append("comes from %s, which may not sign for %s" % (name, ", ".join(lacking)))
+            problems.append("comes from {}, which may not sign for {}".format(name, ", ".join(lacking)))
     return problems
 
 
@@ -658,7 +658,7 @@ class Store:
             key = load_key(self.read(KEY))
             trust = self.read(TRUST)
         except (OSError, ValueError, CertificateError) as error:
-            return Report(reissue=["what is there cannot be read: %s" % error])
+            return Report(reissue=[f"what is there cannot be read: {error}"])
         report = Report(reissue=due_for_reissue(chain, key, wanted, now), permissions=self.wrong_permissions())
         if not same_certificates(trust, wanted.trust):
             report.reinstall.append("the trusted CAs change")
@@ -675,7 +675,7 @@ class Store:
         for path, mode in self._modes():
             status = os.stat(path)
             if stat.S_IMODE(status.st_mode) != mode or (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-                wrong.append("%s is not root's alone" % path)
+                wrong.append(f"{path} is not root's alone")
         return wrong
 
     # Writing. A run may be killed between any two lines: then the next one finds the generation in use as it was, or the new
@@ -726,7 +726,7 @@ class Store:
             reasons = [] if same and mine == public_bytes(load_key(key)) else ["another certificate is provided"]
             return reasons if same_certificates(self.read(TRUST), trust) else reasons + ["the trusted CAs change"]
         except (OSError, ValueError, CertificateError) as error:
-            return ["what is there cannot be read: %s" % error]
+            return [f"what is there cannot be read: {error}"]
 
     def place(
         self, chain: str, key: str, trust: str, needed: t.Iterable[str], now: datetime, wanted_purposes: t.Iterable[str] = BOTH, staged: bool = False
@@ -802,7 +802,7 @@ class Store:
         return tempfile.mkdtemp(prefix=PENDING, dir=self.generations)  # 0700
 
     def _put_in_use(self, folder: str, leaf: x509.Certificate, now: datetime, staged: bool) -> None:
-        name = "%s-%s" % (now.strftime("%Y%m%dT%H%M%SZ"), ("%08x" % leaf.serial_number)[:8])
+        name = "{}-{}".format(now.strftime("%Y%m%dT%H%M%SZ"), (f"{leaf.serial_number:08x}")[:8])
         while os.path.exists(os.path.join(self.generations, name)):
             name += "+"
         _sync(folder)

@@ -15,7 +15,6 @@ from collections import Counter
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
 
-
 # Seconds for all that a node says of its cluster: a question for each collection, and each of these takes milliseconds.
 LOOK = 60.0
 
@@ -46,13 +45,13 @@ class Node:
             raise ClusterError("GET %s: not asked, for what came before took %d seconds" % (path, self._seconds))
         answer = _wire.rest(self._target, path, headers=self._headers, tls=self._tls)
         if answer.status == 401:
-            raise OtherKey("GET %s: HTTP 401, it has another key" % path)
+            raise OtherKey(f"GET {path}: HTTP 401, it has another key")
         if answer.error is not None or answer.status != 200:
-            raise ClusterError("GET %s: %s" % (path, answer.error or "HTTP %s" % answer.status))
+            raise ClusterError("GET {}: {}".format(path, answer.error or f"HTTP {answer.status}"))
         try:
             return json.loads(answer.body)["result"]
         except (ValueError, KeyError, TypeError):
-            raise ClusterError("GET %s: the answer is not Qdrant's" % path) from None
+            raise ClusterError(f"GET {path}: the answer is not Qdrant's") from None
 
 
 def observe(node: Node) -> dict[str, t.Any]:
@@ -64,7 +63,7 @@ def observe(node: Node) -> dict[str, t.Any]:
     raft = cluster.get("raft_info") or {}
     collections = {}
     for entry in node.get("/collections")["collections"]:
-        shards = node.get("/collections/%s/cluster" % urllib.parse.quote(entry["name"], safe=""))
+        shards = node.get("/collections/{}/cluster".format(urllib.parse.quote(entry["name"], safe="")))
         collections[entry["name"]] = {
             "shards": [
                 {"id": shard["shard_id"], "peer": shard.get("peer_id", shards["peer_id"]), "state": shard["state"]}
@@ -109,17 +108,17 @@ def unhealthy(cluster: dict[str, t.Any], expected_peers: int) -> list[str]:
         if cluster["leader"] not in known:
             reasons.append("it has no leader")
         if cluster["pending_operations"] != 0:
-            reasons.append("%s operations wait for consensus" % cluster["pending_operations"])
+            reasons.append("{} operations wait for consensus".format(cluster["pending_operations"]))
         if cluster["consensus"] != "working":
-            reasons.append("the consensus thread is %s" % cluster["consensus"])
+            reasons.append("the consensus thread is {}".format(cluster["consensus"]))
         if reasons and cluster["send_failures"]:
-            reasons.append("messages to %s fail" % ", ".join(sorted(cluster["send_failures"])))
+            reasons.append("messages to {} fail".format(", ".join(sorted(cluster["send_failures"]))))
     elif expected_peers > 1:
         reasons.append("it is not a cluster")
     for name, collection in sorted(cluster["collections"].items()):
         states = sorted({shard["state"] for shard in collection["shards"]} - {"Active"})
         if states:
-            reasons.append("collection %s has shards that are %s" % (name, ", ".join(states)))
+            reasons.append("collection {} has shards that are {}".format(name, ", ".join(states)))
         if collection["transfers"]:
             reasons.append("collection %s is moving %d shards" % (name, collection["transfers"]))
     return reasons
@@ -129,10 +128,10 @@ def unhealthy_views(views: t.Mapping[str, dict[str, t.Any]], expected_peers: int
     """Return why a cluster, seen from several nodes by address, should not lose a node now; empty if all say that it is healthy."""
     reasons = []
     for address, seen in views.items():
-        reasons += [reason if len(views) == 1 else "seen from %s, %s" % (address, reason) for reason in unhealthy(seen, expected_peers)]
+        reasons += [reason if len(views) == 1 else f"seen from {address}, {reason}" for reason in unhealthy(seen, expected_peers)]
     commits = {seen["commit"] for seen in views.values() if seen["enabled"]}
     if len(commits) > 1:
-        reasons.append("nodes have not come as far as others (commits %s)" % ", ".join(map(str, sorted(commits, key=str))))
+        reasons.append("nodes have not come as far as others (commits {})".format(", ".join(map(str, sorted(commits, key=str)))))
     return reasons
 
 

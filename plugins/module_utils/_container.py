@@ -47,7 +47,7 @@ def answer(run: Run, *arguments: str) -> str:
     if code != 0:
         raise OSError(error.strip() or "docker failed")
     if not output.strip():
-        raise OSError("docker %s printed nothing" % arguments[0])
+        raise OSError(f"docker {arguments[0]} printed nothing")
     return output
 
 
@@ -108,7 +108,7 @@ def seccomp(found: Json, path: str) -> Json:
 def published(found: Json) -> list[str]:
     """Return where the container's ports are published, as ADDRESS:PORT."""
     bindings = found["HostConfig"].get("PortBindings") or {}
-    return sorted("%s:%s" % (entry.get("HostIp") or "0.0.0.0", entry.get("HostPort")) for entries in bindings.values() for entry in entries or [])
+    return sorted("{}:{}".format(entry.get("HostIp") or "0.0.0.0", entry.get("HostPort")) for entries in bindings.values() for entry in entries or [])
 
 
 def elsewhere(bindings: t.Iterable[str], addresses: t.Collection[str]) -> list[str]:
@@ -184,7 +184,7 @@ def container(found: Json, run: Run, profile: str, secrets: t.Iterable[str]) -> 
 def socket_state(path: str = SOCKET) -> Json:
     """Return owner and mode of the engine's socket."""
     state = os.stat(path)
-    return {"owner": state.st_uid, "mode": "%04o" % stat.S_IMODE(state.st_mode)}
+    return {"owner": state.st_uid, "mode": f"{stat.S_IMODE(state.st_mode):04o}"}
 
 
 def running_containers(run: Run) -> list[Json]:

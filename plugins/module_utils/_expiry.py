@@ -43,15 +43,15 @@ def judge(seen: t.Mapping[str, t.Any], warn_days: float, fail_days: float) -> tu
     """Return problems and warnings about certificates that end too soon. A CA is warned of only: a certificate that it signed ends with it."""
     problems, warnings = [], []
     places = {"on disk": seen["disk"]}
-    places.update({"that %s serves" % name: entry for name, entry in seen["served"].items() if "days_left" in entry})
+    places.update({f"that {name} serves": entry for name, entry in seen["served"].items() if "days_left" in entry})
     for place, entry in places.items():
-        text = "The certificate %s has %.1f days left (%s)." % (place, entry["days_left"], entry["not_after"])
+        text = "The certificate {} has {:.1f} days left ({}).".format(place, entry["days_left"], entry["not_after"])
         if entry["days_left"] <= fail_days:  # as the control tls-expiry has it
             problems.append(text)
         elif entry["days_left"] < warn_days:
             warnings.append(text)
     warnings += [
-        "The trusted CA %s has %.1f days left (%s)." % (entry["issuer"], entry["days_left"], entry["not_after"])
+        "The trusted CA {} has {:.1f} days left ({}).".format(entry["issuer"], entry["days_left"], entry["not_after"])
         for entry in seen["trusted"]
         if entry["days_left"] < warn_days
     ]

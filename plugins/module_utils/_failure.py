@@ -146,17 +146,17 @@ def cause(found: t.Sequence[Line], properties: t.Mapping[str, str]) -> dict[str,
     way = way_it_ended(properties)
     if said[GATE] and not said[GATE][-1].startswith(ENDED):
         who, line = GATE, said[GATE][-1]
-        sentence = "Its gate refused it: %s" % line.removeprefix("gate: ")
-        sentence += ". The server's last error: %s" % error if error else ""
+        sentence = "Its gate refused it: {}".format(line.removeprefix("gate: "))
+        sentence += f". The server's last error: {error}" if error else ""
         clues = [error, line]
     elif said[SERVER]:
         who, line = SERVER, error or (spoken or said[SERVER])[-1]
-        sentence = "The server ended by itself%s. Its last words: %s" % (" (%s)" % way if way else "", line)
+        sentence = "The server ended by itself{}. Its last words: {}".format(f" ({way})" if way else "", line)
         clues = [error, way, line, *reversed(spoken)]
     else:
         failures = [text for text in said[SYSTEMD] if re.search(r"[Ff]ailed (to|at)|status=", text)]
         who, line = SYSTEMD, (failures or said[SYSTEMD] or [""])[0 if failures else -1]
-        sentence = "systemd did not start it: %s" % line if line else "The journal holds nothing of it"
+        sentence = f"systemd did not start it: {line}" if line else "The journal holds nothing of it"
         clues = said[SYSTEMD]
     remedy = _remedy(clues) or OTHERWISE[who]
     return {"who": who, "line": line, "cause": sentence, "remedy": remedy[0].upper() + remedy[1:]}

@@ -69,7 +69,7 @@ def owners(entry: Entry) -> tuple[int, int]:
     for kind, name, database, position in (("user", entry.owner, pwd.getpwnam, 2), ("group", entry.group, grp.getgrnam, 2)):
         number = -1 if name is None else _id(database, name, position)
         if number is None:
-            raise FilesError("%s is to belong to the %s %s, and there is none" % (entry.path, kind, name))
+            raise FilesError(f"{entry.path} is to belong to the {kind} {name}, and there is none")
         found.append(number)
     return found[0], found[1]
 
@@ -118,7 +118,7 @@ def _led_to(path: str, link: os.stat_result) -> os.stat_result:
     try:
         return os.stat(path)
     except OSError:
-        raise FilesError("%s is a link to %s, and there is nothing. Mount or make what belongs there, or remove the link" % (path, os.readlink(path))) from None
+        raise FilesError(f"{path} is a link to {os.readlink(path)}, and there is nothing. Mount or make what belongs there, or remove the link") from None
 
 
 def has_content(entry: Entry, path: str) -> bool:
@@ -158,7 +158,7 @@ def apply(entries: t.Sequence[Entry]) -> None:
         for entry in entries:
             if entry.kind == FILE:
                 if entry.content is None:
-                    raise FilesError("the content of %s was not sent" % entry.path)
+                    raise FilesError(f"the content of {entry.path} was not sent")
                 drafts.append((draft(entry.path, entry.content, int(entry.mode or "0644", 8), *owners(entry)), entry.path))
             elif entry.kind == LINK and not entry.staged:
                 drafts.append((_draft_link(entry), entry.path))
@@ -197,7 +197,7 @@ def _make_folder(entry: Entry) -> None:
     elif os.path.islink(entry.path):
         _led_to(entry.path, os.lstat(entry.path))
     if not os.path.isdir(entry.path):
-        raise FilesError("%s is no folder. Move it away" % entry.path)
+        raise FilesError(f"{entry.path} is no folder. Move it away")
     handle = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fchown(handle, user, group)
@@ -213,7 +213,7 @@ def draft(path: str, content: bytes, mode: int = 0o600, user: int = -1, group: i
     What killed runs left beside it is removed.
     """
     _forget_drafts(path)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".%s." % os.path.basename(path), suffix=SUFFIX)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=f".{os.path.basename(path)}.", suffix=SUFFIX)
     try:
         with os.fdopen(handle, "wb") as file:  # mkstemp made it 0600, owned by us
             os.fchown(file.fileno(), user, group)
@@ -246,16 +246,16 @@ def atomic_link(path: str, target: str) -> None:
 
 def _draft_link(entry: Entry) -> str:
     if os.path.isdir(entry.path) and not os.path.islink(entry.path):
-        raise FilesError("%s is a folder, and should be a link. Move it away" % entry.path)
+        raise FilesError(f"{entry.path} is a folder, and should be a link. Move it away")
     _forget_drafts(entry.path)
-    temporary = os.path.join(os.path.dirname(entry.path), ".%s.link%s" % (os.path.basename(entry.path), SUFFIX))
+    temporary = os.path.join(os.path.dirname(entry.path), f".{os.path.basename(entry.path)}.link{SUFFIX}")
     os.symlink(entry.target, temporary)
     return temporary
 
 
 def _forget_drafts(path: str) -> None:
     """Remove what runs that were killed left beside a path."""
-    name = re.compile(r"\.%s\.\w+%s" % (re.escape(os.path.basename(path)), re.escape(SUFFIX)))
+    name = re.compile(rf"\.{re.escape(os.path.basename(path))}\.\w+{re.escape(SUFFIX)}")
     folder = os.path.dirname(path)
     for found in filter(name.fullmatch, os.listdir(folder)):
         with contextlib.suppress(FileNotFoundError):

@@ -37,7 +37,7 @@ def rehearse(table: str, path: str, run: Run) -> str:
 
     That is a stricter check than ``nft --check``, and the only way to compare a file with the kernel word by word.
     """
-    script = 'nft --file "$0" && exec nft --stateless list table %s' % table
+    script = f'nft --file "$0" && exec nft --stateless list table {table}'
     for _attempt in range(3):
         code, output, error = run(["unshare", "--net", "sh", "-c", script, path])
         if not error.startswith("unshare:"):
@@ -45,7 +45,7 @@ def rehearse(table: str, path: str, run: Run) -> str:
         # No namespace was to be had just now: the kernel frees those that ended a little later.
         time.sleep(0.5)
     else:
-        raise OSError("no network namespace to rehearse in: %s" % error.strip())
+        raise OSError(f"no network namespace to rehearse in: {error.strip()}")
     if code != 0:
         raise FirewallError(error.strip() or output.strip() or "nft failed")
     return output
@@ -59,7 +59,7 @@ def differences(table: str, path: str, run: Run) -> list[str]:
     try:
         wanted = rehearse(table, path, run)
     except FirewallError as error:
-        return ["nft refuses the file: %s" % str(error).splitlines()[0]]
+        return [f"nft refuses the file: {str(error).splitlines()[0]}"]
     live = listing(table, run)
     if not live:
         raise OSError("the table could not be listed")
@@ -100,15 +100,15 @@ def is_own_table(live: str, *texts: str) -> bool:
     A run that was killed leaves a table before its file. So the table is known by itself.
     """
     found = chains(live)
-    return not found or bool(found & chains("\n".join((*texts, "chain %s {" % CHAIN))))
+    return not found or bool(found & chains("\n".join((*texts, f"chain {CHAIN} {{"))))
 
 
 def is_own_file(table: str, path: str, text: str, unit_file: str = UNIT_FILE) -> bool:
     """Return whether a file is the table's: empty, or it speaks of the table, or the guard's unit loads it."""
     if not text.strip() and os.path.isfile(path):
         return True
-    named = r"table\s+%s\b" % re.escape(table).replace(r"\ ", r"\s+")
-    loaded = re.search(r"--file %s$" % re.escape(path), read(unit_file), re.MULTILINE)
+    named = r"table\s+{}\b".format(re.escape(table).replace(r"\ ", r"\s+"))
+    loaded = re.search(rf"--file {re.escape(path)}$", read(unit_file), re.MULTILINE)
     return re.search(named, text) is not None or loaded is not None
 
 
@@ -122,7 +122,7 @@ def refuse_foreign(table: str, path: str, live: str, *texts: str) -> None:
         what = "the table %s was not made by this collection, and stays as it is. See it with nft list table %s; if nobody needs it, nft delete table %s"
         raise ForeignError(what % (table, table, table))
     if os.path.lexists(path) and not is_own_file(table, path, before):
-        raise ForeignError("%s was not made by this collection, and stays as it is. Name another file, or move it away" % path)
+        raise ForeignError(f"{path} was not made by this collection, and stays as it is. Name another file, or move it away")
 
 
 # --- the way back ------------------------------------------------------------------------------------------------------
@@ -137,8 +137,8 @@ def rollback_script(table: str, path: str, folder: str, had_table: bool, had_fil
     Where there was no guard before, there must be no Qdrant after either: stopping the guard's unit stops what requires it.
     """
     lines = [] if had_table else ["systemctl stop qdrant-firewall.service || true"]
-    lines.append("nft --file %s" % shlex.quote(os.path.join(folder, "table.nft")))
-    lines.append(("mv -f %s %s" % (shlex.quote(os.path.join(folder, "file")), shlex.quote(path))) if had_file else "rm -f %s" % shlex.quote(path))
+    lines.append("nft --file {}".format(shlex.quote(os.path.join(folder, "table.nft"))))
+    lines.append(("mv -f {} {}".format(shlex.quote(os.path.join(folder, "file")), shlex.quote(path))) if had_file else f"rm -f {shlex.quote(path)}")
     return "\n".join(["set -e", *lines, ""])
 
 
@@ -158,7 +158,7 @@ def arm(table: str, path: str, seconds: int, run: Run, folder: str = ROLLBACK_FO
     else:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         live, before = listing(table, run), read(path)
-        contents = {"table.nft": "table %s\ndelete table %s\n%s" % (table, table, live)}
+        contents = {"table.nft": f"table {table}\ndelete table {table}\n{live}"}
         if before:
             contents["file"] = before
         contents["undo.sh"] = rollback_script(table, path, folder, bool(live), bool(before))
@@ -272,9 +272,7 @@ def _matches(match: t.Mapping[str, t.Any], packet: Packet, sets: t.Mapping[str, 
         protocol, field = left["payload"].get("protocol"), left["payload"].get("field")
         if protocol in ("tcp", "th") and field in ("dport", "sport"):
             outcome = _holds_port(elements, packet.port if field == "dport" else OWN_PORT)
-        elif protocol in ("udp", "icmp", "icmpv6", "sctp"):
-            return False
-        elif protocol in ADDRESS and ADDRESS[protocol] != packet.family:
+        elif protocol in ("udp", "icmp", "icmpv6", "sctp") or (protocol in ADDRESS and ADDRESS[protocol] != packet.family):
             return False
         elif protocol in ADDRESS and field == packet.strangers_field:
             outcome = any(element in EVERYONE[packet.family] for element in elements)
@@ -380,6 +378,6 @@ def beside(sets: t.Mapping[str, t.Sequence[str]], named: t.Mapping[str, t.Sequen
     for kind, addresses in sorted(named.items()):
         live = networks([element for family in ("4", "6") for element in sets.get(kind + family, ())])
         wanted = networks(addresses)
-        result["missing"] += ["%s %s" % (kind, network) for network in wanted if network not in live]
-        result["unwanted"] += ["%s %s" % (kind, network) for network in live if network not in wanted]
+        result["missing"] += [f"{kind} {network}" for network in wanted if network not in live]
+        result["unwanted"] += [f"{kind} {network}" for network in live if network not in wanted]
     return result

@@ -26,9 +26,9 @@ def docker(run: Run, *arguments: str) -> None:
     try:
         code, _output, error = run(["docker", *arguments])
     except OSError as problem:
-        raise ImageError("docker: %s" % problem) from None
+        raise ImageError(f"docker: {problem}") from None
     if code != 0:
-        raise ImageError("docker %s: %s" % (arguments[0], error.strip()))
+        raise ImageError(f"docker {arguments[0]}: {error.strip()}")
 
 
 def server_digest(image: str, run: Run, folder: str) -> str:
@@ -40,7 +40,7 @@ def server_digest(image: str, run: Run, folder: str) -> str:
     docker(run, "rm", "--force", CONTAINER)
     docker(run, "create", "--name", CONTAINER, "--network=none", "--pull=never", image)
     try:
-        docker(run, "cp", "%s:%s" % (CONTAINER, SERVER), path)
+        docker(run, "cp", f"{CONTAINER}:{SERVER}", path)
         # A link is copied as one, and would lead to a file of the host's.
         found = None if os.path.islink(path) or not os.path.isfile(path) else _node.digest(path)
     finally:
@@ -48,7 +48,7 @@ def server_digest(image: str, run: Run, folder: str) -> str:
         if os.path.lexists(path) and not os.path.isdir(path):
             os.unlink(path)
     if found is None:
-        raise ImageError("the image has no server at %s. Use Qdrant's own, or one with its layout" % SERVER)
+        raise ImageError(f"the image has no server at {SERVER}. Use Qdrant's own, or one with its layout")
     return found
 
 

@@ -49,7 +49,7 @@ def identify(service: dict[str, t.Any] | None, salt: str, wanted: dict[str, str]
 def outage(properties: dict[str, str]) -> float | None:
     """Return seconds from the unit's last stop to its last start, as systemd noted them in microseconds; None if it was not stopped since the host booted."""
     try:
-        stopped, started = (int(properties["Active%sTimestampMonotonic" % which]) for which in ("Exit", "Enter"))
+        stopped, started = (int(properties[f"Active{which}TimestampMonotonic"]) for which in ("Exit", "Enter"))
     except (KeyError, ValueError):
         return None
     return round((started - stopped) / 1e6, 3) if 0 < stopped < started else None

@@ -95,12 +95,12 @@ def own_text(unit_name: str) -> str:
 
 def names_path(text: str, path: str) -> bool:
     """Return whether a unit names a folder of the host, or something in it. What stands behind these signs are the server's names for folders."""
-    return re.search(r"(?<![\w/.:+-])(?<!dst=)(?<!_PATH=)%s(?=[/:\s,]|$)" % re.escape(path), text, re.MULTILINE) is not None
+    return re.search(rf"(?<![\w/.:+-])(?<!dst=)(?<!_PATH=){re.escape(path)}(?=[/:\s,]|$)", text, re.MULTILINE) is not None
 
 
 def names_user(text: str, user: str) -> bool:
     """Return whether a unit runs its server as a user."""
-    return re.search(r"(?:^User=|--user=)%s(?=\s|$)" % re.escape(user), text, re.MULTILINE) is not None
+    return re.search(rf"(?:^User=|--user=){re.escape(user)}(?=\s|$)", text, re.MULTILINE) is not None
 
 
 # --- folders -----------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def _comes_before(kind: str, path: str, name: str, further: str) -> bool:
             return False
         return not inside or "generations" in inside
     own, file = os.path.split(further)
-    if further and own == path and (name == file or name.startswith(".%s." % file)):
+    if further and own == path and (name == file or name.startswith(f".{file}.")):
         return True
     return name in BEFORE[kind]
 
@@ -191,13 +191,13 @@ def _named(run: Run, kind: str, listing: list[str]) -> list[Json]:
     """Return all of one kind that have the collection's name; a table has a head, so that none is not the same as no answer."""
     code, output, error = run(["docker", *listing])
     if code != 0 or not output.strip():
-        raise OSError("docker %s: %s" % (listing[0], error.strip() or "no answer"))
+        raise OSError("docker {}: {}".format(listing[0], error.strip() or "no answer"))
     rows = [line.split() for line in output.splitlines()[1:]]
     ids = [row[0] for row in rows if len(row) > 1 and NAME in row[1].split(",")]
     if not ids:
         return []
     code, output, error = run(["docker", kind, "inspect", *ids])
     if code != 0:
-        raise OSError("docker %s inspect: %s" % (kind, error.strip() or "no answer"))
+        raise OSError("docker {} inspect: {}".format(kind, error.strip() or "no answer"))
     found: list[Json] = json.loads(output)
     return found

@@ -119,7 +119,7 @@ def path_state(path: str) -> dict[str, t.Any] | None:
         "kind": next((name for test, name in kinds if test(status.st_mode)), "other"),
         "owner": name_of(pwd.getpwuid, status.st_uid),
         "group": name_of(grp.getgrgid, status.st_gid),
-        "mode": "%04o" % stat.S_IMODE(status.st_mode),
+        "mode": f"{stat.S_IMODE(status.st_mode):04o}",
     }
     if state["kind"] == "file":
         state["sha256"] = digest(path)
@@ -255,7 +255,7 @@ def unit_state(unit: str, run: Run) -> dict[str, str]:
     wanted = "LoadState,ActiveState,SubState,InvocationID,FragmentPath,DropInPaths,NeedDaemonReload,UnitFileState"
     code, output, _error = run(["systemctl", "show", "--property=" + wanted, "--", unit])
     if code == 0 and not output.strip():
-        raise OSError("systemctl said nothing of %s" % unit)
+        raise OSError(f"systemctl said nothing of {unit}")
     return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
 
 
@@ -328,8 +328,8 @@ def restart_reasons(layout: Layout, state: dict[str, str], record: dict[str, t.A
     # A running unit is told its addresses without a restart.
     on_disk = {layout.unit_file: _unit_addresses.digest_without}
     digests = {path: coming.digests[path] if path in coming.digests else on_disk.get(path, digest)(path) for path in paths}
-    reasons = ["%s changed" % path for path in paths if digests[path] != started_with.get(path)]
-    reasons += ["%s is gone" % path for path in started_with if path not in paths]
+    reasons = [f"{path} changed" for path in paths if digests[path] != started_with.get(path)]
+    reasons += [f"{path} is gone" for path in started_with if path not in paths]
     if record.get("release") != os.path.realpath(os.path.join(coming.release or layout.current, "qdrant")):
         reasons.append("another release is installed")
     return reasons

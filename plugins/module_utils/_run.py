@@ -72,7 +72,7 @@ def _run(arguments: list[str], seconds: float) -> tuple[int, str, str]:
         return process.wait(max(0.0, end - time.monotonic())), output, errors
     except subprocess.TimeoutExpired:
         problem = "did not end within %d seconds, and was killed. See %s" % (seconds, HINTS.get(os.path.basename(arguments[0]), HINT))
-        raise TimeoutError("%s %s" % (" ".join(arguments[:2]), problem)) from None
+        raise TimeoutError("{} {}".format(" ".join(arguments[:2]), problem)) from None
     except BufferError:
         raise OSError("%s printed more than %d bytes, and was killed" % (" ".join(arguments[:2]), LONGEST)) from None
     finally:

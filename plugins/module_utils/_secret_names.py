@@ -25,14 +25,14 @@ SETTINGS = {
 PATHS = ("tls.key",)
 
 WORDS = "keys?|tokens?|password|passwd|passphrase|pwd|secrets?|credentials?|authorization|bearer|cookies?|dsn|connection_?string"
-NAME = re.compile(r"(?:%s)$" % WORDS, re.IGNORECASE)
+NAME = re.compile(rf"(?:{WORDS})$", re.IGNORECASE)
 # Characters; a shorter text stands in words that are not secret, too.
 SHORTEST = 8
 HIDDEN = "(hidden)"
 # A URL with a password, or with a parameter that is called like a secret.
-URL = re.compile(r"^\s*[a-z][a-z0-9+.-]*://(?:[^/?#\s]*:[^/?#\s]+@|[^#\s]*[?&][^=&#\s]*(?:%s|signature)=[^&#\s])" % WORDS, re.IGNORECASE)
+URL = re.compile(rf"^\s*[a-z][a-z0-9+.-]*://(?:[^/?#\s]*:[^/?#\s]+@|[^#\s]*[?&][^=&#\s]*(?:{WORDS}|signature)=[^&#\s])", re.IGNORECASE)
 # A name and its colon in YAML, at a line's beginning or within braces. A plain ``key`` is the path of the certificate's.
-IN_TEXT = re.compile(r"(?:^|[{,])[ \t]*(?:- )?['\"]?(?!keys?['\"]?\s*:)\w*(?:%s)['\"]?\s*:" % WORDS, re.IGNORECASE | re.MULTILINE)
+IN_TEXT = re.compile(rf"(?:^|[{{,])[ \t]*(?:- )?['\"]?(?!keys?['\"]?\s*:)\w*(?:{WORDS})['\"]?\s*:", re.IGNORECASE | re.MULTILINE)
 
 
 def is_secret(path: t.Sequence[str], value: t.Any = None) -> bool:

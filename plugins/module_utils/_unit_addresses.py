@@ -30,7 +30,7 @@ def file_of(unit: str) -> str:
 
 def drop_in_of(unit: str) -> str:
     """Return where `systemctl set-property --runtime` keeps the addresses (systemd.unit(5))."""
-    return "/run/systemd/system.control/%s.d/50-IPAddressAllow.conf" % unit
+    return f"/run/systemd/system.control/{unit}.d/50-IPAddressAllow.conf"
 
 
 def of_text(text: bytes) -> list[str]:
@@ -122,4 +122,4 @@ def _with(text: bytes, addresses: list[str]) -> bytes:
 def _told(run: Run, words: list[str]) -> None:
     code, _output, error = run(["systemctl", *words])
     if code != 0:
-        raise OSError("systemctl %s: %s" % (words[0], error.strip()))
+        raise OSError(f"systemctl {words[0]}: {error.strip()}")

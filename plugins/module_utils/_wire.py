@@ -119,7 +119,7 @@ def describe(error: Exception) -> str:
         return "no route"
     if isinstance(error, OSError):
         return "unreachable: %s" % (error.strerror or error)
-    return "protocol: %s" % "".join(character if character.isprintable() else "?" for character in str(error))[:100]
+    return "protocol: {}".format("".join(character if character.isprintable() else "?" for character in str(error))[:100])
 
 
 _FAILURES = (OSError, EOFError, ValueError, http.client.HTTPException)
@@ -403,7 +403,7 @@ def accepts_outdated(target: Target, what: str, timeout: float = TIMEOUT) -> str
         with _Connection(target, timeout) as connection:
             try:
                 secure = connection.handshake(context)
-                return "accepted: %s %s" % (secure.version(), (secure.cipher() or ("unknown",))[0])
+                return "accepted: {} {}".format(secure.version(), (secure.cipher() or ("unknown",))[0])
             except (ssl.SSLError, ConnectionError) as error:
                 return "rejected" if "ALERT" in str(error) or "EOF" in str(error) or isinstance(error, ConnectionError) else describe(error)
     except _FAILURES as error:
@@ -591,9 +591,7 @@ def _converse(connection: _Connection) -> tuple[dict[str, str], bytes]:
             connection.sendall(_frame(_SETTINGS, _ACK, 0, b""))
         elif kind == _PING and not flags & _ACK:
             connection.sendall(_frame(_PING, _ACK, 0, payload))
-        elif kind == _GOAWAY:
-            raise ConnectionResetError
-        elif stream == _STREAM and kind == _RST_STREAM:
+        elif kind == _GOAWAY or (stream == _STREAM and kind == _RST_STREAM):
             raise ConnectionResetError
         elif stream == _STREAM and kind == _DATA:
             body += payload
@@ -644,7 +642,7 @@ def grpc(
             )
             headers, body = _converse(connection)
         if "grpc-status" not in headers:
-            return GrpcAnswer(error="protocol: HTTP %s without a grpc-status" % headers.get(":status"))
+            return GrpcAnswer(error="protocol: HTTP {} without a grpc-status".format(headers.get(":status")))
         return GrpcAnswer(int(headers["grpc-status"]), urllib.parse.unquote(headers.get("grpc-message", "")), body[5:])
     except (*_FAILURES, IndexError) as error:
         return GrpcAnswer(error=describe(error) if not isinstance(error, IndexError) else "protocol: a header block is cut off")

@@ -225,7 +225,7 @@ def summary(store, now: datetime, renew_fraction: float) -> dict:
 
 def diff_text(result: dict) -> str:
     """Return a certificate as readable lines."""
-    return "".join("%s: %s\n" % item for item in sorted(result.get("certificate", {}).items()) if item[0] != "days_left")
+    return "".join("{}: {}\n".format(*item) for item in sorted(result.get("certificate", {}).items()) if item[0] != "days_left")
 
 
 def execute(module: AnsibleModule, now: datetime) -> dict:
@@ -329,9 +329,9 @@ def main() -> None:
     try:
         result = execute(module, now)
     except _certificate.CertificateError as error:
-        module.fail_json(msg="Certificate in %s: %s." % (module.params["dir"], error))
+        module.fail_json(msg="Certificate in {}: {}.".format(module.params["dir"], error))
     except OSError as error:
-        module.fail_json(msg="Cannot work on the certificates in %s: %s" % (module.params["dir"], error))
+        module.fail_json(msg="Cannot work on the certificates in {}: {}".format(module.params["dir"], error))
     module.exit_json(time=now.timestamp(), **result)
 
 

@@ -137,13 +137,13 @@ def main() -> None:
     services = [_keys.load(path) or {} for path in (_keys.running_file(params["unit"]), params["secrets_file"])]
     keys = list(dict.fromkeys(service["api_key"] for service in services if service.get("api_key")))
     if not keys:
-        module.fail_json(msg="There is no API key in %s. Is the node deployed?" % params["secrets_file"])
+        module.fail_json(msg="There is no API key in {}. Is the node deployed?".format(params["secrets_file"]))
     tls = _wire.Tls(ca_file=params["ca_path"])
 
     def nodes(address: str) -> list[_cluster.Node]:
         return [_cluster.Node(_wire.Target(address, params["http_port"]), tls, key) for key in keys]
 
-    def look(address: str) -> dict | None | _cluster.ClusterError:
+    def look(address: str) -> dict | _cluster.ClusterError | None:
         try:
             return _cluster.observe(nodes(address)[0]) if address == params["address"] else _cluster.observe_peer(nodes(address))
         except _cluster.ClusterError as error:
@@ -159,7 +159,7 @@ def main() -> None:
             looks = list(pool.map(look, addresses))
         for address, seen in zip(addresses, looks):
             if isinstance(seen, _cluster.ClusterError):
-                reasons.append("%s does not answer: %s" % (address, seen) if params["peers"] else "the node does not answer: %s" % seen)
+                reasons.append(f"{address} does not answer: {seen}" if params["peers"] else f"the node does not answer: {seen}")
             elif seen is not None:
                 views[address] = seen
         if params["address"] in views:
@@ -176,8 +176,8 @@ def main() -> None:
     result.update(healthy=not reasons, unhealthy_because=reasons)
     if reasons and (params["wait"] or "cluster" not in result):
         module.fail_json(
-            msg="The cluster is not healthy, seen from %s: %s. A restart now could cost data or service. Wait or mend it, then run again; "
-            "for a cluster that is down anyway, run with -e qdrant_restart_strategy=parallel." % (params["address"], "; ".join(reasons)),
+            msg="The cluster is not healthy, seen from {}: {}. A restart now could cost data or service. Wait or mend it, then run again; "
+            "for a cluster that is down anyway, run with -e qdrant_restart_strategy=parallel.".format(params["address"], "; ".join(reasons)),
             **result,
         )
     module.exit_json(changed=False, **result)

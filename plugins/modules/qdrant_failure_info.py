@@ -76,7 +76,7 @@ def main() -> None:
         _code, journal, _error = run(["journalctl", "--no-pager", "--output=json", "--lines=400", "--unit", unit])
         _code, shown, _error = run(["systemctl", "show", "--property=ExecMainCode,ExecMainStatus", "--", unit])
     except OSError as error:
-        module.fail_json(msg="Cannot read the journal: %s. The host must run systemd." % error)
+        module.fail_json(msg=f"Cannot read the journal: {error}. The host must run systemd.")
     found = _failure.of_last_start(_failure.lines(journal, secrets))
     properties = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     text = "\n".join(line.text for line in found[-_failure.LINES :])

@@ -87,7 +87,7 @@ UNITS = "/etc/systemd/system/"
 
 def difference(entry: _files.Entry, wrong: list) -> dict:
     """Return an entry's part of the diff, before anything is written."""
-    state = {"before": "%s: %s\n" % (entry.path, ", ".join(wrong)), "after": "%s: as wanted\n" % entry.path}
+    state = {"before": "{}: {}\n".format(entry.path, ", ".join(wrong)), "after": f"{entry.path}: as wanted\n"}
     if entry.kind != _files.FILE or entry.secret or not {"content", "missing"} & set(wrong):
         return state
     before = _files.text(entry.path)
@@ -105,7 +105,7 @@ def reload_units(entries: list) -> None:
     if any(entry.path.startswith(UNITS) for entry in entries):
         code, _output, error = _run.change(["systemctl", "daemon-reload"])
         if code != 0:
-            raise OSError("systemctl daemon-reload: %s" % error.strip())
+            raise OSError(f"systemctl daemon-reload: {error.strip()}")
 
 
 def main() -> None:
@@ -134,9 +134,9 @@ def main() -> None:
             reload_units(due)
             _files.remove(due)
     except _files.FilesError as error:
-        module.fail_json(msg="%s." % error)
+        module.fail_json(msg=f"{error}.")
     except OSError as error:
-        module.fail_json(msg="Cannot write what is wanted: %s." % error)
+        module.fail_json(msg=f"Cannot write what is wanted: {error}.")
     module.exit_json(changed=bool(due), differed=differed, lacking=lacking, diff=diff)
 
 

@@ -146,11 +146,11 @@ def main() -> None:
     try:
         result = {"present": present, "absent": absent, "confirmed": confirmed}[module.params["state"]](module, _run.change)
     except _firewall.ForeignError as error:
-        module.fail_json(msg="Nothing was changed: %s." % error)
+        module.fail_json(msg=f"Nothing was changed: {error}.")
     except _firewall.FirewallError as error:
-        module.fail_json(msg="nft refused the rules, and the ones in force stay: %s" % error)
+        module.fail_json(msg=f"nft refused the rules, and the ones in force stay: {error}")
     except OSError as error:
-        module.fail_json(msg="Cannot work on %s: %s" % (module.params["path"], error))
+        module.fail_json(msg="Cannot work on {}: {}".format(module.params["path"], error))
     module.exit_json(changed=bool(result["differed"]), **result)
 
 

@@ -98,7 +98,7 @@ def main() -> None:
     try:
         result = observe(module.params["table"], module.params["ports"], _run.ask)
     except (OSError, ValueError) as error:
-        module.fail_json(msg="Cannot look at the firewall: %s. This task must be root's (become: true)." % error)
+        module.fail_json(msg=f"Cannot look at the firewall: {error}. This task must be root's (become: true).")
     module.exit_json(changed=False, **result)
 
 

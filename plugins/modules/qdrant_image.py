@@ -81,9 +81,9 @@ def main() -> None:
             text = json.dumps(manifest, indent=4, sort_keys=True) + "\n"
             _files.atomic_write(params["path"], text.encode("utf-8"), 0o644)
     except _image.ImageError as error:
-        module.fail_json(msg="Cannot look into the image %s: %s." % (params["image"], error))
+        module.fail_json(msg="Cannot look into the image {}: {}.".format(params["image"], error))
     except OSError as error:
-        module.fail_json(msg="Cannot write %s: %s." % (params["path"], error))
+        module.fail_json(msg="Cannot write {}: {}.".format(params["path"], error))
     module.exit_json(changed=manifest != before, manifest=manifest)
 
 

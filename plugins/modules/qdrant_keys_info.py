@@ -89,7 +89,7 @@ def main() -> None:
         show = ["systemctl", "show", "--property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic", "--", params["unit"]]
         code, output, unused = run(show)
     except OSError as error:
-        module.fail_json(msg="Cannot look at the node: %s. It must run systemd." % error)
+        module.fail_json(msg=f"Cannot look at the node: {error}. It must run systemd.")
     times = dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
     module.exit_json(
         changed=False,

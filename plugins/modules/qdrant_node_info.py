@@ -303,7 +303,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "installed_version": next((release.version for release in releases if release.name == current), None),
         "installed": installed,
         "active": state.get("ActiveState") == "active",
-        "state": "%s (%s)" % (state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),
+        "state": "{} ({})".format(state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),
         "initialised": os.path.exists(os.path.join(layout.data_dir, "raft_state.json")),
         "cluster_scheme": _node.cluster_scheme(layout.data_dir),
         "bootstrap": arguments.get("bootstrap", "") if installed else None,
@@ -356,13 +356,13 @@ def main() -> None:
     try:
         unknown = sorted(set(module.params["folders"]) - set(_marks.BEFORE))
         if unknown:
-            module.fail_json(msg="There are no folders of the kind %s, but of %s." % (", ".join(unknown), ", ".join(_marks.BEFORE)))
+            module.fail_json(msg="There are no folders of the kind {}, but of {}.".format(", ".join(unknown), ", ".join(_marks.BEFORE)))
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, module.params, run)
         ports = module.params["guarded_ports"]
         result["firewalls"] = _backends.observe(ports, run) if ports else {}
     except OSError as error:
-        module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
+        module.fail_json(msg=f"Cannot look at the node: {error}. It must run systemd and this task must be root's (become: true).")
     module.exit_json(changed=False, **result)
 
 

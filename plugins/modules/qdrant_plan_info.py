@@ -129,7 +129,7 @@ def observe(layout: _node.Layout, entries: list, run: _run.Run) -> dict:
     addresses = _unit_addresses.of_file(layout.unit_file) if coming.unit is None else _unit_addresses.of_text(coming.unit)
     return {
         "active": state.get("ActiveState") == "active",
-        "state": "%s (%s)" % (state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),
+        "state": "{} ({})".format(state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),
         "enabled": state.get("UnitFileState") == "enabled",
         "reload": state.get("NeedDaemonReload") == "yes",
         "initialised": os.path.exists(os.path.join(layout.data_dir, "raft_state.json")),
@@ -161,9 +161,9 @@ def main() -> None:
         layout = _node.Layout(**{name: module.params[name] for name in ("unit", "install_dir", "config_dir", "data_dir")})
         result = observe(layout, [_entries.entry_of(entry) for entry in module.params["entries"]], _run.ask)
     except _files.FilesError as error:
-        module.fail_json(msg="%s." % error)
+        module.fail_json(msg=f"{error}.")
     except OSError as error:
-        module.fail_json(msg="Cannot look at the node: %s. It must run systemd and this task must be root's (become: true)." % error)
+        module.fail_json(msg=f"Cannot look at the node: {error}. It must run systemd and this task must be root's (become: true).")
     module.exit_json(changed=False, **result)
 
 

@@ -135,21 +135,22 @@ def main() -> None:
         try:
             result = _expiry.observe(_certificate.Store(params["dir"]), targets, datetime.now(timezone.utc))
         except (OSError, _certificate.CertificateError) as error:
-            module.fail_json(msg="The certificate in %s cannot be read: %s. Run hardened.qdrant.site." % (params["dir"], error))
+            module.fail_json(msg="The certificate in {} cannot be read: {}. Run hardened.qdrant.site.".format(params["dir"], error))
         if not params["served"] or not result["not_served"] or time.monotonic() >= deadline:
             break
         time.sleep(PAUSE)
     if params["served"] and result["not_served"]:
         module.fail_json(
-            msg="%s on %s: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts nodes with an old one."
-            % (", ".join(result["not_served"]), params["address"]),
+            msg="{} on {}: not the certificate that is on disk. Run hardened.qdrant.rotate_certificates again; it restarts nodes with an old one.".format(
+                ", ".join(result["not_served"]), params["address"]
+            ),
             **result,
         )
     problems, warnings = _expiry.judge(result, params["warn_days"], params["fail_days"])
     for warning in warnings:
         module.warn(warning)
     if problems:
-        module.fail_json(msg="%s Run hardened.qdrant.rotate_certificates." % " ".join(problems), **result)
+        module.fail_json(msg="{} Run hardened.qdrant.rotate_certificates.".format(" ".join(problems)), **result)
     module.exit_json(changed=False, **result)
 
 

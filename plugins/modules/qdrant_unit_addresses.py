@@ -80,7 +80,7 @@ def main() -> None:
             elif told is not None:
                 _unit_addresses.note_in_record(_node.RECORD, record, wanted)
     except OSError as error:
-        module.fail_json(msg="Cannot tell %s its addresses: %s. A restart of the unit tells it as well." % (unit, error))
+        module.fail_json(msg=f"Cannot tell {unit} its addresses: {error}. A restart of the unit tells it as well.")
     before = (told or []) if due else wanted
     diff = {"before": "".join(entry + "\n" for entry in before), "after": "".join(entry + "\n" for entry in wanted)}
     module.exit_json(changed=due, addresses=wanted, diff=diff)

@@ -114,7 +114,7 @@ def table(tokens: t.Iterable[tuple[str, str, Scope]], read_only: bool, alternate
         rows.append(row("qdrant_alt_api_key", "API key", "it is rotated", FULL))
     if read_only:
         rows.append(row("qdrant_read_only_api_key", "read-only key", "it is rotated", READ_ONLY))
-    rows += [row(name, "token", "%s after it was made" % lifetime, scope) for name, lifetime, scope in tokens]
+    rows += [row(name, "token", f"{lifetime} after it was made", scope) for name, lifetime, scope in tokens]
     rows.append(row("without a key", "nobody", "", NOBODY))
     return rows
 

@@ -11,7 +11,6 @@ import typing as t
 from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _ansible, _border, _shapes, _text
 
 # The names of this collection's modules.
@@ -90,7 +89,7 @@ class HostAction(Action):
         """
         for name in self.set_here:
             if self._task.args.get(name):
-                raise AnsibleActionFail("The option %s is set by the action plugin itself. Leave it out." % name)
+                raise AnsibleActionFail(f"The option {name} is set by the action plugin itself. Leave it out.")
         return dict(self._task.args)
 
     def _seconds(self) -> float:
@@ -141,8 +140,7 @@ class HostAction(Action):
         if self.sends_secrets and not self._connection.is_pipelining_enabled():
             become = getattr(self._connection.become, "name", "none")
             raise AnsibleActionFail(
-                "Keys would lie in a file of the host: the connection %s with the become method %s takes modules by files alone. Use ssh and sudo."
-                % (self._connection.transport, become)
+                f"Keys would lie in a file of the host: the connection {self._connection.transport} with the become method {become} takes modules by files alone. Use ssh and sudo."
             )
 
     def _host(self, variables: Variables) -> str:

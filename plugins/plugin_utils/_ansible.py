@@ -58,7 +58,7 @@ def shadowed(variables: t.Mapping[str, t.Any], host: str) -> list[str]:
             inventory = hostvars.raw_get(host)
         facts = inventory.get("ansible_facts") or {}
     # Ansible's own facts lost their prefix on their way here. Its own variables it protects itself.
-    return sorted(name for name in facts if name in inventory and name != "ansible_facts" or str(name).startswith(("qdrant_", "__qdrant")))
+    return sorted(name for name in facts if (name in inventory and name != "ansible_facts") or str(name).startswith(("qdrant_", "__qdrant")))
 
 
 @contextlib.contextmanager

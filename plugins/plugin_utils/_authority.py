@@ -101,13 +101,13 @@ def create(common_name: str, now: datetime) -> tuple[str, str]:
 
 def _certificate_of(certificate_pem: str, names: Variables) -> x509.Certificate:
     if not isinstance(certificate_pem, str) or "BEGIN CERTIFICATE" not in certificate_pem:
-        raise AuthorityError("%s is not a certificate in PEM form. The playbook %s makes one." % (names.certificate, names.maker))
+        raise AuthorityError(f"{names.certificate} is not a certificate in PEM form. The playbook {names.maker} makes one.")
     if "PRIVATE KEY" in certificate_pem:
-        raise AuthorityError("%s holds a private key as well. Keep that in %s alone: certificates are public." % (names.certificate, names.key))
+        raise AuthorityError(f"{names.certificate} holds a private key as well. Keep that in {names.key} alone: certificates are public.")
     try:
         return _certificate.load_certificates(certificate_pem)[0]
     except _certificate.CertificateError as error:
-        raise AuthorityError("%s cannot be read as a certificate: %s. Paste the whole PEM block." % (names.certificate, error)) from None
+        raise AuthorityError(f"{names.certificate} cannot be read as a certificate: {error}. Paste the whole PEM block.") from None
 
 
 def public(certificate_pem: str, names: Variables) -> str:
@@ -119,14 +119,14 @@ def public(certificate_pem: str, names: Variables) -> str:
 def _load(certificate_pem: str, key_pem: str, names: Variables) -> Authority:
     certificate = _certificate_of(certificate_pem, names)
     if not isinstance(key_pem, str) or "PRIVATE KEY" not in key_pem:
-        raise AuthorityError("%s is not a private key in PEM form. The playbook %s makes one." % (names.key, names.maker))
+        raise AuthorityError(f"{names.key} is not a private key in PEM form. The playbook {names.maker} makes one.")
     try:
         key = _certificate.load_key(key_pem)
     except _certificate.CertificateError as error:
         remedy = "Decrypt it (openssl pkey) and keep it in the vault" if "encrypted" in str(error) else "Paste the whole PEM block of one key"
-        raise AuthorityError("%s cannot be read as a private key: %s. %s." % (names.key, error, remedy)) from None
+        raise AuthorityError(f"{names.key} cannot be read as a private key: {error}. {remedy}.") from None
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-        raise AuthorityError("%s is neither ECDSA nor RSA, which Qdrant's TLS library and its clients need. Use one." % names.key)
+        raise AuthorityError(f"{names.key} is neither ECDSA nor RSA, which Qdrant's TLS library and its clients need. Use one.")
     return Authority(certificate, key)
 
 
@@ -135,7 +135,7 @@ def _problems(authority: Authority, now: datetime, leaf_life: timedelta, names: 
     certificate, key = authority.certificate, authority.key
     problems = []
     if _certificate.public_bytes(certificate.public_key()) != _certificate.public_bytes(key):
-        problems.append("does not match %s: they are of two CAs. Put the key that belongs to it into the vault" % names.key)
+        problems.append(f"does not match {names.key}: they are of two CAs. Put the key that belongs to it into the vault")
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < CA_RSA_BITS:
         problems.append("has an RSA key of %d bits, which is too weak. Use %d bits or ECDSA" % (key.key_size, CA_RSA_BITS))
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.key_size < 256:
@@ -154,11 +154,11 @@ def _problems(authority: Authority, now: datetime, leaf_life: timedelta, names: 
     # Nodes' clients may be Python; a proxy, which verifies what the other CA signs, is not.
     strict = _certificate.strict_authority(certificate) if names is not CLIENTS and not problems else []
     if strict:
-        problems.append("%s, %s. Make a new CA" % (" and ".join(strict), _certificate.STRICT))
+        problems.append("{}, {}. Make a new CA".format(" and ".join(strict), _certificate.STRICT))
     if now < _certificate.not_before(certificate):
-        problems.append("is not valid before %s. Check the controller's clock" % _certificate.not_before(certificate).isoformat())
+        problems.append(f"is not valid before {_certificate.not_before(certificate).isoformat()}. Check the controller's clock")
     elif now > _certificate.not_after(certificate):
-        problems.append("expired on %s. Make a new CA" % _certificate.not_after(certificate).date().isoformat())
+        problems.append(f"expired on {_certificate.not_after(certificate).date().isoformat()}. Make a new CA")
     elif now + leaf_life > _certificate.not_after(certificate):
         end = _certificate.not_after(certificate).date().isoformat()
         problems.append("expires on %s, before a certificate of %d days would. Replace the CA, or shorten qdrant_tls_validity_days" % (end, leaf_life.days))
@@ -171,7 +171,7 @@ def load(certificate_pem: str, key_pem: str, now: datetime, leaf_life: timedelta
     authority = _load(certificate_pem, key_pem, names)
     problems = _problems(authority, now, leaf_life, names)
     if problems:
-        raise AuthorityError("\n".join("%s %s." % (names.certificate, problem) for problem in problems))
+        raise AuthorityError("\n".join(f"{names.certificate} {problem}." for problem in problems))
     return authority
 
 
@@ -184,9 +184,9 @@ def sign(authority: Authority, request_pem: str, wanted: _certificate.Wanted, no
         request = _requests.load(request_pem)
         problems = _requests.problems(request, wanted, _requests.owners(authority.pem(), {}))
     except _requests.RequestError as error:
-        raise AuthorityError("the signing request cannot be used: %s" % error) from None
+        raise AuthorityError(f"the signing request cannot be used: {error}") from None
     if problems:
-        raise AuthorityError("the signing request differs from the wanted one: %s" % "; ".join(problems))
+        raise AuthorityError("the signing request differs from the wanted one: {}".format("; ".join(problems)))
     public_key = request.public_key()
     purposes_of_key = ("digital_signature", "key_encipherment") if isinstance(public_key, rsa.RSAPublicKey) else ("digital_signature",)
     by_name = {"serverAuth": ExtendedKeyUsageOID.SERVER_AUTH, "clientAuth": ExtendedKeyUsageOID.CLIENT_AUTH}

@@ -97,13 +97,13 @@ def _refuse(answer: t.Mapping[str, t.Any], facts: bool) -> None:
         raise Hostile("return facts that are no mapping")
     interpreter = given.get(INTERPRETER)
     if interpreter is not None and not (isinstance(interpreter, str) and _PROGRAM.fullmatch(interpreter)):
-        raise Hostile("name an interpreter that is no path: %s" % _text.clean(str(interpreter), 100))
+        raise Hostile(f"name an interpreter that is no path: {_text.clean(str(interpreter), 100)}")
     beyond = [key for key in given if key != INTERPRETER]
     if beyond and not facts:
-        raise Hostile("set the variables %s" % _names(beyond))
+        raise Hostile(f"set the variables {_names(beyond)}")
     acting = _ACTED_UPON.intersection(answer)
     if acting:
-        raise Hostile("have Ansible act, by %s" % _names(acting))
+        raise Hostile(f"have Ansible act, by {_names(acting)}")
 
 
 # In JSON, in this order: an escaped backslash, which begins no escape; a character by its number, in two halves beyond the first 65536; one by its letter.
@@ -129,7 +129,7 @@ def _json_escape(character: str) -> str:
 def _as_text(escape: re.Match[str]) -> str:
     """Return an escape of JSON as it is if its character shows, and otherwise so that it stands for itself."""
     written = escape.group()
-    if written == "\\\\" or _shows(json.loads('"%s"' % written)):
+    if written == "\\\\" or _shows(json.loads(f'"{written}"')):
         return written
     return written.replace("\\", "\\\\")
 
@@ -143,24 +143,24 @@ def _names(names: t.Iterable[t.Any]) -> str:
 def accusation(host: str, asked: str, error: Hostile) -> str:
     """Return what a user is told of a host whose answer was refused."""
     return (
-        "%s is not to be trusted: its answer to %s tried to %s. Nothing of it was believed, and this run ends here. No module answers like that; "
+        f"{host} is not to be trusted: its answer to {asked} tried to {error}. Nothing of it was believed, and this run ends here. No module answers like that; "
         "somebody else does. Take the host off the network, find out how it was broken into, and rotate what it knows: hardened.qdrant.rotate_api_keys, "
-        "and the certificates of its cluster." % (host, asked, error)
+        "and the certificates of its cluster."
     )
 
 
 def misshapen(host: str, module: str, error: object) -> str:
     """Return what a user is told of an answer that is not what the module documents."""
     return (
-        "%s is not to be trusted: its answer to %s %s. Nothing of it was believed. The module does not answer like that: see which Python the host runs "
-        "(ansible_python_interpreter), and whether it is what its distribution installed." % (host, module, error)
+        f"{host} is not to be trusted: its answer to {module} {error}. Nothing of it was believed. The module does not answer like that: see which Python the host runs "
+        "(ansible_python_interpreter), and whether it is what its distribution installed."
     )
 
 
 def shadow_accusation(host: str, names: t.Iterable[str]) -> str:
     """Return what a user is told of facts that outrank the inventory's variables."""
     return (
-        "Facts of %s replace variables: %s. They come from a module that ran on the host earlier in this run, or from a fact cache, and hosts are not "
+        f"Facts of {host} replace variables: {_names(names)}. They come from a module that ran on the host earlier in this run, or from a fact cache, and hosts are not "
         "believed: variables come from the inventory, the vault and the command line. Find out which module returned them; clear the cache "
-        "(--flush-cache), and set inject_facts_as_vars = false below [defaults] in ansible.cfg, which keeps facts and variables apart." % (host, _names(names))
+        "(--flush-cache), and set inject_facts_as_vars = false below [defaults] in ansible.cfg, which keeps facts and variables apart."
     )

@@ -24,11 +24,11 @@ class ClientError(Exception):
 def check(name: t.Any, days: t.Any, key_type: t.Any) -> None:
     """Refuse what no certificate can be made of."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ClientError("%r cannot be a client's name. Use letters, digits, dots and -, up to 63." % (name,))
+        raise ClientError(f"{name!r} cannot be a client's name. Use letters, digits, dots and -, up to 63.")
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 825:
-        raise ClientError("The certificate of %s cannot be valid for %r days. Write a number from 1 to 825." % (name, days))
+        raise ClientError(f"The certificate of {name} cannot be valid for {days!r} days. Write a number from 1 to 825.")
     if key_type not in _certificate.KEY_TYPES:
-        raise ClientError("There is no key type %r. Write one of %s." % (key_type, ", ".join(_certificate.KEY_TYPES)))
+        raise ClientError("There is no key type {!r}. Write one of {}.".format(key_type, ", ".join(_certificate.KEY_TYPES)))
 
 
 def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loader: t.Any) -> list[str]:
@@ -46,10 +46,10 @@ def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loa
                 if value and value not in found:
                     found[value] = _own.authorities(value, loader, name)[1]
             except Exception as error:  # also whatever keeps it from being templated
-                why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else "%s cannot be read" % name
+                why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else f"{name} cannot be read"
                 raise ClientError(
-                    "The CAs of the node %s are not known, and a CA that nodes trust must not sign for clients: %s. Give its secrets, such as the vault's "
-                    "password." % (host, why)
+                    f"The CAs of the node {host} are not known, and a CA that nodes trust must not sign for clients: {why}. Give its secrets, such as the vault's "
+                    "password."
                 ) from None
     return list(found.values())
 
@@ -58,8 +58,7 @@ def check_apart(authority_pem: str, nodes: t.Iterable[str]) -> None:
     """Refuse to sign for clients with a CA that nodes trust, or one below it: the cluster port takes whoever shows a certificate for a client from there."""
     if _certificate.of_authorities(_certificate.load_certificates(authority_pem), [ca for pem in nodes for ca in _certificate.load_certificates(pem)]):
         raise ClientError(
-            "%s is the nodes' CA or comes from it, and whoever has a client's certificate from there opens the cluster port. Make another: %s"
-            % (_authority.CLIENTS.certificate, _authority.CLIENTS.maker)
+            f"{_authority.CLIENTS.certificate} is the nodes' CA or comes from it, and whoever has a client's certificate from there opens the cluster port. Make another: {_authority.CLIENTS.maker}"
         )
 
 
@@ -78,9 +77,9 @@ def due(certificate_pem: str | None, key_pem: str | None, authority_pem: str, ke
     if not _certificate.is_signed_by(leaf, _certificate.load_certificates(authority_pem)[0]):
         reasons.append("it is of another CA")
     if _certificate.key_type(key) != key_type:
-        reasons.append("its key is %s, wanted is %s" % (_certificate.key_type(key), key_type))
+        reasons.append(f"its key is {_certificate.key_type(key)}, wanted is {key_type}")
     if now > _certificate.renewal_time(leaf, RENEW_FRACTION):
-        reasons.append("it expires on %s" % _certificate.not_after(leaf).date().isoformat())
+        reasons.append(f"it expires on {_certificate.not_after(leaf).date().isoformat()}")
     return reasons
 
 

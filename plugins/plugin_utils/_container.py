@@ -65,7 +65,7 @@ def reference(image: str, version: str, digest: str) -> str:
     name = image.replace("{version}", version)
     if not digest:
         return name
-    return "%s@%s" % (re.sub(r":[^:/]+$", "", name), digest)
+    return "{}@{}".format(re.sub(r":[^:/]+$", "", name), digest)
 
 
 def check(
@@ -91,16 +91,16 @@ def _image(read: Read, version: str, accepted: t.Collection[str], file_digest: t
         if digest:
             found.refuse("qdrant_image_digest", "an image that is loaded from a file has none", "Set qdrant_checksum to the file's SHA-256 instead")
         if not os.path.isfile(archive):
-            found.refuse("qdrant_image_archive", "%s is no file on the controller" % archive, "Write the path of an archive of docker save")
+            found.refuse("qdrant_image_archive", f"{archive} is no file on the controller", "Write the path of an archive of docker save")
         elif not checksum:
-            remedy = "Nothing unverified is installed: set it to the output of sha256sum %s" % archive
+            remedy = f"Nothing unverified is installed: set it to the output of sha256sum {archive}"
             found.refuse("qdrant_checksum", "nothing is known of the image's archive", remedy)
         elif file_digest(archive) != checksum:
-            found.refuse("qdrant_checksum", "it is not the SHA-256 of %s" % archive, "Check where the file came from before you change it")
+            found.refuse("qdrant_checksum", f"it is not the SHA-256 of {archive}", "Check where the file came from before you change it")
         return os.path.basename(archive), checksum
     name = image.replace("{version}", version)
     if "@" in name or name.startswith("sha256:") or _values.written(_values.image, name, "") != name:
-        what = "%s is no image's name" % _values.shown(name)
+        what = f"{_values.shown(name)} is no image's name"
         found.refuse("qdrant_image", what, "Write it without its digest, such as docker.io/qdrant/qdrant:v1.19.0-unprivileged")
     if digest and not DIGEST.fullmatch(digest):
         found.refuse("qdrant_image_digest", "it is no digest", "Write sha256: and 64 hexadecimal digits, as docker images --digests prints them")
@@ -113,7 +113,7 @@ def _network(read: Read, address: str, cluster: bool, accepted: t.Collection[str
     """Return the gateway of the container's network: the host's address in there; empty on the host's network, and where it makes no sense."""
     pattern = read("qdrant_docker_network", "published")
     if pattern not in NETWORKS:
-        found.refuse("qdrant_docker_network", "there is no pattern %r" % pattern, "Write %s" % ", ".join(NETWORKS))
+        found.refuse("qdrant_docker_network", f"there is no pattern {pattern!r}", "Write {}".format(", ".join(NETWORKS)))
         return ""
     if pattern == "internal" and cluster:
         what = "peers could not reach each other: an internal network has no way out of its host"
@@ -128,18 +128,18 @@ def _network(read: Read, address: str, cluster: bool, accepted: t.Collection[str
     try:
         subnet = ipaddress.IPv4Network(_values.network_text(read("qdrant_docker_subnet", "")))
     except ValueError as error:
-        found.refuse("qdrant_docker_subnet", "it is no network (%s)" % error, "Write a private one that nothing else on the host uses, such as 172.31.253.0/29")
+        found.refuse("qdrant_docker_subnet", f"it is no network ({error})", "Write a private one that nothing else on the host uses, such as 172.31.253.0/29")
         return ""
     if not subnet.is_private or subnet.prefixlen > 29:
-        found.refuse("qdrant_docker_subnet", "%s is not private, or too small" % subnet, "Write a private network of /29 or larger, such as 172.31.253.0/29")
+        found.refuse("qdrant_docker_subnet", f"{subnet} is not private, or too small", "Write a private network of /29 or larger, such as 172.31.253.0/29")
         return ""
     gateway = str(subnet[1])
     container = str(read("qdrant_docker_address", ""))
     if container not in {str(host) for host in list(subnet.hosts())[1:]}:
-        what = "%s is no address of a container in %s" % (container, subnet)
-        found.refuse("qdrant_docker_address", what, "Write one behind the gateway's, such as %s" % subnet[2])
+        what = f"{container} is no address of a container in {subnet}"
+        found.refuse("qdrant_docker_address", what, f"Write one behind the gateway's, such as {subnet[2]}")
     if _within(address, subnet):
-        found.refuse("qdrant_docker_subnet", "the node's own address, %s, lies in it" % address, "Use another network for the container")
+        found.refuse("qdrant_docker_subnet", f"the node's own address, {address}, lies in it", "Use another network for the container")
     return gateway
 
 
@@ -158,16 +158,16 @@ def _publish(addresses: t.Any, accepted: t.Collection[str], found: Findings) -> 
     for entry in addresses:
         if str(entry) in ANY:
             if "bind-all-addresses" not in accepted:
-                found.problems.append(risk_problem(where, "%r is every network of the host" % str(entry), "bind-all-addresses"))
+                found.problems.append(risk_problem(where, f"{str(entry)!r} is every network of the host", "bind-all-addresses"))
             continue
         if ":" in _values.written(_values.address, entry, ":"):
-            found.refuse(where, "%s is no IPv4 address" % _values.shown(entry), "Write addresses of the host, such as 192.0.2.11")
+            found.refuse(where, f"{_values.shown(entry)} is no IPv4 address", "Write addresses of the host, such as 192.0.2.11")
 
 
 def _engine(read: Read, engine: t.Mapping[str, t.Any], found: Findings) -> None:
     """Whether the host's engine can be used; one that is not there yet can be installed."""
     if read("qdrant_docker_install", False) and not engine.get("version") and engine.get("distribution") not in (None, "", "debian", "ubuntu"):
-        what = "the role installs the engine on Debian and Ubuntu alone, and this is %s" % engine["distribution"]
+        what = "the role installs the engine on Debian and Ubuntu alone, and this is {}".format(engine["distribution"])
         found.refuse("qdrant_docker_install", what, "Install the engine yourself, and leave this out")
     if not engine.get("cli") or not engine.get("version"):
         if engine.get("cli") and not read("qdrant_docker_install", False):
@@ -176,7 +176,7 @@ def _engine(read: Read, engine: t.Mapping[str, t.Any], found: Findings) -> None:
             found.refuse("qdrant_deployment", "the host has no Docker engine", "Install one, or let the role: qdrant_docker_install: true")
         return
     if int(re.match(r"\d*", str(engine["version"]))[0] or 0) < MINIMUM_VERSION:  # type: ignore[index]
-        found.refuse("qdrant_deployment", "Docker %s is too old" % engine["version"], "Update the host's engine to %d.10 or later" % MINIMUM_VERSION)
+        found.refuse("qdrant_deployment", "Docker {} is too old".format(engine["version"]), "Update the host's engine to %d.10 or later" % MINIMUM_VERSION)
     if engine.get("userns"):
         what = "the host's engine maps users (userns-remap), and data and secrets would belong to others in the container"
         found.refuse("qdrant_deployment", what, "The server has no root to map: switch userns-remap off for this host, or write systemd")
@@ -185,9 +185,9 @@ def _engine(read: Read, engine: t.Mapping[str, t.Any], found: Findings) -> None:
 def _limits(read: Read, found: Findings) -> None:
     memory = str(read("qdrant_memory_max", "infinity"))
     if memory != "infinity" and not MEMORY.fullmatch(memory):
-        found.refuse("qdrant_memory_max", "Docker does not know %r" % memory, "Write bytes, with K, M or G, such as 16G")
+        found.refuse("qdrant_memory_max", f"Docker does not know {memory!r}", "Write bytes, with K, M or G, such as 16G")
     cpus = read("qdrant_docker_cpus", 0)
     try:
         _values.number(cpus)
     except _values.BadValue:
-        found.refuse("qdrant_docker_cpus", "%s is no number of processors" % _values.shown(cpus), "Write one such as 1.5, or 0 for all")
+        found.refuse("qdrant_docker_cpus", f"{_values.shown(cpus)} is no number of processors", "Write one such as 1.5, or 0 for all")

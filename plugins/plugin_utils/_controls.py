@@ -26,11 +26,10 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import yaml
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _text
 
 try:
@@ -116,25 +115,25 @@ def parse_control(entry: t.Any, where: str) -> Control:
     if jmespath is None:
         raise ControlError("The controller lacks the Python library jmespath. Install it where ansible-core is installed")
     if not isinstance(entry, dict):
-        raise ControlError("%s: a control is a mapping, with %s" % (where, ", ".join(REQUIRED)))
-    where = "%s, control %s" % (where, entry.get("id", "without id"))
+        raise ControlError("{}: a control is a mapping, with {}".format(where, ", ".join(REQUIRED)))
+    where = "{}, control {}".format(where, entry.get("id", "without id"))
     missing = [name for name in REQUIRED if not entry.get(name)]
     unknown = sorted(set(entry) - set(REQUIRED) - set(OPTIONAL))
     if missing or unknown:
-        parts = ["%s is missing" % name for name in missing] + ["%s is no field of a control" % name for name in unknown]
-        raise ControlError("%s: %s" % (where, "; ".join(parts)))
+        parts = [f"{name} is missing" for name in missing] + [f"{name} is no field of a control" for name in unknown]
+        raise ControlError("{}: {}".format(where, "; ".join(parts)))
     if entry["severity"] not in SEVERITIES:
-        raise ControlError("%s: severity is %r and must be one of %s" % (where, entry["severity"], ", ".join(SEVERITIES)))
+        raise ControlError("{}: severity is {!r} and must be one of {}".format(where, entry["severity"], ", ".join(SEVERITIES)))
     if entry.get("subject", "node") not in SUBJECTS:
-        raise ControlError("%s: subject is %r and must be one of %s" % (where, entry["subject"], ", ".join(SUBJECTS)))
+        raise ControlError("{}: subject is {!r} and must be one of {}".format(where, entry["subject"], ", ".join(SUBJECTS)))
     if not isinstance(entry["reads"], list):
-        raise ControlError("%s: reads is a list of expressions" % where)
+        raise ControlError(f"{where}: reads is a list of expressions")
     for name, expressions in (("reads", entry["reads"]), ("expect", [entry["expect"]]), ("when", [entry.get("when") or "`true`"])):
         for expression in expressions:
             try:
                 jmespath.compile(expression)
             except (JMESPathError, TypeError) as error:
-                raise ControlError("%s: %s is no JMESPath expression: %s" % (where, name, " ".join(str(error).split()))) from None
+                raise ControlError("{}: {} is no JMESPath expression: {}".format(where, name, " ".join(str(error).split()))) from None
     try:
         entry["message"].format(*entry["reads"])
     except (IndexError, KeyError, ValueError, AttributeError):
@@ -146,12 +145,12 @@ def parse_control(entry: t.Any, where: str) -> Control:
 def parse_controls(entries: t.Any, where: str, origin: t.Callable[[t.Any], str] = lambda _entry: "") -> list[Control]:
     """Return controls from a list. ``origin`` says in which file and line an entry stands, or nothing."""
     if not isinstance(entries, list):
-        raise ControlError("%s: controls are a list" % where)
+        raise ControlError(f"{where}: controls are a list")
     return [parse_control(entry, _place(where, number, origin(entry))) for number, entry in enumerate(entries, 1)]
 
 
 def _place(where: str, number: int, origin: str) -> str:
-    return "%s, entry %d%s" % (where, number, " (%s)" % origin if origin else "")
+    return "%s, entry %d%s" % (where, number, f" ({origin})" if origin else "")
 
 
 @lru_cache
@@ -168,7 +167,7 @@ def combine(own: t.Iterable[Control], extra: t.Iterable[Control]) -> list[Contro
     controls = [*own, *extra]
     twice = sorted(name for name, count in Counter(control.id for control in controls).items() if count > 1)
     if twice:
-        raise ControlError("qdrant_verify_controls: these ids are taken: %s" % ", ".join(twice))
+        raise ControlError("qdrant_verify_controls: these ids are taken: {}".format(", ".join(twice)))
     return controls
 
 
@@ -179,15 +178,15 @@ def parse_waivers(entries: t.Any, controls: t.Iterable[Control], origin: t.Calla
     for number, entry in enumerate(entries or [], 1):
         where = _place("qdrant_verify_waivers", number, origin(entry))
         if not isinstance(entry, dict) or set(entry) - {"control", "reason", "expires", "hosts"}:
-            raise ControlError("%s: a waiver is {control: ID, reason: TEXT, expires: YYYY-MM-DD, hosts: [NAME]}" % where)
+            raise ControlError(f"{where}: a waiver is {{control: ID, reason: TEXT, expires: YYYY-MM-DD, hosts: [NAME]}}")
         if entry.get("control") not in known:
-            raise ControlError("%s: there is no control %s" % (where, entry.get("control")))
+            raise ControlError("{}: there is no control {}".format(where, entry.get("control")))
         if not str(entry.get("reason") or "").strip():
-            raise ControlError("%s: the reason is missing" % where)
+            raise ControlError(f"{where}: the reason is missing")
         try:
             expires = date.fromisoformat(str(entry.get("expires")))
         except ValueError:
-            raise ControlError("%s: expires is %r and must be a day, such as 2026-12-31" % (where, entry.get("expires"))) from None
+            raise ControlError("{}: expires is {!r} and must be a day, such as 2026-12-31".format(where, entry.get("expires"))) from None
         if entry["control"] == EVIDENCE:
             text = "%s: %s cannot be waived, for without evidence nothing is known of a host. Take the host out of the inventory"
             raise ControlError(text % (where, EVIDENCE))
@@ -198,7 +197,7 @@ def parse_waivers(entries: t.Any, controls: t.Iterable[Control], origin: t.Calla
 # --- judging -----------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(expression: str) -> t.Any:
     return jmespath.compile(expression)
 
@@ -219,16 +218,16 @@ def judge(control: Control, evidence: dict[str, t.Any]) -> Finding:
             if applies is False:
                 return Finding(control, SKIPPED)
             if applies is not True:
-                return Finding(control, ERROR, "It cannot be told whether this applies: %s gave %s." % (control.when, shown(applies)))
+                return Finding(control, ERROR, f"It cannot be told whether this applies: {control.when} gave {shown(applies)}.")
         for expression in control.reads:
             values[expression] = _compiled(expression).search(evidence)
             if values[expression] is None or _is_error(values[expression]):
-                return Finding(control, ERROR, "There is no evidence of %s%s." % (expression, _section_error(expression, evidence)), values)
+                return Finding(control, ERROR, f"There is no evidence of {expression}{_section_error(expression, evidence)}.", values)
         if _compiled(control.expect).search(evidence) is True:
             return Finding(control, PASSED, evidence=values)
         return Finding(control, FAILED, control.message.format(*map(shown, values.values())) + ".", values)
     except Exception as error:  # over what a host sent, JMESPath and Python raise many kinds; none may keep another control or host from being judged
-        return Finding(control, ERROR, "It cannot be judged: %s." % shown(str(error)), values)
+        return Finding(control, ERROR, f"It cannot be judged: {shown(str(error))}.", values)
 
 
 def _is_error(value: t.Any) -> bool:
@@ -242,7 +241,7 @@ def _section_error(expression: str, evidence: dict[str, t.Any]) -> str:
     for key in expression.split("."):
         value = value.get(key.strip('"')) if isinstance(value, dict) else None
         if isinstance(value, dict) and isinstance(value.get("error"), str):
-            return " (%s)" % shown(value["error"])
+            return " ({})".format(shown(value["error"]))
     return ""
 
 
@@ -252,9 +251,9 @@ def waive(finding: Finding, waivers: t.Iterable[Waiver], host: str, today: date)
         if waiver.control != finding.control.id or (waiver.hosts and host not in waiver.hosts):
             continue
         if today > waiver.expires:
-            return Finding(finding.control, FAILED, "The waiver expired on %s. %s" % (waiver.expires, finding.text), finding.evidence)
+            return Finding(finding.control, FAILED, f"The waiver expired on {waiver.expires}. {finding.text}", finding.evidence)
         if finding.state in BAD:
-            return Finding(finding.control, WAIVED, "Until %s: %s. %s" % (waiver.expires, waiver.reason, finding.text), finding.evidence)
+            return Finding(finding.control, WAIVED, f"Until {waiver.expires}: {waiver.reason}. {finding.text}", finding.evidence)
     return finding
 
 

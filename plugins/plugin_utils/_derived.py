@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight, _reachability, _settings
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 AUTHORITY_DAYS = 90  # that a CA must have left, for its replacement takes planning
 
 

@@ -14,11 +14,10 @@ import ipaddress
 import json
 import math
 import typing as t
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _text
 
 try:
@@ -35,7 +34,7 @@ NAME, LONGEST = 255, 65536  # characters of a host's name, and of a text as the 
 # What the controller adds to a node's document; a host that sends such a part does not fit.
 ADDED = ("document", "limits", "advisories", "supports", "reached", "validity")
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 
 class Misfit(Exception):
@@ -99,7 +98,7 @@ def plain(value: t.Any) -> t.Any:
             characters += len(entry)
             _check_text(entry, place)
         elif isinstance(entry, float) and not math.isfinite(entry):
-            raise Misfit("%s is %s, which is no number" % (_at(place), entry))
+            raise Misfit(f"{_at(place)} is {entry}, which is no number")
         elif isinstance(entry, int) and abs(entry) > INTEGER:
             raise Misfit("%s is a number of %d bits" % (_at(place), entry.bit_length()))
         elif isinstance(entry, (dict, list)):
@@ -110,12 +109,12 @@ def plain(value: t.Any) -> t.Any:
             for name, inner in entry.items() if isinstance(entry, dict) else enumerate(entry):
                 if isinstance(entry, dict):
                     if not isinstance(name, str):
-                        raise Misfit("%s has a name that is no text" % _at(place))
+                        raise Misfit(f"{_at(place)} has a name that is no text")
                     characters += len(name)
                     _check_text(name, place)
                 stack.append((inner, _below(place, name), depth + 1))
         elif entry is not None and not isinstance(entry, (int, float)):
-            raise Misfit("%s is of type %s" % (_at(place), type(entry).__name__))
+            raise Misfit(f"{_at(place)} is of type {type(entry).__name__}")
         if values > VALUES or characters > CHARACTERS:
             raise Misfit("it has more than %d values or %d characters" % (VALUES, CHARACTERS))
     # Ansible marks texts that come from hosts by types of its own, which JMESPath does not know as texts.
@@ -126,7 +125,7 @@ def _check_text(text: str, place: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise Misfit("%s has a text that is not Unicode" % _at(place)) from None
+        raise Misfit(f"{_at(place)} has a text that is not Unicode") from None
 
 
 def _at(place: str) -> str:
@@ -139,7 +138,7 @@ def _below(place: str, name: t.Any) -> str:
     return (place + part)[:200]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _validator(kind: str) -> t.Any:
     """Return the schema of one kind of document."""
     if jsonschema is None:
@@ -158,7 +157,7 @@ def misfits(document: t.Any, kind: str) -> list[str]:
         place = ""
         for name in error.absolute_path:
             place = _below(place, name)
-        problem = "%s %s" % (_at(place), _what(error))
+        problem = f"{_at(place)} {_what(error)}"
         if problem not in found:
             found.append(problem)
         if len(found) == PROBLEMS:
@@ -183,17 +182,17 @@ def _what(error: t.Any) -> str:
     rule, wanted, value = error.validator, error.validator_value, error.instance
     is_a = NAMES[next((name for kind, name in TYPES if isinstance(value, kind)), "null")]
     if rule == "type":
-        return "is %s, and must be %s" % (is_a, " or ".join(NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted)))
+        return "is {}, and must be {}".format(is_a, " or ".join(NAMES[name] for name in ([wanted] if isinstance(wanted, str) else wanted)))
     if rule == "additionalProperties":
         surplus = sorted(set(value) - set(error.schema.get("properties", ())))
-        return "has %s, which no such part has" % ", ".join(_text.clean(name, 60) for name in surplus[:PROBLEMS])
+        return "has {}, which no such part has".format(", ".join(_text.clean(name, 60) for name in surplus[:PROBLEMS]))
     if rule == "required":
-        return "lacks %s" % ", ".join(name for name in wanted if name not in value)
+        return "lacks {}".format(", ".join(name for name in wanted if name not in value))
     if rule in ("maxLength", "maxItems", "maxProperties"):
         return "has a length of %d, and %d is the most" % (len(value), wanted)
     if rule in ("enum", "const"):
-        return "is %s, and must be %s" % (_controls.shown(value), " or ".join(json.dumps(entry) for entry in ([wanted] if rule == "const" else wanted)))
-    return "is %s, which does not fit: %s %s" % (_controls.shown(value), rule, wanted)
+        return "is {}, and must be {}".format(_controls.shown(value), " or ".join(json.dumps(entry) for entry in ([wanted] if rule == "const" else wanted)))
+    return f"is {_controls.shown(value)}, which does not fit: {rule} {wanted}"
 
 
 def problems(document: t.Any, kind: str, asked: Json | None) -> list[str]:
@@ -205,37 +204,37 @@ def problems(document: t.Any, kind: str, asked: Json | None) -> list[str]:
         if name == "targets":
             found += _beside_targets(document.get("seen", {}), wanted)
         elif document.get(name) != wanted:
-            found.append("%s is %s, and the inventory says %s" % (name, _controls.shown(document.get(name)), _controls.shown(wanted)))
+            found.append(f"{name} is {_controls.shown(document.get(name))}, and the inventory says {_controls.shown(wanted)}")
     return found[:PROBLEMS]
 
 
 def _beside_targets(seen: Json, targets: Json) -> list[str]:
     """What a host says of others that it was not asked, and what it does not say that it was."""
-    found = ["seen.%s was not asked for" % _text.clean(name, 60) for name in sorted(set(seen) - set(targets))]
+    found = [f"seen.{_text.clean(name, 60)} was not asked for" for name in sorted(set(seen) - set(targets))]
     for name, wanted in sorted(targets.items()):
         if not wanted["ports"] and wanted["further"] is None:
             continue
         if name not in seen:
-            found.append("seen.%s is missing" % name)
+            found.append(f"seen.{name} is missing")
             continue
         view = seen[name]
-        places = [("seen.%s" % name, view)]
+        places = [(f"seen.{name}", view)]
         if (sorted(view["further"]) if "further" in view else None) != wanted["further"]:
-            found.append("seen.%s.further is not of the addresses that were asked for" % name)
-        places += [("seen.%s.further.%s" % (name, address), ports) for address, ports in sorted(view.get("further", {}).items())]
+            found.append(f"seen.{name}.further is not of the addresses that were asked for")
+        places += [(f"seen.{name}.further.{address}", ports) for address, ports in sorted(view.get("further", {}).items())]
         for place, ports in places:
             if sorted(set(ports) - {"further"}) != wanted["ports"]:
-                found.append("%s is not of the ports that were asked for" % place)
+                found.append(f"{place} is not of the ports that were asked for")
     return found
 
 
 def _strange_views(seen: Json, nodes: t.Collection[str]) -> list[str]:
     """Return the problems of the hosts and addresses that a host speaks of, wherever its document comes from."""
-    found = ["seen.%s is no node" % _text.clean(name, 60) for name in sorted(set(seen) - set(nodes))]
+    found = [f"seen.{_text.clean(name, 60)} is no node" for name in sorted(set(seen) - set(nodes))]
     for name, view in sorted(seen.items()):
         for address in sorted(view.get("further", {})):
             if not _is_address(address):
-                found.append("seen.%s.further: %s is no address" % (_text.clean(name, 60), _controls.shown(address)))
+                found.append(f"seen.{_text.clean(name, 60)}.further: {_controls.shown(address)} is no address")
     return found[:PROBLEMS]
 
 
@@ -269,7 +268,7 @@ def admitted(
         name = _text.clean(str(key), NAME)
         document = _one(key, evidence, proxies, nodes)
         if not isinstance(key, str) or name != key or (known is not None and key not in known):
-            document = {"node": False, "document": {"problems": ["%s is no host of the inventory" % _controls.shown(name)]}}
+            document = {"node": False, "document": {"problems": [f"{_controls.shown(name)} is no host of the inventory"]}}
         while name in found:
             name += "'"
         found[name] = document
@@ -288,12 +287,12 @@ def _one(key: t.Any, evidence: t.Mapping[t.Any, t.Any], proxies: t.Mapping[t.Any
         if not found:
             seen = content.get("seen", {})
             if not asked and content["node"] != is_node:
-                found = ["node is %s, and the inventory says %s" % (_controls.shown(content["node"]), _controls.shown(is_node))]
+                found = ["node is {}, and the inventory says {}".format(_controls.shown(content["node"]), _controls.shown(is_node))]
             found = found or _strange_views(seen, set(asked["targets"]) if asked else set(nodes) - {key})
         document = {**content, "node": is_node}
     if key in proxies:
         document["proxy"], wrong = _checked(proxies[key], "proxy")
-        found += ["proxy: %s" % problem for problem in wrong]
+        found += [f"proxy: {problem}" for problem in wrong]
     if found:
         return {"node": document["node"], "document": {"problems": found}}
     return {**document, "document": {"problems": []}}
@@ -304,7 +303,7 @@ def _checked(given: t.Any, kind: str) -> tuple[Json, list[str]]:
     if given is None or (isinstance(given, dict) and not given):
         return {}, ["there is none: the host was not asked, could not be reached or did not answer"]
     if not isinstance(given, dict):
-        return {}, ["it is of type %s, and must be an object" % type(given).__name__]
+        return {}, [f"it is of type {type(given).__name__}, and must be an object"]
     asked = given.get("asked")
     try:
         document = plain({name: value for name, value in given.items() if name != "asked"})

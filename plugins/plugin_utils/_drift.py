@@ -27,7 +27,7 @@ def places(value: t.Any, path: str = "") -> t.Iterator[tuple[str, t.Any]]:
     """Yield all values of a document with their paths. A list of plain values is one value; one of mappings is walked by position."""
     if isinstance(value, dict):
         for key in sorted(value):
-            yield from places(value[key], "%s.%s" % (path, key) if path else str(key))
+            yield from places(value[key], f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
         for number, entry in enumerate(value):
             yield from places(entry, "%s[%d]" % (path, number))

@@ -82,7 +82,7 @@ def read(path: Name) -> bytes | None:
     """Return the content of a file that nobody else may write, or None for none. Raises FileError as ``look`` does, and for a file that others may write."""
     found = look(path)
     if found is not None and found.problem:
-        raise FileError("%s is not read: %s" % (_whole(path), found.problem))
+        raise FileError(f"{_whole(path)} is not read: {found.problem}")
     return found.data if found else None
 
 
@@ -142,11 +142,11 @@ def _telling(path: Name, done: str) -> t.Iterator[tuple[str, str, str]]:
             raise FileError("it is a folder. Name a file.")
         yield whole, folder, name
     except FileError as error:
-        raise FileError("%s is not %s: %s" % (whole, done, error)) from None
+        raise FileError(f"{whole} is not {done}: {error}") from None
     except OSError as error:
-        raise FileError("%s is not %s: %s. Mend that, or name another path." % (whole, done, error.strerror)) from None
+        raise FileError(f"{whole} is not {done}: {error.strerror}. Mend that, or name another path.") from None
     except ValueError:
-        raise FileError("%r is not %s: no path has such characters. Name another path." % (whole, done)) from None
+        raise FileError(f"{whole!r} is not {done}: no path has such characters. Name another path.") from None
 
 
 @contextlib.contextmanager
@@ -173,10 +173,10 @@ def _walk(path: str, make: int | None = None) -> int:
                 following = _enter(current, name, make)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-                    raise OSError(error.errno, "%s: %s" % (os.path.join(here, name), error.strerror)) from None
+                    raise OSError(error.errno, f"{os.path.join(here, name)}: {error.strerror}") from None
                 target, links = _target(current, name, os.path.join(here, name)), links + 1
                 if links > LINKS:
-                    raise FileError("%s is one of too many symlinks. Write the path that they lead to." % os.path.join(here, name)) from None
+                    raise FileError(f"{os.path.join(here, name)} is one of too many symlinks. Write the path that they lead to.") from None
                 waiting += _parts(target)
                 if not target.startswith("/"):
                     continue
@@ -213,7 +213,7 @@ def _target(current: int, name: str, path: str) -> str:
     """Return where a symlink on the way leads. Raises FileError for one that another user made, and for what is neither a folder nor a symlink."""
     seen = os.stat(name, dir_fd=current, follow_symlinks=False)
     if not stat.S_ISLNK(seen.st_mode):
-        raise FileError("%s is no folder. Name another path." % path)
+        raise FileError(f"{path} is no folder. Name another path.")
     if seen.st_uid not in _trusted():
         what = "%s is a symlink of %s, who could let it lead elsewhere. Write the path without it, or another one."
         raise FileError(what % (path, _user(seen.st_uid)))
@@ -237,7 +237,7 @@ def _regular(where: int, name: str, path: str) -> bool:
     except FileNotFoundError:
         return False
     if stat.S_ISLNK(mode):
-        raise FileError("it is a symlink, to %s. Remove it, or write the path of a file." % os.readlink(name, dir_fd=where))
+        raise FileError(f"it is a symlink, to {os.readlink(name, dir_fd=where)}. Remove it, or write the path of a file.")
     if stat.S_ISDIR(mode):
         raise FileError("it is a folder. Name a file.")
     if not stat.S_ISREG(mode):
@@ -256,13 +256,13 @@ def _trusted() -> frozenset[int]:
 
 def _problem(seen: os.stat_result, path: str, descriptor: int) -> str:
     """Return why others than the trusted may write a file or folder, and the remedy; empty if they may not."""
-    mode = "%04o" % stat.S_IMODE(seen.st_mode)
+    mode = f"{stat.S_IMODE(seen.st_mode):04o}"
     if seen.st_uid not in _trusted():
-        return "%s belongs to %s, who may write it. Give it to %s (chown), or name another path." % (path, _user(seen.st_uid), _user(os.geteuid()))
+        return f"{path} belongs to {_user(seen.st_uid)}, who may write it. Give it to {_user(os.geteuid())} (chown), or name another path."
     if seen.st_mode & stat.S_IWOTH and seen.st_mode & stat.S_ISVTX:
-        return "%s may be written by everyone (mode %s). Name a path in a folder of your own, such as one below it." % (path, mode)
+        return f"{path} may be written by everyone (mode {mode}). Name a path in a folder of your own, such as one below it."
     if seen.st_mode & stat.S_IWOTH:
-        return "%s may be written by everyone (mode %s). Take that away (chmod go-w %s), or name another path." % (path, mode, path)
+        return f"{path} may be written by everyone (mode {mode}). Take that away (chmod go-w {path}), or name another path."
     if seen.st_mode & stat.S_IWGRP and not (_own_group(seen.st_gid) and not _access_list(descriptor)):
         what = "%s may be written by the group %s (mode %s). Take that away (chmod g-w %s), or name another path."
         return what % (path, _group(seen.st_gid), mode, path)
@@ -310,7 +310,7 @@ def _group(gid: int) -> str:
 def _temporary(where: int, mode: int) -> tuple[str, int]:
     """Return the name and the descriptor of a new file. It is locked for as long as somebody is writing it, so that it is not taken for a killed run's."""
     for _attempt in range(ATTEMPTS):
-        name = ".hardened-qdrant.%s.new" % secrets.token_hex(8)
+        name = f".hardened-qdrant.{secrets.token_hex(8)}.new"
         file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=where)
         try:
             os.fchmod(file, mode)  # whatever the umask is

@@ -39,11 +39,11 @@ def accepted(entries: t.Any) -> tuple[set[str], Findings]:
     """Return the things that the user wants taken over."""
     found = Findings()
     if not isinstance(entries, list):
-        found.refuse(VARIABLE, "it is not a list", "Write a list of %s" % ", ".join(THINGS))
+        found.refuse(VARIABLE, "it is not a list", "Write a list of {}".format(", ".join(THINGS)))
         return set(), found
     for entry in entries:
         if entry not in THINGS:
-            found.refuse(VARIABLE, "%r cannot be taken over" % (entry,), "Write a list of %s" % ", ".join(THINGS))
+            found.refuse(VARIABLE, f"{entry!r} cannot be taken over", "Write a list of {}".format(", ".join(THINGS)))
     return {entry for entry in entries if entry in THINGS}, found
 
 
@@ -60,7 +60,7 @@ class Judgement:
         if thing and thing in self._wanted:
             self.taken[thing] = value
             return
-        over = ", or take it over: %s: [%s]. %s" % (VARIABLE, thing, how) if thing else ""
+        over = f", or take it over: {VARIABLE}: [{thing}]. {how}" if thing else ""
         self.problems.append(Problem(where, what, around + over))
 
 
@@ -102,14 +102,14 @@ def proxy(state: State, *, user: str, unit: str, nginx: str) -> Judgement:
     programs, service = state.get("libraries") or {}, (state.get("units") or {}).get("nginx.service") or {}
     # None: the distribution's nginx is not there. The role masks the name before it installs it.
     if programs.get(nginx, []) is None and service.get("path") and not service.get("masked"):
-        what = "%s runs an nginx of its own, and the distribution's would take its name" % shown(service["path"])
+        what = "{} runs an nginx of its own, and the distribution's would take its name".format(shown(service["path"]))
         found.refuse("unit nginx.service", what, "Give that unit another name, or the proxy another host")
     return found
 
 
 def unneeded(wanted: t.Iterable[str], taken: t.Iterable[str]) -> list[str]:
     """Return warnings: what the user wants taken over, and there is nothing of it. Left in an inventory, it would take over what comes later."""
-    return ["%s names %s, and there is nothing to take over. Remove it." % (VARIABLE, thing) for thing in sorted(set(wanted) - set(taken))]
+    return [f"{VARIABLE} names {thing}, and there is nothing to take over. Remove it." for thing in sorted(set(wanted) - set(taken))]
 
 
 # --- one thing each ----------------------------------------------------------------------------------------------------
@@ -120,10 +120,10 @@ def _user(found: Judgement, state: State, user: str, variable: str, over: bool =
     there = state.get("account")
     if not there or dict(there) == ACCOUNT or state.get("account_own"):
         return
-    what = "%s: it has the home %s and the shell %s, which would be changed" % (NOT_OURS, shown(there.get("home")), shown(there.get("shell")))
+    what = "{}: it has the home {} and the shell {}, which would be changed".format(NOT_OURS, shown(there.get("home")), shown(there.get("shell")))
     root = (state.get("user_ids") or {}).get("uid") == 0
     how = "It keeps its number, its groups and its home folder, and loses its login; its processes must have ended, so take its unit over as well"
-    found.refuse("user %s" % user, what, "Name another in %s" % variable, "user" if over and not root else "", how)
+    found.refuse(f"user {user}", what, f"Name another in {variable}", "user" if over and not root else "", how)
 
 
 def _unit(found: Judgement, state: State, unit: str, over: bool = False) -> None:
@@ -132,7 +132,7 @@ def _unit(found: Judgement, state: State, unit: str, over: bool = False) -> None
     if not path or seen.get("own"):
         return
     if seen.get("masked"):
-        found.refuse("unit %s" % unit, "somebody has masked it", "If it may run, systemctl unmask %s" % unit)
+        found.refuse(f"unit {unit}", "somebody has masked it", f"If it may run, systemctl unmask {unit}")
         return
     written = "/etc/systemd/system/" + unit
     files = state.get("files") or {}
@@ -140,30 +140,28 @@ def _unit(found: Judgement, state: State, unit: str, over: bool = False) -> None
     if path == written and kept and kept.get("sha256") != (now or {}).get("sha256"):
         found.refuse("file %s" % (written + KEPT), "it is there from an earlier time, and another unit is to be kept under that name", "Move it away")
         return
-    what = "%s: %s %s" % (NOT_OURS, shown(path), "would be replaced" if path == written else "would be overridden")
+    what = "{}: {} {}".format(NOT_OURS, shown(path), "would be replaced" if path == written else "would be overridden")
     how = "It is stopped%s" % (", and its file is kept as %s" % (written + KEPT) if path == written else "; its package stays")
     around = "Stop it, disable it and %s" % ("move its file away" if path == written else "remove its package or generator")
-    found.refuse("unit %s" % unit, what, around, "unit" if over else "", how, "file" if path == written else "elsewhere")
+    found.refuse(f"unit {unit}", what, around, "unit" if over else "", how, "file" if path == written else "elsewhere")
 
 
 def _folders(found: Judgement, state: State, prefix: str, user: str) -> None:
     folders = state.get("folders") or {}
     for kind in ("install", "config"):
-        away = "Name another in %s%s_dir, or move it away" % (prefix, kind)
-        _folder(found, folders.get(kind), "%s%s_dir" % (prefix, kind), away)
+        away = f"Name another in {prefix}{kind}_dir, or move it away"
+        _folder(found, folders.get(kind), f"{prefix}{kind}_dir", away)
     data = folders.get("data") or {}
     away = "Name an empty one in qdrant_data_dir"
     # Only what looks like Qdrant's: its owner changes through and through.
     thing = "data_dir" if any(name in DATA for name in data.get("others") or []) else ""
-    how = (
-        "All of it belongs to %s then. Choose as qdrant_version the version that wrote it, or the next minor one; a node that was a peer of a cluster stays one"
-    ) % user
+    how = f"All of it belongs to {user} then. Choose as qdrant_version the version that wrote it, or the next minor one; a node that was a peer of a cluster stays one"
     _folder(found, data, "qdrant_data_dir", away, thing, how)
     snapshots = folders.get("snapshots") or {}
     kept = (state.get("files") or {}).get(snapshots.get("path")) or {}
     if (kept.get("kind"), kept.get("owner"), kept.get("mode")) != ("folder", user, "0700"):
         path = snapshots.get("path")
-        away = "Name an empty one in qdrant_snapshots_dir, or hand it over yourself: chown -R %s %s; chmod 0700 %s" % (user, path, path)
+        away = f"Name an empty one in qdrant_snapshots_dir, or hand it over yourself: chown -R {user} {path}; chmod 0700 {path}"
         _folder(found, snapshots, "qdrant_snapshots_dir", away)
 
 
@@ -171,17 +169,17 @@ def _folder(found: Judgement, seen: t.Any, where: str, away: str, thing: str = "
     if not seen or seen.get("own"):
         return
     if not seen.get("folder"):
-        found.refuse("%s (%s)" % (where, shown(seen.get("path"))), "it is no folder", away)
+        found.refuse("{} ({})".format(where, shown(seen.get("path"))), "it is no folder", away)
         return
     if seen.get("others"):
-        what = "%s, and holds %s" % (NOT_OURS, ", ".join(map(shown, seen["others"])))
-        found.refuse("%s (%s)" % (where, shown(seen.get("path"))), what, away, thing, how)
+        what = "{}, and holds {}".format(NOT_OURS, ", ".join(map(shown, seen["others"])))
+        found.refuse("{} ({})".format(where, shown(seen.get("path"))), what, away, thing, how)
 
 
 def _container(found: Judgement, docker: State, bridged: bool) -> None:
     there, network = docker.get("container"), docker.get("network")
     if there and not there.get("own"):
-        what = "%s, and the node's has the same name. Its image is %s" % (NOT_OURS, shown(there.get("image")))
+        what = "{}, and the node's has the same name. Its image is {}".format(NOT_OURS, shown(there.get("image")))
         number = str(there.get("id"))
         # One that removes itself would be gone with its volumes.
         thing = "container" if ID.fullmatch(number) and not there.get("removes_itself") else ""
@@ -190,12 +188,12 @@ def _container(found: Judgement, docker: State, bridged: bool) -> None:
         found.refuse("container qdrant", what, around, thing, how, number)
     if bridged and network and not network.get("own"):
         around = "Remove it once no container is in it (docker network rm qdrant), or write qdrant_docker_network: host"
-        found.refuse("network qdrant of Docker", "%s, and the node's has the same name" % NOT_OURS, around)
+        found.refuse("network qdrant of Docker", f"{NOT_OURS}, and the node's has the same name", around)
 
 
 def _guard(found: Judgement, guard: State, path: str) -> None:
     if guard.get("table") is False:
         around = "See it with nft list table inet hardened_qdrant; if nobody needs it, nft delete table inet hardened_qdrant"
-        found.refuse("table inet hardened_qdrant", "%s, and would be replaced" % NOT_OURS, around)
+        found.refuse("table inet hardened_qdrant", f"{NOT_OURS}, and would be replaced", around)
     if guard.get("file") is False:
-        found.refuse("file %s" % path, "%s, and would be replaced" % NOT_OURS, "Name another in qdrant_firewall_file, or move it away")
+        found.refuse(f"file {path}", f"{NOT_OURS}, and would be replaced", "Name another in qdrant_firewall_file, or move it away")

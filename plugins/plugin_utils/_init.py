@@ -64,11 +64,11 @@ def api_key() -> str:
 
 def keys(names: t.Sequence[str]) -> str:
     """Return new keys as YAML, to be encrypted."""
-    return "---\n" + "".join('%s: "%s"\n' % (name, api_key()) for name in names)
+    return "---\n" + "".join(f'{name}: "{api_key()}"\n' for name in names)
 
 
 def _block(name: str, pem: str) -> str:
-    return "%s: |\n%s" % (name, "".join("  %s\n" % line for line in pem.strip().splitlines()))
+    return "{}: |\n{}".format(name, "".join(f"  {line}\n" for line in pem.strip().splitlines()))
 
 
 def vault(common_name: str, now: datetime) -> tuple[str, str]:
@@ -76,8 +76,7 @@ def vault(common_name: str, now: datetime) -> tuple[str, str]:
     certificate, key = _authority.create(common_name, now)
     text = (
         "---\n# Secrets of the deployment. ansible-vault edit opens this file.\n"
-        'qdrant_api_key: "%s"\nqdrant_read_only_api_key: "%s"\n'
-        % (api_key(), api_key())
+        f'qdrant_api_key: "{api_key()}"\nqdrant_read_only_api_key: "{api_key()}"\n'
         + "\n# The CA that signs the nodes' certificates.\n"
         + _block(_authority.CERTIFICATE_VARIABLE, certificate)
         + _block(_authority.KEY_VARIABLE, key)

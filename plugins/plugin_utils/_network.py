@@ -20,7 +20,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._variables import 
 
 Network = _values.Network
 # A name in, its addresses out; empty where it has none.
-Resolver = t.Callable[[str], t.List[str]]
+Resolver = t.Callable[[str], list[str]]
 BACKENDS = ("auto", "nftables", *(backend.name for backend in _backends.BACKENDS))
 # Names that a host, or a container of the deployment, has for itself.
 OWN_NAMES = ("localhost", "qdrant")
@@ -98,16 +98,16 @@ def clients(
             members = list(groups[name]) if name in groups else [name]
             meant.named[name] = []
             if not members:
-                meant.warnings.append("%s names the group %s, which is empty." % (where, name))
+                meant.warnings.append(f"{where} names the group {name}, which is empty.")
             for member in members:
                 stated = host_addresses(member, hosts.get(member, {}), resolver)
                 found = [one for one in stated if _networks(one)]
                 if len(found) < len(stated):
                     bad = ", ".join(_values.shown(one) for one in stated if one not in found)
-                    meant.problems.append(Problem(where, "%s comes from %s, which is no address" % (member, bad), "Mend its qdrant_firewall_addresses"))
+                    meant.problems.append(Problem(where, f"{member} comes from {bad}, which is no address", "Mend its qdrant_firewall_addresses"))
                 elif not found:
                     remedy = "Set its qdrant_firewall_addresses or ansible_host to addresses, or to a name that the controller can resolve"
-                    meant.problems.append(Problem(where, "the address of %s is not known" % member, remedy))
+                    meant.problems.append(Problem(where, f"the address of {member} is not known", remedy))
                 meant.named[name] += found
         else:
             found = resolver(_name(name)) if _name(name) else []
@@ -153,7 +153,7 @@ def targets(entries: t.Any, resolver: Resolver = resolve) -> tuple[list[dict[str
         named = {} if networks else {"name": _name(host)}
         networks = networks or [network for address in (resolver(named["name"]) if named["name"] else []) for network in _networks(address)]
         if not networks:
-            what = "%s is no address, and no name that the controller can resolve" % _values.shown(host)
+            what = f"{_values.shown(host)} is no address, and no name that the controller can resolve"
             problems.append(Problem(where, what, "Write s3.example.com or its network"))
         for network in networks:
             found.append({"address": text(network), "port": port, **named})
@@ -166,11 +166,11 @@ def _check_named(name: str, address: str) -> list[Problem]:
     """Return the problems of a target whose address is given beside its name."""
     where = "qdrant_firewall_targets"
     if _name(name) != name or name in OWN_NAMES:
-        what = "%s is no name that could have the address %s" % (_values.shown(name), _values.shown(address))
+        what = f"{_values.shown(name)} is no name that could have the address {_values.shown(address)}"
         return [Problem(where, what, "Write {host: s3.example.com, address: 192.0.2.9, port: 443}")]
     networks = _networks(address) if "/" not in address else []
     if not networks or networks[0].is_multicast or networks[0].is_unspecified or networks[0].is_loopback:
-        what = "%s is no address that %s could have" % (_values.shown(address), name)
+        what = f"{_values.shown(address)} is no address that {name} could have"
         return [Problem(where, what, "Write one, such as 192.0.2.9, or leave it out: the controller resolves the name")]
     return []
 
@@ -191,7 +191,7 @@ def check_addresses(where: str, entries: t.Any, remedy: str) -> list[Problem]:
         try:
             _values.address(entry)
         except _values.BadValue:
-            problems.append(Problem(where, "%s is no address" % _values.shown(entry), remedy))
+            problems.append(Problem(where, f"{_values.shown(entry)} is no address", remedy))
     return problems
 
 
@@ -220,32 +220,33 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
     state = {name: there.get(name) or {} for name in (entry.name for entry in _backends.BACKENDS)}
     active = [name for name in state if state[name].get("active")]
     if backend not in BACKENDS:
-        found.refuse(where, "there is no backend %r" % str(backend), "Write %s" % ", ".join(BACKENDS))
+        found.refuse(where, f"there is no backend {str(backend)!r}", "Write {}".format(", ".join(BACKENDS)))
         return "nftables", "", found
     if backend == "auto":
         if len(active) > 1:
             found.refuse(
-                where, "%s are both active, and each may drop packets that the other admits" % " and ".join(active), "Switch one off, or name the one to tell"
+                where,
+                "{} are both active, and each may drop packets that the other admits".format(" and ".join(active)),
+                "Switch one off, or name the one to tell",
             )
         chosen = active[0] if active else "nftables"
         idle = " and ".join(name for name in state if there.get(name) and name not in active)
-        why = "%s is active" % chosen if active else "neither %s is active" % " nor ".join(state)
-        why += ", though %s %s installed" % (idle, "are" if " " in idle else "is") if idle else ""
+        why = f"{chosen} is active" if active else "neither {} is active".format(" nor ".join(state))
+        why += ", though {} {} installed".format(idle, "are" if " " in idle else "is") if idle else ""
     else:
         chosen, why = str(backend), "it was asked for"
         if backend != "nftables" and backend not in active:
             lack = "installed but not active" if there.get(chosen) else "not installed"
             remedy = "Switch it on yourself, SSH allowed first, since that may lock you out; or write auto"
-            found.refuse(where, "%s is %s on the host, so it filters nothing" % (backend, lack), remedy)
+            found.refuse(where, f"{backend} is {lack} on the host, so it filters nothing", remedy)
         for other in active:
             if other != backend:
                 found.warnings.append(
-                    "%s is active and gets no rules for peers and clients, because %s is %s. It will drop peers and clients unless you let them in."
-                    % (other, where, backend)
+                    f"{other} is active and gets no rules for peers and clients, because {where} is {backend}. It will drop peers and clients unless you let them in."
                 )
     for name in active:
-        found.warnings += ["%s has a rule of its own for Qdrant's ports. The guard decides before it: %s" % (name, rule) for rule in state[name]["foreign"]]
-    found.warnings += ["A foreign rule names Qdrant's ports, and may drop or redirect admitted packets: %s" % rule for rule in there.get("foreign", [])]
+        found.warnings += [f"{name} has a rule of its own for Qdrant's ports. The guard decides before it: {rule}" for rule in state[name]["foreign"]]
+    found.warnings += [f"A foreign rule names Qdrant's ports, and may drop or redirect admitted packets: {rule}" for rule in there.get("foreign", [])]
     return chosen, why, found
 
 
@@ -295,7 +296,7 @@ def check_peers(given: t.Any, nodes: t.Sequence[str]) -> list[Problem]:
     for address in nodes:
         of_node: list[t.Any] = list(_networks(address))
         if of_node and not any(network.version == of_node[0].version and of_node[0].subnet_of(network) for network in named):
-            problems.append(Problem(where, "%s, a node of the inventory, is not among them" % address, "Add it: the node would be locked out"))
+            problems.append(Problem(where, f"{address}, a node of the inventory, is not among them", "Add it: the node would be locked out"))
     return problems
 
 
@@ -330,13 +331,13 @@ def plan(
         found.refuse("qdrant_firewall_log_rate", error.what, error.remedy)
     seconds = read("qdrant_firewall_rollback", 60)
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not (seconds == 0 or 10 <= seconds <= 3600):
-        found.refuse("qdrant_firewall_rollback", "%r is no time to reconnect in" % (seconds,), "Write seconds, from 10 to 3600, or 0 for no rollback")
-    ports = [read("qdrant_%s_port" % name, None) for name in ("http", "grpc", "p2p")]
+        found.refuse("qdrant_firewall_rollback", f"{seconds!r} is no time to reconnect in", "Write seconds, from 10 to 3600, or 0 for no rollback")
+    ports = [read(f"qdrant_{name}_port", None) for name in ("http", "grpc", "p2p")]
     ssh = read("ansible_port", None) or 22
     for name, port in zip(("http", "grpc", "p2p"), ports):
         if port == ssh and read("ansible_connection", "ssh") != "local":
-            what = "%s is the port of SSH, and a guard on it would lock you out" % port
-            found.refuse("qdrant_%s_port" % name, what, "Use another one, such as Qdrant's own")
+            what = f"{port} is the port of SSH, and a guard on it would lock you out"
+            found.refuse(f"qdrant_{name}_port", what, "Use another one, such as Qdrant's own")
     backend, why, chosen = choose(read("qdrant_firewall_backend", "auto"), there)
     found.problems += chosen.problems
     found.warnings += chosen.warnings

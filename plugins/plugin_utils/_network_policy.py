@@ -20,7 +20,7 @@ import yaml
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _preflight, _values, _variables
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
-Object = t.Dict[str, t.Any]
+Object = dict[str, t.Any]
 
 PREFIX = "qdrant_network_policy_"
 PORT_NAMES = ("http", "grpc", "p2p")
@@ -69,7 +69,7 @@ def _unknown(found: Findings, where: str, entry: t.Mapping[str, t.Any], known: t
     for key in entry:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
-            found.refuse(where, "there is no key %r" % str(key), "Write %s" % (near[0] if near else "one of %s" % ", ".join(known)))
+            found.refuse(where, f"there is no key {str(key)!r}", "Write %s" % (near[0] if near else "one of {}".format(", ".join(known))))
 
 
 def _port(found: Findings, where: str, value: t.Any) -> int:
@@ -84,14 +84,14 @@ def _port(found: Findings, where: str, value: t.Any) -> int:
 def _labels(found: Findings, where: str, value: t.Any) -> dict[str, str]:
     """Return labels that select; refused where they are none. Empty ones are for the caller to judge."""
     if not isinstance(value, dict):
-        found.refuse(where, "%r is no mapping of labels" % (value,), "Write {app: shop}")
+        found.refuse(where, f"{value!r} is no mapping of labels", "Write {app: shop}")
         return {}
     for key, text in value.items():
         if not isinstance(key, str) or not KEY.fullmatch(key):
-            found.refuse(where, "%r is no name of a label" % (key,), "Write a name such as app or app.kubernetes.io/name")
+            found.refuse(where, f"{key!r} is no name of a label", "Write a name such as app or app.kubernetes.io/name")
         elif not isinstance(text, str) or not VALUE.fullmatch(text):
             remedy = "Write a text of up to 63 letters, digits, -, _ and ., in quotes if YAML takes it otherwise"
-            found.refuse(where, "%r is no value of a label" % (text,), remedy)
+            found.refuse(where, f"{text!r} is no value of a label", remedy)
     return {str(key): str(text) for key, text in value.items()}
 
 
@@ -100,9 +100,9 @@ def parse_peer(found: Findings, where: str, entry: t.Mapping[str, t.Any], risk: 
 
     def everyone(key: str, what: str) -> None:
         if risk:
-            found.problems.append(_preflight.risk_problem("%s.%s" % (where, key), what, risk))
+            found.problems.append(_preflight.risk_problem(f"{where}.{key}", what, risk))
         else:
-            found.refuse("%s.%s" % (where, key), what, "Name what is needed")
+            found.refuse(f"{where}.{key}", what, "Name what is needed")
 
     given = [key for key in SELECTORS if key in entry]
     peer: Object = {}
@@ -114,7 +114,7 @@ def parse_peer(found: Findings, where: str, entry: t.Mapping[str, t.Any], risk: 
             network = _values.network(entry["cidr"])
         except _values.BadValue:
             remedy = "Write one such as 192.0.2.0/24 or 2001:db8::/64, with no bit set beyond its length"
-            found.refuse("%s.cidr" % where, "%s is no network" % _values.shown(entry["cidr"]), remedy)
+            found.refuse(f"{where}.cidr", "{} is no network".format(_values.shown(entry["cidr"])), remedy)
             return peer
         for what in _values.wide([network]):
             everyone("cidr", what)
@@ -122,26 +122,26 @@ def parse_peer(found: Findings, where: str, entry: t.Mapping[str, t.Any], risk: 
     if "namespace" in given:
         name = entry["namespace"]
         if not isinstance(name, str) or not LABEL_NAME.fullmatch(name):
-            found.refuse("%s.namespace" % where, "%r is no name of a namespace" % (name,), "Write a name such as shop")
+            found.refuse(f"{where}.namespace", f"{name!r} is no name of a namespace", "Write a name such as shop")
         # Kubernetes itself sets this label, so nobody can take another namespace's name by it.
         peer["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": str(name)}}
     for key, selector in (("namespaces", "namespaceSelector"), ("pods", "podSelector")):
         if key in given:
-            labels = _labels(found, "%s.%s" % (where, key), entry[key])
+            labels = _labels(found, f"{where}.{key}", entry[key])
             if not labels and entry[key] == {}:
-                everyone(key, "empty labels select all %s" % key)
+                everyone(key, f"empty labels select all {key}")
             peer[selector] = {"matchLabels": labels} if labels else {}
     return peer
 
 
 def _entries(found: Findings, where: str, value: t.Any, known: t.Sequence[str]) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
     if not isinstance(value, list):
-        found.refuse(where, "it is no list", "%s, each in a list" % EXAMPLE)
+        found.refuse(where, "it is no list", f"{EXAMPLE}, each in a list")
         return
     for position, entry in enumerate(value):
         place = "%s[%d]" % (where, position)
         if not isinstance(entry, dict):
-            found.refuse(place, "%r is no mapping" % (entry,), EXAMPLE)
+            found.refuse(place, f"{entry!r} is no mapping", EXAMPLE)
             continue
         _unknown(found, place, entry, known)
         yield place, entry
@@ -163,7 +163,7 @@ def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], acc
         names = entry.get("ports", ["http", "grpc"])
         if not isinstance(names, list) or not names or not set(map(str, names)) <= {"http", "grpc"}:
             remedy = "Write [http], [grpc] or [http, grpc]; the cluster's port is for peers alone"
-            judged.refuse("%s.ports" % place, "%r are no ports of the API" % (names,), remedy)
+            judged.refuse(f"{place}.ports", f"{names!r} are no ports of the API", remedy)
             continue
         if peer:
             rules.append(Rule(peer, tuple(("TCP", ports[name]) for name in ("http", "grpc") if name in names)))
@@ -171,7 +171,7 @@ def parse_clients(found: Findings, value: t.Any, ports: t.Mapping[str, int], acc
     overruled = "risk: clients-everyone"
     found.problems += [problem for problem in judged.problems if "clients-everyone" not in accepted or overruled not in problem.remedy]
     if not value:
-        found.warnings.append("%s names nobody, so only Qdrant's own pods reach its API." % where)
+        found.warnings.append(f"{where} names nobody, so only Qdrant's own pods reach its API.")
     return tuple(rules)
 
 
@@ -186,7 +186,7 @@ def parse_targets(found: Findings, value: t.Any, resolver: _network.Resolver) ->
             rules += [Rule({"ipBlock": {"cidr": str(ipaddress.ip_network(one["address"]))}}, (("TCP", int(one["port"])),)) for one in outside]
         else:
             peer = parse_peer(found, place, entry)
-            rules.append(Rule(peer, (("TCP", _port(found, "%s.port" % place, entry.get("port"))),)))
+            rules.append(Rule(peer, (("TCP", _port(found, f"{place}.port", entry.get("port"))),)))
     for what in _whole(rules):
         found.refuse(where, what, "Name the networks that are needed")
     return tuple(rules)
@@ -196,7 +196,7 @@ def parse_dns(found: Findings, value: t.Any) -> tuple[Rule, ...]:
     """Return the name servers that Qdrant may ask, over UDP and TCP. Without any, peers are not found by name."""
     where = PREFIX + "dns"
     if value == []:
-        found.warnings.append("%s is empty, so Qdrant cannot resolve its peers' names." % where)
+        found.warnings.append(f"{where} is empty, so Qdrant cannot resolve its peers' names.")
     return tuple(Rule(parse_peer(found, place, entry), (("UDP", 53), ("TCP", 53))) for place, entry in _entries(found, where, value, SELECTORS))
 
 
@@ -207,13 +207,13 @@ def parse(given: t.Mapping[str, t.Any], risks: t.Any = (), resolver: _network.Re
     found.problems += problems
     for key, pattern in (("namespace", LABEL_NAME), ("name", OBJECT_NAME), ("statefulset", OBJECT_NAME), ("container", LABEL_NAME)):
         if not isinstance(given[key], str) or not pattern.fullmatch(given[key]):
-            found.refuse(PREFIX + key, "%r is no name that Kubernetes takes" % (given[key],), "Write small letters, digits and -, such as qdrant")
+            found.refuse(PREFIX + key, f"{given[key]!r} is no name that Kubernetes takes", "Write small letters, digits and -, such as qdrant")
     labels = _labels(found, PREFIX + "labels", given["labels"])
     if given["labels"] == {}:
         found.refuse(PREFIX + "labels", "empty labels select every pod of the namespace", "Write the labels that Qdrant's pods have, and no others")
-    ports = {name: _port(found, "%s%s_port" % (PREFIX, name), given["%s_port" % name]) for name in PORT_NAMES}
+    ports = {name: _port(found, f"{PREFIX}{name}_port", given[f"{name}_port"]) for name in PORT_NAMES}
     if len(set(ports.values())) < len(ports) and all(ports.values()):
-        found.refuse(", ".join("%s%s_port" % (PREFIX, name) for name in PORT_NAMES), "two ports are the same", "Write those that Qdrant listens on")
+        found.refuse(", ".join(f"{PREFIX}{name}_port" for name in PORT_NAMES), "two ports are the same", "Write those that Qdrant listens on")
     wanted = Wanted(
         namespace=str(given["namespace"]),
         name=str(given["name"]),
@@ -238,7 +238,7 @@ def policies(wanted: Wanted) -> list[Object]:
 
     def policy(suffix: str, types: dict[str, list[Object]]) -> Object:
         spec: Object = {"podSelector": {"matchLabels": wanted.labels}, "policyTypes": [kind.capitalize() for kind in types], **types}
-        metadata = {"name": "%s-%s" % (wanted.name, suffix), "namespace": wanted.namespace, "labels": {"app.kubernetes.io/managed-by": "hardened.qdrant"}}
+        metadata = {"name": f"{wanted.name}-{suffix}", "namespace": wanted.namespace, "labels": {"app.kubernetes.io/managed-by": "hardened.qdrant"}}
         return _plain({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
 
     return [

@@ -54,7 +54,7 @@ def check(found: t.Sequence[x509.Certificate], value: str, accepted: t.Collectio
     """Return the problems of a bundle of the user's. ``value`` is what the variable says."""
     findings = _preflight.Findings()
     for subject in _own.no_authorities(found):
-        findings.refuse(VARIABLE, "it holds %s, which is no CA's certificate" % subject, "Give the CA's that signed it")
+        findings.refuse(VARIABLE, f"it holds {subject}, which is no CA's certificate", "Give the CA's that signed it")
     ended = [ca.subject.rfc4514_string() for ca in found if _certificate.not_after(ca) <= now]
     if len(ended) == len(found):
         findings.refuse(VARIABLE, "all its CAs have expired", "Give the ones that are in use")
@@ -66,7 +66,7 @@ def check(found: t.Sequence[x509.Certificate], value: str, accepted: t.Collectio
         findings.refuse(VARIABLE, what, "Give the CAs of your targets alone")
     if RISK not in accepted and is_of_a_system(found, value):
         what = "its %d CAs are those of an operating system, and each could speak for a peer, which is sent the API key" % len(found)
-        remedy = "Name the CAs of your targets alone, or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % RISK
+        remedy = f"Name the CAs of your targets alone, or accept the risk: qdrant_accepted_risks: [{{risk: {RISK}, reason: why}}]"
         findings.refuse(VARIABLE, what, remedy)
     return findings
 

@@ -15,7 +15,6 @@ except ImportError:
     pass  # the preflight says so
 
 from ansible.errors import AnsibleError
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _files, _requests
 
@@ -32,16 +31,16 @@ def text(value: t.Any, loader: t.Any, name: str) -> str:
     What stands around PEM blocks may be in any encoding: whoever writes it anew writes the blocks alone.
     """
     if not isinstance(value, str) or not value.strip():
-        raise OwnError("%s is empty. Write a PEM text, or the path of a file on the controller." % name)
+        raise OwnError(f"{name} is empty. Write a PEM text, or the path of a file on the controller.")
     if "-----BEGIN" in value:
         return value.strip() + "\n"
     if "\n" in value.strip():
-        raise OwnError("%s is neither a PEM text nor the path of a file." % name)
+        raise OwnError(f"{name} is neither a PEM text nor the path of a file.")
     try:
         # Decrypted in memory: the loader's public way would put the clear text on the controller's disk.
         content = loader._get_file_contents(os.path.expanduser(value.strip()))[0]
     except (OSError, AnsibleError):
-        raise OwnError("%s names a file that cannot be read on the controller. Check its path and the vault's password." % name) from None
+        raise OwnError(f"{name} names a file that cannot be read on the controller. Check its path and the vault's password.") from None
     return _decoded(content, name)
 
 
@@ -50,7 +49,7 @@ def _decoded(content: bytes, name: str) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", "replace").strip() + "\n"
     if content[:1] == b"\x30" and b"-----BEGIN" not in content:
-        raise OwnError("%s is a file in DER form. Convert it to PEM: openssl x509 -inform der, or of PKCS #12: openssl pkcs12 -nodes." % name)
+        raise OwnError(f"{name} is a file in DER form. Convert it to PEM: openssl x509 -inform der, or of PKCS #12: openssl pkcs12 -nodes.")
     return content.decode("utf-8-sig", "replace").strip() + "\n"
 
 
@@ -60,7 +59,7 @@ def private_key(pem: str, name: str = KEY) -> t.Any:
         key = _certificate.load_key(pem)
     except _certificate.CertificateError as error:
         remedy = "Nobody is there to type that. Decrypt it (openssl pkey) and keep it in a vault" if "encrypted" in str(error) else "Give one whole PEM block"
-        raise OwnError("%s cannot be read as a private key: %s. %s." % (name, error, remedy)) from None
+        raise OwnError(f"{name} cannot be read as a private key: {error}. {remedy}.") from None
     return key
 
 
@@ -68,7 +67,7 @@ def certificates(pem: str, name: str) -> list[x509.Certificate]:
     try:
         return _certificate.load_certificates(pem)
     except _certificate.CertificateError as error:
-        raise OwnError("%s: %s. Give the whole PEM blocks, the node's own first." % (name, error)) from None
+        raise OwnError(f"{name}: {error}. Give the whole PEM blocks, the node's own first.") from None
 
 
 def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certificate], str]:
@@ -78,11 +77,11 @@ def authorities(value: t.Any, loader: t.Any, name: str) -> tuple[list[x509.Certi
     """
     pem = text(value, loader, name)
     if "PRIVATE KEY" in pem:
-        raise OwnError("%s holds a private key. CAs are copied to every host that trusts them: give the certificates alone." % name)
+        raise OwnError(f"{name} holds a private key. CAs are copied to every host that trusts them: give the certificates alone.")
     try:
         found = _certificate.load_certificates(pem)
     except _certificate.CertificateError as error:
-        raise OwnError("%s cannot be used: %s. Give the CAs' certificates, as -----BEGIN CERTIFICATE----- blocks." % (name, error)) from None
+        raise OwnError(f"{name} cannot be used: {error}. Give the CAs' certificates, as -----BEGIN CERTIFICATE----- blocks.") from None
     return found, _certificate.pem_of(found)
 
 
@@ -101,8 +100,8 @@ def no_authorities(trusted: t.Iterable[x509.Certificate]) -> list[str]:
 
 def problems(chain: t.Sequence[x509.Certificate], key: t.Any, trusted: t.Sequence[x509.Certificate], needed: t.Iterable[str], now: datetime) -> list[str]:
     """Return the problems of a certificate that is provided, and with the CAs that are to be trusted; each text names its variable."""
-    found = ["%s %s" % (CERTIFICATE, problem) for problem in _certificate.unusable(chain, key, trusted, needed, now)]
-    found += ["%s holds %s, which is no CA's certificate" % (TRUST, subject) for subject in no_authorities(trusted)]
+    found = [f"{CERTIFICATE} {problem}" for problem in _certificate.unusable(chain, key, trusted, needed, now)]
+    found += [f"{TRUST} holds {subject}, which is no CA's certificate" for subject in no_authorities(trusted)]
     return found
 
 
@@ -155,7 +154,7 @@ class Folder:
                 return None
             pem = _decoded(content, self.certificate)
             if "PRIVATE KEY-----" in pem:
-                raise OwnError("%s holds a private key. The host has its own: put there the certificates alone." % self.certificate)
+                raise OwnError(f"{self.certificate} holds a private key. The host has its own: put there the certificates alone.")
             found = _certificate.load_certificates(pem)
         except _files.FileError as error:
             raise OwnError(str(error)) from None

@@ -55,9 +55,9 @@ def check(values: t.Mapping[str, t.Any], accepted: t.Collection[str], origin: t.
         is_path = name in KEYS_OR_PATHS and "-----BEGIN" not in str(value)
         where = "" if is_path else position(value, origin)
         if where:
-            what = "it stands in plain text in %s, and %s" % (where, OTHER_RISKS[RISK])
+            what = f"it stands in plain text in {where}, and {OTHER_RISKS[RISK]}"
             remedy = "Encrypt that file with ansible-vault encrypt, or take it from a lookup (docs/secrets.md)"
             if name.startswith("qdrant_config."):
                 remedy = "Keep it in a vault, as a variable of your own, and write {{ that variable's name }} in its place (docs/secrets.md)"
-            problems.append(Problem(name, what, "%s; or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % (remedy, RISK)))
+            problems.append(Problem(name, what, f"{remedy}; or accept the risk: qdrant_accepted_risks: [{{risk: {RISK}, reason: why}}]"))
     return problems

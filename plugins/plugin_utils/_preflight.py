@@ -54,7 +54,7 @@ def check_key(where: str, key: t.Any) -> list[Problem]:
     """Return the problems of an API key. The texts are fixed: no part of the key is in them."""
     make = "Let the playbook hardened.qdrant.init make one, or take the output of: openssl rand -base64 33 | tr -d '/+='"
     if not isinstance(key, str):
-        return [Problem(where, "it is not a text but %s" % type(key).__name__.lstrip("_"), "Put it in quotes: without, YAML changes keys such as 00123")]
+        return [Problem(where, "it is not a text but {}".format(type(key).__name__.lstrip("_")), "Put it in quotes: without, YAML changes keys such as 00123")]
     if not key:
         return [Problem(where, "it is empty, and Qdrant would answer everyone", make)]
     if key != key.strip():
@@ -95,22 +95,22 @@ def check_address(where: str, address: t.Any, cluster: bool) -> list[Problem]:
     except _values.BadValue as error:
         return [Problem(where, error.what, "Qdrant binds to it, so write the node's own, such as 192.0.2.11")]
     if ip.is_multicast or ip.is_link_local or (ip.is_reserved and not ip.is_private):
-        return [Problem(where, "%s cannot be a server's" % ip, "Write the node's own address")]
+        return [Problem(where, f"{ip} cannot be a server's", "Write the node's own address")]
     if ip.is_loopback and cluster:
-        return [Problem(where, "%s is loopback, and peers cannot reach it" % ip, "Write the address that peers reach the node by")]
+        return [Problem(where, f"{ip} is loopback, and peers cannot reach it", "Write the address that peers reach the node by")]
     return []
 
 
 def check_addresses(addresses: t.Mapping[str, t.Any], name: str, cluster: bool) -> Findings:
     """Return a node's address against those of its whole group. ``addresses`` is by host name."""
-    found = Findings(check_address("qdrant_address of %s" % name, addresses.get(name), cluster))
+    found = Findings(check_address(f"qdrant_address of {name}", addresses.get(name), cluster))
     same = sorted(host for host, address in addresses.items() if address and address == addresses.get(name))
     if len(same) > 1 and name == same[0]:
-        found.refuse("qdrant_address", "%s have the same, %s" % (" and ".join(same), addresses[name]), "Give each node its own")
+        found.refuse("qdrant_address", "{} have the same, {}".format(" and ".join(same), addresses[name]), "Give each node its own")
     for host, address in sorted(addresses.items()):
         if host != name and not address:
             found.refuse(
-                "qdrant_address of %s" % host,
+                f"qdrant_address of {host}",
                 "it is not known, so neither firewall nor cluster can name that peer",
                 "Set it in the inventory, as an address, or have its name resolve on the controller, to one address",
             )
@@ -146,7 +146,7 @@ def check_clients(clients: t.Any) -> Findings:
             continue
         overlapping = [other for other in networks if other.version == network.version and other.overlaps(network)]
         if overlapping:
-            found.refuse(where, "%s and %s overlap" % (overlapping[0], network), "Keep the one that you mean")
+            found.refuse(where, f"{overlapping[0]} and {network} overlap", "Keep the one that you mean")
         networks.append(network)
     return found
 
@@ -179,16 +179,16 @@ def check_cluster(names: t.Sequence[str], unreachable: t.Collection[str], cluste
     """Return the group as a cluster. ``scheme`` is that of the peers' addresses in the node's existing Raft state."""
     found = Findings()
     if name not in names:
-        found.refuse("qdrant_nodes_group", "%s is not in that inventory group" % name, "Set it to the group that holds the nodes")
+        found.refuse("qdrant_nodes_group", f"{name} is not in that inventory group", "Set it to the group that holds the nodes")
     if len(names) > 1 and not cluster:
         found.refuse("qdrant_cluster_enabled", "the group has %d nodes, which would not know each other" % len(names), "Enable it, or use one node")
     if cluster and len(names) % 2 == 0 and name == names[0]:
         found.warnings.append("The cluster has %d nodes. An even number survives the loss of no more nodes than one fewer would; use an odd one." % len(names))
     for host in sorted(set(names) & set(unreachable)):
-        found.refuse("host %s" % host, "it cannot be reached, and a change without it would split the cluster", "Mend it or take it out of the group")
+        found.refuse(f"host {host}", "it cannot be reached, and a change without it would split the cluster", "Mend it or take it out of the group")
     if cluster and scheme == "http":
         found.refuse(
-            "host %s" % name,
+            f"host {name}",
             "it belongs to a cluster whose nodes talk in plaintext, which cannot be changed in place",
             "Take snapshots, remove the data folder on every node, run this again, and restore",
         )
@@ -199,15 +199,15 @@ def check_clock(node_time: float | None, now: float, name: str) -> list[Problem]
     if node_time is None or abs(node_time - now) <= MAXIMUM_CLOCK_DIFFERENCE:
         return []
     what = "its clock is %d s away from the controller's, and certificates would not be valid yet" % abs(node_time - now)
-    return [Problem("host %s" % name, what, "Synchronise both clocks, as by systemctl enable --now systemd-timesyncd")]
+    return [Problem(f"host {name}", what, "Synchronise both clocks, as by systemctl enable --now systemd-timesyncd")]
 
 
 def check_own_address(address: str, there: t.Any, name: str) -> list[Problem]:
     """Return whether the node has the address that it is to be reached by. ``there`` is the node's answer by address, or nothing."""
     if not isinstance(there, t.Mapping) or there.get(address, True):
         return []
-    what = "no interface of %s has it, %s, so the server cannot bind to it" % (name, address)
-    return [Problem("qdrant_address of %s" % name, what, "Set it in the inventory to the address by which the other nodes reach the node (ip -brief address)")]
+    what = f"no interface of {name} has it, {address}, so the server cannot bind to it"
+    return [Problem(f"qdrant_address of {name}", what, "Set it in the inventory to the address by which the other nodes reach the node (ip -brief address)")]
 
 
 def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renewed: bool) -> list[Problem]:
@@ -216,14 +216,14 @@ def check_expiry(warn_days: t.Any, fail_days: t.Any, validity_days: t.Any, renew
     problems = []
     for name, days in limits.items():
         if not str(days).isdigit() or isinstance(days, bool):
-            problems.append(Problem(name, "%r is no number of days" % (days,), "Write a whole number, 0 or more"))
+            problems.append(Problem(name, f"{days!r} is no number of days", "Write a whole number, 0 or more"))
     if problems:
         return problems
     if int(fail_days) > int(warn_days):
         remedy = "Write fewer days to qdrant_tls_fail_days than to qdrant_tls_warn_days"
-        problems.append(Problem("qdrant_tls_fail_days", "%s days are more than those of the warning, %s" % (fail_days, warn_days), remedy))
+        problems.append(Problem("qdrant_tls_fail_days", f"{fail_days} days are more than those of the warning, {warn_days}", remedy))
     if renewed and str(validity_days).isdigit() and int(fail_days) * 3 >= int(validity_days):
-        what = "a certificate of %s days is renewed when %.1f are left, and would fail before" % (validity_days, int(validity_days) / 3)
+        what = f"a certificate of {validity_days} days is renewed when {int(validity_days) / 3:.1f} are left, and would fail before"
         problems.append(Problem("qdrant_tls_fail_days", what, "Write less than %.1f, or a longer qdrant_tls_validity_days" % (int(validity_days) / 3)))
     return problems
 
@@ -242,18 +242,18 @@ def check_release(
     """Return the server that is to be installed. ``known`` are pinned checksums by version and architecture."""
     problems = []
     if parse_version(version) is None:
-        problems.append(Problem("qdrant_version", "%s is no version" % _values.shown(version), "Write it in quotes and in full, such as '1.19.0'"))
+        problems.append(Problem("qdrant_version", f"{_values.shown(version)} is no version", "Write it in quotes and in full, such as '1.19.0'"))
     if architecture and architecture not in ARCHITECTURES and not file:
-        problems.append(Problem("qdrant_version", "there is no release for %s" % architecture, "Give a build of your own in qdrant_binary_file"))
+        problems.append(Problem("qdrant_version", f"there is no release for {architecture}", "Give a build of your own in qdrant_binary_file"))
     digest = str(checksum or "").removeprefix("sha256:")
     if digest and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         problems.append(Problem("qdrant_checksum", "it is no SHA-256", "Write the 64 hexadecimal digits that sha256sum prints"))
     if not digest and (file or architecture not in known.get(str(version), {})):
-        what = "nothing is known of the file" if file else "the checksum of version %s is not known" % version
+        what = "nothing is known of the file" if file else f"the checksum of version {version} is not known"
         command = "sha256sum %s" % (file or "FILE, after downloading and checking the release")
-        problems.append(Problem("qdrant_checksum", what, "Nothing unverified is installed: set it to the output of %s" % command))
+        problems.append(Problem("qdrant_checksum", what, f"Nothing unverified is installed: set it to the output of {command}"))
     if file and not os.path.isfile(file):
-        problems.append(Problem("qdrant_binary_file", "%s is no file on the controller" % file, "Write the path of the release's .tar.gz or binary"))
+        problems.append(Problem("qdrant_binary_file", f"{file} is no file on the controller", "Write the path of the release's .tar.gz or binary"))
     if not file and not re.match(r"https://", url):
         problems.append(Problem("qdrant_download_url", "it is not an https URL", "Write one: a release without TLS can be exchanged on its way"))
     return problems
@@ -265,10 +265,10 @@ def check_upgrade(installed: t.Any, version: t.Any, accepted: t.Collection[str])
     if old is None or new is None or "version-jump" in accepted:
         return []
     if new < old:
-        return [risk_problem("qdrant_version", "%s is older than the installed %s" % (version, installed), "version-jump")]
+        return [risk_problem("qdrant_version", f"{version} is older than the installed {installed}", "version-jump")]
     if new[0] != old[0] or new[1] > old[1] + 1:
         step = "%d.%d" % (old[0], old[1] + 1)
-        what = "%s skips minor versions after the installed %s. The next step is %s" % (version, installed, step)
+        what = f"{version} skips minor versions after the installed {installed}. The next step is {step}"
         return [risk_problem("qdrant_version", what, "version-jump")]
     return []
 
@@ -286,18 +286,18 @@ def check_paths(folders: t.Mapping[str, t.Any]) -> list[Problem]:
             good = False
         if not good:
             remedy = "Write an absolute path of two parts or more, of letters, digits and . _ - + @, without .. or a slash at its end"
-            problems.append(Problem(name, "%s cannot be used as a folder" % _values.shown(folder), remedy))
+            problems.append(Problem(name, f"{_values.shown(folder)} cannot be used as a folder", remedy))
     items = [(name, folder) for name, folder in folders.items() if isinstance(folder, str)]
     for position, (name, folder) in enumerate(items):
         for other_name, other in items[position + 1 :]:
             if (folder + "/").startswith(other + "/") or (other + "/").startswith(folder + "/"):
-                problems.append(Problem("%s, %s" % (name, other_name), "one lies within the other", "Keep them apart"))
+                problems.append(Problem(f"{name}, {other_name}", "one lies within the other", "Keep them apart"))
     return problems
 
 
 def risk_problem(where: str, what: str, risk: str) -> Problem:
     """Return a refusal that can be overruled."""
-    remedy = "Change it, or accept the risk: qdrant_accepted_risks: [{risk: %s, reason: why}]" % risk
+    remedy = f"Change it, or accept the risk: qdrant_accepted_risks: [{{risk: {risk}, reason: why}}]"
     return Problem(where, what, remedy)
 
 
@@ -309,9 +309,9 @@ def accepted_risks(entries: t.Any) -> tuple[dict[str, str], list[Problem]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("risk"), str):
             problems.append(Problem("qdrant_accepted_risks", "an entry is not {risk: NAME, reason: TEXT}", "Write both"))
         elif entry["risk"] not in RISK_NAMES:
-            problems.append(Problem("qdrant_accepted_risks", "there is no risk %r" % entry["risk"], "Risks are: %s" % ", ".join(RISK_NAMES)))
+            problems.append(Problem("qdrant_accepted_risks", "there is no risk {!r}".format(entry["risk"]), "Risks are: {}".format(", ".join(RISK_NAMES))))
         elif not str(entry.get("reason") or "").strip():
-            problems.append(Problem("qdrant_accepted_risks", "%s is accepted without a reason" % entry["risk"], "Write one: you will be asked"))
+            problems.append(Problem("qdrant_accepted_risks", "{} is accepted without a reason".format(entry["risk"]), "Write one: you will be asked"))
         else:
             accepted[entry["risk"]] = str(entry["reason"])
     return accepted, problems
@@ -322,13 +322,13 @@ def check_risks(weakened: t.Sequence[Risk], bind_all: bool, accepted: t.Mapping[
     found = Findings()
     for risk in weakened:
         if risk.name not in accepted:
-            found.problems.append(risk_problem("qdrant_config.%s" % risk.path, "%s" % risk.why, risk.name))
+            found.problems.append(risk_problem(f"qdrant_config.{risk.path}", f"{risk.why}", risk.name))
     if bind_all and "bind-all-addresses" not in accepted:
         found.problems.append(risk_problem("qdrant_address", OTHER_RISKS["bind-all-addresses"], "bind-all-addresses"))
     running = {risk.name for risk in weakened} | ({"bind-all-addresses"} if bind_all else set()) | set(OTHER_RISKS)
     for name in accepted:
         if name not in running:
-            found.warnings.append("qdrant_accepted_risks names %s, which no setting runs. Remove it." % name)
+            found.warnings.append(f"qdrant_accepted_risks names {name}, which no setting runs. Remove it.")
     return found
 
 

@@ -56,7 +56,7 @@ class Node:
 
 def bracketed(address: str) -> str:
     """Return an address as it stands before a port."""
-    return "[%s]" % address if ":" in address else address
+    return f"[{address}]" if ":" in address else address
 
 
 def server_name(names: t.Sequence[str], extra: t.Sequence[str], certificate_pem: str, ours: bool) -> str:
@@ -79,34 +79,34 @@ def check_nodes(name: str, nodes: t.Sequence[Node], unseen: t.Sequence[str], gro
     """Return the nodes that the proxy of this name stands before."""
     found = Findings()
     if not nodes and not unseen:
-        found.refuse("qdrant_proxy_nodes_group", "there is no node in the group %s" % group, "Name the group that holds the nodes")
+        found.refuse("qdrant_proxy_nodes_group", f"there is no node in the group {group}", "Name the group that holds the nodes")
     if unseen:
-        what = "%s were not looked at, so their addresses and CAs are unknown to the proxy" % ", ".join(unseen)
+        what = "{} were not looked at, so their addresses and CAs are unknown to the proxy".format(", ".join(unseen))
         found.refuse("qdrant_proxy_nodes_group", what, "Run hardened.qdrant.proxy or hardened.qdrant.site without --limit")
     for node in nodes:
         if not node.server_name:
-            what = "the certificate of %s has none of its names in the inventory, and nginx verifies nodes by their names" % node.name
+            what = f"the certificate of {node.name} has none of its names in the inventory, and nginx verifies nodes by their names"
             found.refuse("qdrant_tls_extra_names", what, "Write a name there that stands in the certificate, or have one put into it")
         if node.local and node.name != name:
-            what = "%s is on an internal network of its host, and the proxy %s is on another" % (node.name, name)
-            found.refuse("qdrant_docker_network", what, "Put %s into the group of the proxies, or write published" % node.name)
+            what = f"{node.name} is on an internal network of its host, and the proxy {name} is on another"
+            found.refuse("qdrant_docker_network", what, f"Put {node.name} into the group of the proxies, or write published")
     return found
 
 
 def check_place(name: str, address: t.Any, ports: t.Mapping[str, t.Any], nodes: t.Sequence[Node], p2p: t.Any) -> Findings:
     """Return where the proxy listens. 0 stands for no gRPC."""
-    found = Findings(_preflight.check_address("qdrant_proxy_address of %s" % name, address, False))
+    found = Findings(_preflight.check_address(f"qdrant_proxy_address of {name}", address, False))
     wanted = {variable: port for variable, port in ports.items() if not (variable == "qdrant_proxy_grpc_port" and port == 0)}
     found.problems += _preflight.check_ports(wanted)
     if str(address) in ("0.0.0.0", "::"):
-        found.refuse("qdrant_proxy_address", "%s is every address of the host" % address, "Write the one that clients use")
+        found.refuse("qdrant_proxy_address", f"{address} is every address of the host", "Write the one that clients use")
     for node in nodes:
         taken = {node.http_port, node.grpc_port, p2p} & set(wanted.values())
         if taken and (node.address == str(address) or (node.local and node.name == name)):
             # On an internal network it listens elsewhere, and the host's guard keeps its ports for the node's clients all the same.
             does = "guards" if node.local else "listens on"
-            what = "the node %s %s %s there already" % (node.name, does, ", ".join(map(str, sorted(taken))))
-            found.refuse("qdrant_proxy_http_port, qdrant_proxy_grpc_port of %s" % name, what, "Write other ports, such as 8443 and 8444")
+            what = "the node {} {} {} there already".format(node.name, does, ", ".join(map(str, sorted(taken))))
+            found.refuse(f"qdrant_proxy_http_port, qdrant_proxy_grpc_port of {name}", what, "Write other ports, such as 8443 and 8444")
     return found
 
 
@@ -135,8 +135,8 @@ def check_let_in(name: str, address: str, allowed: t.Mapping[str, t.Sequence[str
     own = ipaddress.ip_address(address)
     closed = sorted(node for node, clients in allowed.items() if not any(own in ipaddress.ip_network(client) for client in clients))
     if closed:
-        what = "%s do not let the proxy %s (%s) in" % (", ".join(closed), name, address)
-        found.refuse("qdrant_firewall_clients", what, "Add the group %s to it: qdrant_firewall_clients: [%s]" % (group, group))
+        what = "{} do not let the proxy {} ({}) in".format(", ".join(closed), name, address)
+        found.refuse("qdrant_firewall_clients", what, f"Add the group {group} to it: qdrant_firewall_clients: [{group}]")
     return found
 
 
@@ -146,14 +146,14 @@ def check_values(values: t.Mapping[str, t.Any], opened: t.Any, error_log: t.Any,
     for variable, (lowest, highest) in NUMBERS.items():
         value = values.get(variable)
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-            found.refuse(variable, "it is %r" % (value,), "Write a number from %d to %d" % (lowest, highest))
+            found.refuse(variable, f"it is {value!r}", "Write a number from %d to %d" % (lowest, highest))
     if not isinstance(opened, list) or any(part not in PARTS for part in opened):
         bad = [part for part in opened if part not in PARTS] if isinstance(opened, list) else opened
-        found.refuse("qdrant_proxy_open", "it holds %r" % (bad,), "Write a list of %s" % ", ".join(PARTS))
+        found.refuse("qdrant_proxy_open", f"it holds {bad!r}", "Write a list of {}".format(", ".join(PARTS)))
     elif "dashboard" in opened and not dashboard:
         found.warnings.append("qdrant_proxy_open names the dashboard, which the nodes do not serve (qdrant_dashboard is false).")
     if error_log not in ERROR_LOGS:
-        found.refuse("qdrant_proxy_error_log", "it is %r" % (error_log,), "Write %s" % " or ".join(ERROR_LOGS))
+        found.refuse("qdrant_proxy_error_log", f"it is {error_log!r}", "Write {}".format(" or ".join(ERROR_LOGS)))
     return found
 
 
@@ -168,14 +168,14 @@ def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Fi
         return found
     theirs = _certificate.of_authorities(authorities, nodes)
     for subject in _own.no_authorities(authorities):
-        found.refuse(where, "%s is no CA's certificate" % subject, "Give the CA that signs the clients' certificates")
+        found.refuse(where, f"{subject} is no CA's certificate", "Give the CA that signs the clients' certificates")
     for ca in authorities:
         subject = ca.subject.rfc4514_string()
         if ca in theirs:
-            what = "%s is the nodes' CA or comes from it, and whoever has a certificate from there opens the cluster port" % subject
+            what = f"{subject} is the nodes' CA or comes from it, and whoever has a certificate from there opens the cluster port"
             found.refuse(where, what, "Use another CA. hardened.qdrant.client_ca makes one")
         if not _certificate.not_before(ca) <= now <= _certificate.not_after(ca):
-            found.refuse(where, "%s is not valid now" % subject, "Give a CA that is")
+            found.refuse(where, f"{subject} is not valid now", "Give a CA that is")
     return found
 
 
@@ -185,7 +185,7 @@ def serials(entries: t.Any) -> tuple[list[str], Findings]:
     for entry in entries if isinstance(entries, list) else [entries]:
         digits = _certificate.plain_hex(str(entry))
         if not re.fullmatch(r"[0-9a-f]{1,40}", digits):
-            found.refuse("qdrant_proxy_client_revoked", "%r is no serial number" % str(entry), "Write it in hex, in quotes, as openssl x509 -serial does")
+            found.refuse("qdrant_proxy_client_revoked", f"{str(entry)!r} is no serial number", "Write it in hex, in quotes, as openssl x509 -serial does")
             continue
         numbers.append(digits.upper() if len(digits) % 2 == 0 else "0" + digits.upper())
     return numbers, found
@@ -201,7 +201,7 @@ def needed(names_alone: bool, address: str, names: t.Sequence[str], addresses: t
 
     Where who signs may know ``names_alone``, and clients have names to use, the proxy's address need not be among them.
     """
-    return ["DNS:%s" % name for name in names] + ["IP:%s" % entry for entry in ([] if names_alone and names else [address]) + list(addresses)]
+    return [f"DNS:{name}" for name in names] + [f"IP:{entry}" for entry in ([] if names_alone and names else [address]) + list(addresses)]
 
 
 def verified_name(names_alone: bool, names: t.Sequence[str]) -> str:

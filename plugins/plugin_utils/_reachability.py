@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 PORTS, FAMILIES = ("rest", "grpc", "p2p"), ("ipv4", "ipv6")
 # What a connection should be.

@@ -61,7 +61,7 @@ def load(pem: t.Any) -> x509.CertificateSigningRequest:
     except _certificate.CertificateError as error:
         raise RequestError(str(error)) from None
     except _certificate.UNREADABLE as error:
-        raise RequestError("it cannot be read: %s" % shown(error)) from None
+        raise RequestError(f"it cannot be read: {shown(error)}") from None
     return request
 
 
@@ -80,7 +80,7 @@ def _names(thing: t.Any) -> list[str]:
         x509.UniformResourceIdentifier: "URI",
         x509.DirectoryName: "directory",
     }
-    return ["%s:%s" % (kinds.get(type(name), type(name).__name__), _value(name)) for name in found.value] if found is not None else []
+    return [f"{kinds.get(type(name), type(name).__name__)}:{_value(name)}" for name in found.value] if found is not None else []
 
 
 def _value(name: t.Any) -> str:
@@ -98,7 +98,7 @@ def _wanted_names(wanted: _certificate.Wanted) -> set[str]:
 
 def owners(trust: str, certificates: t.Mapping[str, t.Any]) -> dict[bytes, str]:
     """Return the owners of keys that a host's request must not have, by public key: the trusted CAs (PEM text), and other hosts by their certificates."""
-    found = {_certificate.public_bytes(ca.public_key()): "the CA %s" % shown(ca.subject.rfc4514_string()) for ca in _certificate.load_certificates(trust)}
+    found = {_certificate.public_bytes(ca.public_key()): f"the CA {shown(ca.subject.rfc4514_string())}" for ca in _certificate.load_certificates(trust)}
     for host, text in certificates.items():
         try:
             found.setdefault(_certificate.public_bytes(_certificate.load_certificates(str(text))[0].public_key()), host)
@@ -116,22 +116,22 @@ def problems(request: x509.CertificateSigningRequest, wanted: _certificate.Wante
     if not request.is_signature_valid:
         found.append("it is not signed with its own key")
     if _certificate.key_type(key) != wanted.key_type:
-        found.append("its key is %s, wanted is %s" % (_certificate.key_type(key), wanted.key_type))
+        found.append(f"its key is {_certificate.key_type(key)}, wanted is {wanted.key_type}")
     if isinstance(key, rsa.RSAPublicKey) and key.public_numbers().e != 65537:
         found.append("its key has another public exponent than 65537")
     if _certificate.public_bytes(key) in foreign:
-        found.append("its key is that of %s" % foreign[_certificate.public_bytes(key)])
+        found.append(f"its key is that of {foreign[_certificate.public_bytes(key)]}")
     if request.subject != _certificate.subject_of(wanted):
         subject = _certificate.subject_of(wanted).rfc4514_string()
-        found.append("its subject is %s, wanted is %s" % (shown(request.subject.rfc4514_string()) or "empty", subject or "none"))
+        found.append("its subject is {}, wanted is {}".format(shown(request.subject.rfc4514_string()) or "empty", subject or "none"))
     names, expected = _names(request), _wanted_names(wanted)
     if set(names) - expected:
-        found.append("it names %s" % _listed(set(names) - expected))
+        found.append(f"it names {_listed(set(names) - expected)}")
     if expected - set(names):
-        found.append("it does not name %s" % _listed(expected - set(names)))
+        found.append(f"it does not name {_listed(expected - set(names))}")
     purposes = _certificate.purposes(request)
     if purposes != set(wanted.purposes):
-        found.append("its purposes are %s, wanted are %s" % (_listed(purposes), _listed(wanted.purposes)))
+        found.append(f"its purposes are {_listed(purposes)}, wanted are {_listed(wanted.purposes)}")
     return found + _further_extensions(request) + _attributes(request)
 
 
@@ -142,9 +142,9 @@ def _further_extensions(request: x509.CertificateSigningRequest) -> list[str]:
         if isinstance(extension.value, x509.BasicConstraints) and extension.value.ca:
             found.append("it asks to be a CA (basic constraints)")
         elif not isinstance(extension.value, (x509.SubjectAlternativeName, x509.ExtendedKeyUsage)):
-            found.append("it asks for the extension %s (%s)" % (_extension_name(extension), extension.oid.dotted_string))
+            found.append(f"it asks for the extension {_extension_name(extension)} ({extension.oid.dotted_string})")
         elif extension.critical:
-            found.append("it asks for the extension %s to be critical" % _extension_name(extension))
+            found.append(f"it asks for the extension {_extension_name(extension)} to be critical")
     return found
 
 
@@ -157,7 +157,7 @@ def _attributes(request: x509.CertificateSigningRequest) -> list[str]:
     found = [attribute.oid.dotted_string for attribute in request.attributes]
     surplus = sorted(set(found) - {EXTENSION_REQUEST}) + ([EXTENSION_REQUEST] if found.count(EXTENSION_REQUEST) > 1 else [])
     names = {"1.2.840.113549.1.9.7": "a challenge password", EXTENSION_REQUEST: "extensions more than once"}
-    return ["it has the attribute %s%s" % (oid, " (%s)" % names[oid] if oid in names else "") for oid in surplus]
+    return ["it has the attribute {}{}".format(oid, f" ({names[oid]})" if oid in names else "") for oid in surplus]
 
 
 def check(host: str, text: t.Any, wanted: _certificate.Wanted, foreign: t.Mapping[bytes, str]) -> str:
@@ -172,9 +172,9 @@ def check(host: str, text: t.Any, wanted: _certificate.Wanted, foreign: t.Mappin
         request, found = None, [str(error)]
     if request is None or found:
         raise RequestError(
-            "%s asks for a certificate that it should not have: %s. Nothing was signed, and the request was handed on to nobody. This collection's module "
+            "{} asks for a certificate that it should not have: {}. Nothing was signed, and the request was handed on to nobody. This collection's module "
             "asks for the inventory's names and purposes, and no more, so a host that asks for others may be in another's hands: look into that before "
-            "you run this again." % (host, "; ".join(found))
+            "you run this again.".format(host, "; ".join(found))
         )
     return pem(request)
 
@@ -196,16 +196,16 @@ def signed_problems(
     found = _certificate.unusable(chain, key, trusted, wanted.needed, now, wanted.purposes)
     surplus = set(_names(leaf)) - _wanted_names(wanted)
     if surplus:
-        found.append("names %s, which nobody asked for" % _listed(surplus))
+        found.append(f"names {_listed(surplus)}, which nobody asked for")
     if not _names(leaf):
         found.append("has no names (subject alternative names)")
     known = {wanted.common_name.lower()} | {name.partition(":")[2] for name in _wanted_names(wanted)}
     strange = {str(entry.value) for entry in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME) if str(entry.value).lower() not in known}
     if strange:
-        found.append("has the common name %s, which nobody asked for" % _listed(strange))
+        found.append(f"has the common name {_listed(strange)}, which nobody asked for")
     purposes = _certificate.purposes(leaf) - set(wanted.purposes) - set(unasked)
     if purposes:
-        found.append("has the extended key usage %s, which nobody asked for" % _listed(purposes))
+        found.append(f"has the extended key usage {_listed(purposes)}, which nobody asked for")
     return found + _of_authorities(leaf) + _unknown_critical(leaf) + _life(leaf)
 
 
@@ -224,7 +224,7 @@ def _unknown_critical(leaf: x509.Certificate) -> list[str]:
     """Return critical extensions that Qdrant's TLS library does not know, so that it refuses the certificate (RFC 5280, 4.2)."""
     known = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName)
     unknown = [entry.oid.dotted_string for entry in leaf.extensions if entry.critical and not isinstance(entry.value, known)]
-    return ["has the critical extension %s, which TLS libraries refuse" % oid for oid in unknown]
+    return [f"has the critical extension {oid}, which TLS libraries refuse" for oid in unknown]
 
 
 def _life(leaf: x509.Certificate) -> list[str]:
@@ -250,7 +250,7 @@ def check_signed(
     found = signed_problems(chain, load(request).public_key(), wanted, trusted, unasked, now)
     if found:
         raise RequestError(
-            "%s holds a certificate that differs from the request: it %s. It was not given to the host. Have the request beside it signed as it is: for the "
-            "names and purposes in it, and no others." % (where, "; it ".join(found))
+            "{} holds a certificate that differs from the request: it {}. It was not given to the host. Have the request beside it signed as it is: for the "
+            "names and purposes in it, and no others.".format(where, "; it ".join(found))
         )
     return _certificate.pem_of(_certificate.presented(chain))

@@ -89,8 +89,9 @@ def begins(phase: str, last: str) -> list[str]:
 def _unknown(strange: t.Collection[str]) -> Problem:
     return Problem(
         "qdrant_tls_ca_certificate",
-        "all nodes trust a CA that is neither this one nor the next (SHA-256 %s), and without it they would refuse each other"
-        % ", ".join(digest[:16] + "..." for digest in sorted(strange)),
+        "all nodes trust a CA that is neither this one nor the next (SHA-256 {}), and without it they would refuse each other".format(
+            ", ".join(digest[:16] + "..." for digest in sorted(strange))
+        ),
         "Put that CA back, write the new one to qdrant_tls_next_ca_certificate and qdrant_tls_next_ca_private_key, "
         "and run hardened.qdrant.rotate_certificates with -e qdrant_tls_rollover=true",
     )
@@ -98,4 +99,4 @@ def _unknown(strange: t.Collection[str]) -> Problem:
 
 def _inconsistent(names: list[str], what: str) -> list[Problem]:
     remedy = "Something else than this collection changed it. Put back its earlier generation (the symlink tls/current), and run again"
-    return [Problem("host %s" % name, "it %s" % what, remedy) for name in names]
+    return [Problem(f"host {name}", f"it {what}", remedy) for name in names]

@@ -23,7 +23,7 @@ NONE, START, DEPLOY, PROMOTE, RETIRE, CUT_OVER, SWAP = "none", "start", "deploy"
 ORDER = (CUT_OVER, SWAP, DEPLOY, PROMOTE, RETIRE, START, NONE)
 OTHER = "other"
 
-Keys = t.Mapping[str, t.Optional[str]]
+Keys = t.Mapping[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def check_alternate(alternate: t.Any, others: t.Mapping[str, t.Any], version: Ve
     problems = _preflight.check_key("qdrant_alt_api_key", alternate)
     for name, key in others.items():
         if key and key == alternate:
-            problems.append(Problem("qdrant_alt_api_key", "it equals %s" % name, "Leave it empty, or set another key"))
+            problems.append(Problem("qdrant_alt_api_key", f"it equals {name}", "Leave it empty, or set another key"))
     if version < ALTERNATE_SINCE:
-        what = "Qdrant has alternate keys from %s on, and older ones ignore it" % _text(ALTERNATE_SINCE)
+        what = f"Qdrant has alternate keys from {_text(ALTERNATE_SINCE)} on, and older ones ignore it"
         problems.append(Problem("qdrant_alt_api_key", what, "Remove it. A rotation of an older server is a cut-over, or raise qdrant_version first"))
     return problems
 
@@ -81,7 +81,7 @@ def check_internal_auth(config: t.Any, installed: t.Mapping[str, t.Any]) -> list
     old = sorted(host for host, version in installed.items() if (_preflight.parse_version(version) or INTERNAL_SINCE) < INTERNAL_SINCE)
     if not old:
         return []
-    what = "%s still run a version before %s, which would be shut out by the others" % (", ".join(old), _text(INTERNAL_SINCE))
+    what = "{} still run a version before {}, which would be shut out by the others".format(", ".join(old), _text(INTERNAL_SINCE))
     return [Problem("qdrant_config.service.enforce_internal_auth", what, "Upgrade every node first, then set it in a second run")]
 
 
@@ -129,13 +129,13 @@ def _refuse(result: Plan, nodes: t.Sequence[Node], version: Version, revoke: boo
     """What must not be done, and what to do in its place."""
     missing = [node.name for node in nodes if not node.deployed]
     if missing:
-        result.problems.append(Problem("host %s" % ", ".join(missing), "there is no node to rotate keys of", "Deploy it by hardened.qdrant.site"))
+        result.problems.append(Problem("host {}".format(", ".join(missing)), "there is no node to rotate keys of", "Deploy it by hardened.qdrant.site"))
     if revoke:
         # All keys are to die, so every key that runs must be one that is not wanted. A node that an interrupted run already did is fine.
         for name in ("api_key", "alt_api_key", "read_only_api_key"):
             kept = [node.name for node in nodes if (node.running or {}).get(name) not in (None, OTHER)]
             if kept and len(kept) == sum(1 for node in nodes if (node.running or {}).get(name)):
-                what = "%s of %s is still wanted, and would live on" % (name, ", ".join(kept))
+                what = "{} of {} is still wanted, and would live on".format(name, ", ".join(kept))
                 result.problems.append(Problem("qdrant_revoke_now", what, "Put new keys into the vault, all of them, and run again"))
         return
     steps = set(result.steps.values())
@@ -161,30 +161,30 @@ def _announce(result: Plan, nodes: t.Sequence[Node], version: Version, strategy:
         return
     done = [host for host in of[NONE] if host not in result.read_only]
     if done:
-        lines.append("An earlier run did %s; this one goes on with the others." % ", ".join(done))
+        lines.append("An earlier run did {}; this one goes on with the others.".format(", ".join(done)))
     if revoke:
         lines.append("REVOCATION: every key and token that works now ends in one pass over all nodes. The service is down meanwhile.")
     elif step == CUT_OVER:
-        why = "Qdrant %s has no alternate key" % _text(version) if version < ALTERNATE_SINCE else "It was asked for"
-        lines.append("CUT-OVER of qdrant_api_key, %s. %s: a node takes the old key until its restart and the new one after it." % (rolling, why))
+        why = f"Qdrant {_text(version)} has no alternate key" if version < ALTERNATE_SINCE else "It was asked for"
+        lines.append(f"CUT-OVER of qdrant_api_key, {rolling}. {why}: a node takes the old key until its restart and the new one after it.")
         if strategy == "rolling":
             lines.append("Clients that hold both keys, and try the other one and the next node, see no failed request. Others fail at some nodes meanwhile.")
         else:
             lines.append("The service is down for the seconds that the slowest node takes. This is the shortest time in which both keys are about.")
     elif step == DEPLOY:
-        lines.append("Phase 1 of 3, DEPLOY: the new key becomes the alternate, %s. Both keys work afterwards; no request fails for want of a key." % rolling)
+        lines.append(f"Phase 1 of 3, DEPLOY: the new key becomes the alternate, {rolling}. Both keys work afterwards; no request fails for want of a key.")
         lines.append("Next: move clients and tokens to the new key, then make it qdrant_api_key, the old one qdrant_alt_api_key, and run this again.")
     elif step == PROMOTE:
         fate = "The old one works on." if result.keeps_old else "The old one ends."
-        lines.append("Phase 2 of 3, PROMOTE: the alternate becomes the key, %s. %s" % (rolling, fate))
+        lines.append(f"Phase 2 of 3, PROMOTE: the alternate becomes the key, {rolling}. {fate}")
         if result.keeps_old:
             lines.append("Next: remove qdrant_alt_api_key, and run this again.")
     elif step == RETIRE:
-        lines.append("Phase 3 of 3, RETIRE: the alternate ends, %s. Clients that still use it fail from then on." % rolling)
+        lines.append(f"Phase 3 of 3, RETIRE: the alternate ends, {rolling}. Clients that still use it fail from then on.")
     if result.read_only and not revoke:
-        lines.append("CUT-OVER of qdrant_read_only_api_key, %s. No version has an alternate one." % rolling)
+        lines.append(f"CUT-OVER of qdrant_read_only_api_key, {rolling}. No version has an alternate one.")
     if of[START]:
-        lines.append("%s do not run and are started with the wanted keys." % ", ".join(of[START]))
+        lines.append("{} do not run and are started with the wanted keys.".format(", ".join(of[START])))
 
 
 def _text(version: Version) -> str:

@@ -53,7 +53,7 @@ def by_name(config: t.Any) -> dict[str, t.Any]:
         if isinstance(value, (dict, list, tuple)):
             entries = value.items() if isinstance(value, dict) else enumerate(value)
             for key, entry in entries:
-                yield from walk(entry, "%s.%s" % (name, key))
+                yield from walk(entry, f"{name}.{key}")
         else:
             yield name, value
 
@@ -67,9 +67,9 @@ def check(config: t.Any) -> list[Problem]:
         value = _settings.lookup(config, path)
         if value is None or path in _settings.MANAGED:
             continue
-        where = "qdrant_config.%s" % path
+        where = f"qdrant_config.{path}"
         if not isinstance(value, str):
-            what = "it is not a text but %s" % type(value).__name__.lstrip("_")
+            what = "it is not a text but {}".format(type(value).__name__.lstrip("_"))
             problems.append(Problem(where, what, "Put it in quotes: without, YAML changes a text that looks like a number"))
         elif not value:
             problems.append(Problem(where, "it is empty", "Set it, or remove it"))

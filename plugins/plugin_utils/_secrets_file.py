@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _secrets
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _secret_settings, _variables
 
@@ -25,7 +24,7 @@ def text(templar: t.Any, variables: t.Mapping[str, t.Any]) -> str:
         raise AnsibleActionFail(str(error)) from None
     for name, key in keys.items():
         if key is not None and not isinstance(key, str):
-            raise AnsibleActionFail("qdrant_%s is not a text. Put it in quotes: without, YAML changes keys such as 00123." % name)
+            raise AnsibleActionFail(f"qdrant_{name} is not a text. Put it in quotes: without, YAML changes keys such as 00123.")
     if not keys["api_key"]:
         raise AnsibleActionFail("qdrant_api_key is empty, and Qdrant would run open. Set it in the vault.")
     return _secrets.render(keys, further)

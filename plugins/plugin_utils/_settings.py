@@ -32,7 +32,7 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return "%s: %s. %s." % (self.where, self.what, self.remedy)
+        return f"{self.where}: {self.what}. {self.remedy}."
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def lookup(settings: Settings, path: str) -> t.Any:
 def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
     """Yield all dotted paths of a dictionary, of branches and leaves."""
     for key, value in settings.items():
-        path = "%s.%s" % (prefix, key) if prefix else str(key)
+        path = f"{prefix}.{key}" if prefix else str(key)
         yield path
         if isinstance(value, dict):
             yield from paths(value, path)
@@ -192,30 +192,30 @@ def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
 def check(config: Settings, version: Version) -> list[Problem]:
     """Return the problems of a user's ``qdrant_config``: settings that are managed, unknown, of another version or of a wrong type."""
     if not isinstance(config, dict):
-        what = "it is not a mapping but %s" % type(config).__name__.lstrip("_")
+        what = "it is not a mapping but {}".format(type(config).__name__.lstrip("_"))
         return [Problem("qdrant_config", what, "Write settings by section, as in Qdrant's own file")]
     # The server reads a name with a dot or an index, where it stands first, as a path: the setting would be there, and not be seen here.
     problems = [
-        Problem("qdrant_config.%s" % name, "it is a path, not a section", "Write one name below the other") for name in config if re.search(r"[.\[]", str(name))
+        Problem(f"qdrant_config.{name}", "it is a path, not a section", "Write one name below the other") for name in config if re.search(r"[.\[]", str(name))
     ]
     for path in paths(config):
         section, _dot, key = path.rpartition(".")
-        where = "qdrant_config.%s" % path
+        where = f"qdrant_config.{path}"
         if path in MANAGED:
-            problems.append(Problem(where, "the role sets it", "Use %s" % MANAGED[path]))
+            problems.append(Problem(where, "the role sets it", f"Use {MANAGED[path]}"))
         elif section in KNOWN and key not in KNOWN[section]:
             near = difflib.get_close_matches(key, KNOWN[section], 1)
-            remedy = "Did you mean %s?" % (near[0] if not section else "%s.%s" % (section, near[0])) if near else "Remove it"
+            remedy = "Did you mean %s?" % (near[0] if not section else f"{section}.{near[0]}") if near else "Remove it"
             problems.append(Problem(where, "Qdrant has no such setting and would ignore it", remedy.rstrip("?")))
         elif path in SINCE and version < SINCE[path]:
             wanted = "%d.%d.%d" % SINCE[path]
-            problems.append(Problem(where, "Qdrant has it from %s on, and older ones ignore it" % wanted, "Raise qdrant_version or remove it"))
+            problems.append(Problem(where, f"Qdrant has it from {wanted} on, and older ones ignore it", "Raise qdrant_version or remove it"))
         elif path in KNOWN and not isinstance(lookup(config, path), dict):
             problems.append(Problem(where, "it is a section, not a value", "Write the section's settings below it"))
     for risk in RISKS:
         value = lookup(config, risk.path)
         if isinstance(risk.safe[0], bool) and value is not None and not isinstance(value, bool):
-            problems.append(Problem("qdrant_config.%s" % risk.path, "it is not a boolean", "Write true or false, without quotes"))
+            problems.append(Problem(f"qdrant_config.{risk.path}", "it is not a boolean", "Write true or false, without quotes"))
     return problems
 
 
@@ -224,7 +224,7 @@ def check_audit(audit: bool, version: Version) -> list[Problem]:
     if not audit or version >= SINCE["audit"]:
         return []
     wanted = "%d.%d.%d" % SINCE["audit"]
-    what = "Qdrant has an audit log from %s on, and older ones ignore the setting" % wanted
+    what = f"Qdrant has an audit log from {wanted} on, and older ones ignore the setting"
     return [Problem("qdrant_audit", what, "Raise qdrant_version or set it to false")]
 
 

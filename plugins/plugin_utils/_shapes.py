@@ -61,7 +61,7 @@ def check(module: str, answer: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         return kept
     missing = sorted(key for key, described in shape.items() if described.get("returned") == "always" and key not in answer)
     if missing:
-        raise Misshapen("leaves out %s" % ", ".join(missing))
+        raise Misshapen("leaves out {}".format(", ".join(missing)))
     for key, described in shape.items():
         if key in answer:
             _fits(key, answer[key], described)
@@ -73,13 +73,13 @@ def _fits(where: str, value: t.Any, described: t.Mapping[str, t.Any]) -> None:
     if wanted == "raw" or value is None:
         return
     if not isinstance(value, TYPES[wanted]) or (isinstance(value, bool) and wanted in ("int", "float")):
-        raise Misshapen("has something else than a value of the type %s at %s" % (wanted, where))
+        raise Misshapen(f"has something else than a value of the type {wanted} at {where}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise Misshapen("has no finite number at %s" % where)
+        raise Misshapen(f"has no finite number at {where}")
     if isinstance(value, list) and "elements" in described:
         for number, entry in enumerate(value):
             _fits("%s[%d]" % (where, number), entry, {**described, "type": described["elements"], "elements": "raw"})
     elif isinstance(value, dict):
         for key, inner in (described.get("contains") or {}).items():
             if key in value:
-                _fits("%s.%s" % (where, key), value[key], inner)
+                _fits(f"{where}.{key}", value[key], inner)

@@ -56,7 +56,7 @@ def _shown(character: str, keep: str) -> str:
     if character in keep or (character.isprintable() and character not in INVISIBLE):
         return character
     code = ord(character)
-    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code if code < 0x10000 else "\\U%08x" % code
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def clean_all(value: t.Any, limit: int = LIMIT, keep: str = "") -> t.Any:

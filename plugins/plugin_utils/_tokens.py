@@ -51,7 +51,7 @@ class Grant:
         scope = self.scope
         access: t.Any = scope.everywhere or [{"collection": name, "access": right} for name, right in sorted(scope.collections.items())]
         if not access:
-            raise TokenError([Problem("access of %s" % self.application, "it is empty", RIGHTS_REMEDY)])
+            raise TokenError([Problem(f"access of {self.application}", "it is empty", RIGHTS_REMEDY)])
         claims = {"sub": self.application, "exp": int(now) + self.lifetime, "access": access}
         return {**claims, "value_exists": dict(self.value_exists)} if self.value_exists else claims
 
@@ -67,9 +67,9 @@ def parse_lifetime(where: str, value: t.Any) -> tuple[int, list[Problem]]:
     match = re.fullmatch(r"(\d{1,9})([smhdw])", str(value).strip()) if not isinstance(value, bool) else None
     seconds = int(match[1]) * UNITS[match[2]] if match else 0
     if not match:
-        return 0, [Problem(where, "%r is no span of time" % (value,), remedy)]
+        return 0, [Problem(where, f"{value!r} is no span of time", remedy)]
     if not MINIMUM_LIFETIME <= seconds <= MAXIMUM_LIFETIME:
-        return 0, [Problem(where, "%s is out of bounds" % value, remedy)]
+        return 0, [Problem(where, f"{value} is out of bounds", remedy)]
     return seconds, []
 
 
@@ -88,7 +88,7 @@ def parse_access(where: str, value: t.Any) -> tuple[_access.Scope, list[Problem]
             return _access.Scope(str(value)), []
         if value == "*":
             return _access.NOBODY, [_everything(where)]
-        return _access.NOBODY, [Problem(where, "there is no right %r for everything" % str(value), RIGHTS_REMEDY)]
+        return _access.NOBODY, [Problem(where, f"there is no right {str(value)!r} for everything", RIGHTS_REMEDY)]
     if isinstance(value, list):
         if not all(isinstance(entry, dict) and set(entry) == {"collection", "access"} for entry in value):
             return _access.NOBODY, [Problem(where, "an entry is not {collection: NAME, access: RIGHT}", RIGHTS_REMEDY)]
@@ -103,11 +103,11 @@ def parse_access(where: str, value: t.Any) -> tuple[_access.Scope, list[Problem]
         if name == "*":
             problems.append(_everything(where))
         elif not isinstance(name, str) or not re.fullmatch(r"[^<>:\"/\\|?*\x00-\x1f]{1,255}", name):
-            problems.append(Problem(where, "%r is no name of a collection" % (name,), "Name a collection, in quotes if it is a number"))
+            problems.append(Problem(where, f"{name!r} is no name of a collection", "Name a collection, in quotes if it is a number"))
         if right == "m":
             problems.append(Problem(where, "Qdrant refuses tokens with the right m in a collection", RIGHTS_REMEDY))
         elif right not in _access.COLLECTION_RIGHTS:
-            problems.append(Problem(where, "there is no right %r" % (right,), RIGHTS_REMEDY))
+            problems.append(Problem(where, f"there is no right {right!r}", RIGHTS_REMEDY))
     scope = _access.Scope(collections={str(name): str(right) for name, right in value.items()})
     return (_access.NOBODY if problems else scope), problems
 
@@ -140,8 +140,8 @@ def parse_entry(entry: t.Any, number: int) -> tuple[Grant | None, list[Problem]]
     place = "qdrant_access[%d]" % number
     if not isinstance(entry, dict):
         return None, [Problem(place, "it is not a mapping", "Write {application: NAME, access: {COLLECTION: RIGHT}, lifetime: 30d}")]
-    unknown, remedy = sorted(map(str, set(entry) - ENTRY)), "Settings are: %s" % ", ".join(sorted(ENTRY))
-    problems = [Problem("%s.%s" % (place, key), "there is no such setting", remedy) for key in unknown]
+    unknown, remedy = sorted(map(str, set(entry) - ENTRY)), "Settings are: {}".format(", ".join(sorted(ENTRY)))
+    problems = [Problem(f"{place}.{key}", "there is no such setting", remedy) for key in unknown]
     application = entry.get("application")
     if not isinstance(application, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", application):
         problems.append(Problem(place + ".application", "it is no name", "Write up to 64 letters, digits and . _ -"))
@@ -173,7 +173,7 @@ def parse_entries(entries: t.Any) -> tuple[list[Grant], list[Problem]]:
             grants.append(grant)
     for what, values in (("application", [grant.application for grant in grants]), ("file", [grant.file for grant in grants if grant.file])):
         for value in sorted({value for value in values if values.count(value) > 1}):
-            problems.append(Problem("qdrant_access", "two entries have the same %s, %s" % (what, value), "One token an application, one file a token"))
+            problems.append(Problem("qdrant_access", f"two entries have the same {what}, {value}", "One token an application, one file a token"))
     return grants, problems
 
 
@@ -185,9 +185,9 @@ def check_entries(entries: t.Any, jwt_rbac: t.Any, accepted: t.Collection[str]) 
         found.refuse("qdrant_jwt_rbac", "it is false, so Qdrant would refuse the tokens of qdrant_access", "Set it to true")
     for grant in grants:
         if grant.scope.everywhere == "m" and MANAGE_RISK not in accepted:
-            found.problems.append(_preflight.risk_problem("qdrant_access of %s" % grant.application, OTHER_RISKS[MANAGE_RISK], MANAGE_RISK))
+            found.problems.append(_preflight.risk_problem(f"qdrant_access of {grant.application}", OTHER_RISKS[MANAGE_RISK], MANAGE_RISK))
         if grant.lifetime > 90 * 86400:
-            found.warnings.append("The token of %s lives for more than 90 days. Whoever finds it has that long." % grant.application)
+            found.warnings.append(f"The token of {grant.application} lives for more than 90 days. Whoever finds it has that long.")
     return found
 
 
@@ -233,7 +233,7 @@ def due(grant: Grant, token: str | None, key: str, now: float) -> list[str]:
     expires = claims.get("exp")
     for name in ("sub", "access", "value_exists"):
         if claims.get(name) != wanted.get(name):
-            reasons.append("%s differs" % name)
+            reasons.append(f"{name} differs")
     if not isinstance(expires, (int, float)) or expires > now + grant.lifetime + LEEWAY:
         reasons.append("it lives longer than it should")
     elif expires - now < grant.lifetime / 3:

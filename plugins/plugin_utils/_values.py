@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,8})(\.[0-9]{1,17})?")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # The last label has a letter: what has none is an address with a mistake.
-_HOST = re.compile(r"(%s\.)*(?=[0-9-]*[A-Za-z])%s" % (_LABEL, _LABEL))
+_HOST = re.compile(rf"({_LABEL}\.)*(?=[0-9-]*[A-Za-z]){_LABEL}")
 _PATH = re.compile(r"(/[A-Za-z0-9._+@-]{1,255})+")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -45,7 +45,7 @@ class BadValue(ValueError):
     """``what`` a value is not, and as ``remedy`` what to write instead."""
 
     def __init__(self, what: str, remedy: str) -> None:
-        super().__init__("%s. %s" % (what, remedy))
+        super().__init__(f"{what}. {remedy}")
         self.what, self.remedy = what, remedy
 
 
@@ -59,7 +59,7 @@ def _text(pattern: re.Pattern[str], value: t.Any, what: str, remedy: str, longes
     """Return a text of a pattern, as a plain one: what Ansible templated is marked with its origin."""
     text = "".join(value) if isinstance(value, str) else ""
     if not text or len(text) > longest or not pattern.fullmatch(text):
-        raise BadValue("%s is no %s" % (shown(value), what), remedy)
+        raise BadValue(f"{shown(value)} is no {what}", remedy)
     return text
 
 
@@ -72,7 +72,7 @@ def boolean(value: t.Any) -> bool:
         return value
     text = str(value).lower() if isinstance(value, (str, int)) else ""
     if text not in YES + NO:
-        raise BadValue("%s is neither true nor false" % shown(value), "Write true or false")
+        raise BadValue(f"{shown(value)} is neither true nor false", "Write true or false")
     return text in YES
 
 
@@ -80,14 +80,12 @@ def integer(value: t.Any, lowest: int | None = None, highest: int | None = None)
     """Return a whole number, also as the text of its digits. The bounds are part of the range."""
     bounds = [text % bound for text, bound in (("from %d", lowest), ("to %d", highest)) if bound is not None]
     remedy = " ".join(["Write a whole number", *bounds])
-    if isinstance(value, int) and not isinstance(value, bool):
-        number = int(value)
-    elif isinstance(value, str) and _NUMBER.fullmatch(value):
+    if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         number = int(value)
     else:
-        raise BadValue("%s is no whole number" % shown(value), remedy)
+        raise BadValue(f"{shown(value)} is no whole number", remedy)
     if (lowest is not None and number < lowest) or (highest is not None and number > highest):
-        raise BadValue("%s is out of range" % shown(value), remedy)
+        raise BadValue(f"{shown(value)} is out of range", remedy)
     return number
 
 
@@ -96,7 +94,7 @@ def number(value: t.Any) -> float:
     text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
     found = float(text) if _DECIMAL.fullmatch(text) else -1.0
     if found and found < 0.001:
-        raise BadValue("%s is no number, zero or more" % shown(value), "Write one such as 1.5")
+        raise BadValue(f"{shown(value)} is no number, zero or more", "Write one such as 1.5")
     return int(found) if found == int(found) else found
 
 
@@ -105,7 +103,7 @@ def port(value: t.Any) -> int:
     try:
         return integer(value, 1, 65535)
     except BadValue:
-        raise BadValue("%s is no port" % shown(value), "Write a number from 1 to 65535") from None
+        raise BadValue(f"{shown(value)} is no port", "Write a number from 1 to 65535") from None
 
 
 # --- addresses ---------------------------------------------------------------------------------------------------------
@@ -120,9 +118,9 @@ def address(value: t.Any) -> str:
             raise ValueError
         parsed = ipaddress.ip_address(text)
     except ValueError:
-        raise BadValue("%s is no IP address" % shown(value), remedy) from None
+        raise BadValue(f"{shown(value)} is no IP address", remedy) from None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        raise BadValue("%s is an address of IPv4, written as one of IPv6" % shown(value), "Write %s" % parsed.ipv4_mapped)
+        raise BadValue(f"{shown(value)} is an address of IPv4, written as one of IPv6", f"Write {parsed.ipv4_mapped}")
     return str(parsed)
 
 
@@ -130,7 +128,7 @@ def bracketed(value: t.Any) -> str:
     """Return an address as it stands before a port, one of IPv6 in brackets."""
     inner = re.fullmatch(r"\[([0-9a-fA-F:.]+)\]", value) if isinstance(value, str) else None
     host = address(inner[1] if inner and ":" in inner[1] else value)
-    return "[%s]" % host if ":" in host else host
+    return f"[{host}]" if ":" in host else host
 
 
 def network(value: t.Any) -> Network:
@@ -144,9 +142,9 @@ def network(value: t.Any) -> Network:
             raise ValueError
         parsed = ipaddress.ip_network(begin + slash + length, strict=False)
     except ValueError:
-        raise BadValue("%s is neither an address nor a network" % shown(value), remedy) from None
+        raise BadValue(f"{shown(value)} is neither an address nor a network", remedy) from None
     if str(parsed.network_address) != begin:
-        raise BadValue("%s is an address within a network" % shown(value), "Write the network, %s, or the address without its length" % parsed)
+        raise BadValue(f"{shown(value)} is an address within a network", f"Write the network, {parsed}, or the address without its length")
     return parsed
 
 
@@ -174,7 +172,7 @@ def wide(networks: t.Iterable[Network]) -> list[str]:
             continue
         alone = [one for one in family if one.prefixlen < narrow and one in whole]
         if alone:
-            found.append("%s is %s" % (alone[0], "everyone" if alone[0].prefixlen == 0 else "nearly everyone"))
+            found.append("{} is {}".format(alone[0], "everyone" if alone[0].prefixlen == 0 else "nearly everyone"))
         else:
             everyone = any(one.prefixlen == 0 for one in whole)
             found.append("its networks together are %s of IPv%d" % ("all" if everyone else "nearly all", version))
@@ -185,7 +183,7 @@ def uri(value: t.Any) -> str:
     """Return a peer's address in Qdrant's arguments: https, an address, a port."""
     matched = re.fullmatch(r"https://([0-9a-fA-F:.\[\]]+):([0-9]{1,5})", value) if isinstance(value, str) else None
     if not matched:
-        raise BadValue("%s is no URI of a peer" % shown(value), "Write https://ADDRESS:PORT")
+        raise BadValue(f"{shown(value)} is no URI of a peer", "Write https://ADDRESS:PORT")
     return "https://%s:%d" % (bracketed(matched[1]), port(matched[2]))
 
 
@@ -206,7 +204,7 @@ def dns_name(value: t.Any) -> str:
     try:
         host_name(text.replace("_", "x"))
     except BadValue:
-        raise BadValue("%s is no host name" % shown(value), "Write letters, digits, -, _ and ., such as db-1.example.com") from None
+        raise BadValue(f"{shown(value)} is no host name", "Write letters, digits, -, _ and ., such as db-1.example.com") from None
     return text
 
 
@@ -219,7 +217,7 @@ def node_name(value: t.Any) -> str:
             continue
         if kind is address or written == value:
             return written
-    raise BadValue("%s is no name for a host" % shown(value), "Write letters, digits, -, _ and ., such as db-1.example.com")
+    raise BadValue(f"{shown(value)} is no name for a host", "Write letters, digits, -, _ and ., such as db-1.example.com")
 
 
 def user_name(value: t.Any) -> str:
@@ -248,14 +246,14 @@ def path(value: t.Any) -> str:
     remedy = "Write an absolute path of letters, digits and . _ - + @, without .. or a slash at its end"
     found = _text(_PATH, value, "path that can be written to a unit", remedy)
     if {".", ".."} & set(found.split("/")):
-        raise BadValue("%s goes by . or .." % shown(value), remedy)
+        raise BadValue(f"{shown(value)} goes by . or ..", remedy)
     return found
 
 
 def controller_path(value: t.Any) -> str:
     """Return a path on the controller, where blanks and all letters are good; nothing of it is written to a file of configuration."""
     if not isinstance(value, str) or not value or len(value) > 4095 or _STEERS.search(value):
-        raise BadValue("%s is no path" % shown(value), "Write one on one line, without characters that nobody sees")
+        raise BadValue(f"{shown(value)} is no path", "Write one on one line, without characters that nobody sees")
     return "".join(value)
 
 

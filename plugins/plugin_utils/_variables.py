@@ -17,7 +17,6 @@ from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _ansible, _plaintext, _values
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -35,7 +34,7 @@ class WrongType(VariableError):
     """A variable that is not of the type that its role declares: its ``name``, ``what`` it is, and as ``remedy`` what to write instead."""
 
     def __init__(self, name: str, what: str, remedy: str) -> None:
-        super().__init__("%s: %s. %s." % (name, what, remedy))
+        super().__init__(f"{name}: {what}. {remedy}.")
         self.name, self.what, self.remedy = name, what, remedy
 
 
@@ -62,19 +61,19 @@ def _text(value: t.Any) -> str:
     """Return a text. Numbers are taken for theirs, as in qdrant_memory_max: 1073741824; what YAML made a boolean of was perhaps another word."""
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return value if isinstance(value, str) else str(value)
-    raise _values.BadValue("it is %s, and must be a text" % _called(value), "Put it in quotes, or leave it out")
+    raise _values.BadValue(f"it is {_called(value)}, and must be a text", "Put it in quotes, or leave it out")
 
 
 def _list(value: t.Any) -> t.Sequence[t.Any]:
     if isinstance(value, (list, tuple)):
         return value
-    raise _values.BadValue("it is not a list but %s" % _called(value), "Write [...] in YAML; behind -e, '{\"NAME\": [...]}' in quotes")
+    raise _values.BadValue(f"it is not a list but {_called(value)}", "Write [...] in YAML; behind -e, '{\"NAME\": [...]}' in quotes")
 
 
 def _mapping(value: t.Any) -> dict[str, t.Any]:
     if isinstance(value, dict):
         return value
-    raise _values.BadValue("it is not a mapping but %s" % _called(value), "Write {...} in YAML; behind -e, '{\"NAME\": {...}}' in quotes")
+    raise _values.BadValue(f"it is not a mapping but {_called(value)}", "Write {...} in YAML; behind -e, '{\"NAME\": {...}}' in quotes")
 
 
 # A secret's type is raw: it is judged where nothing of it is shown.
@@ -122,9 +121,9 @@ def read(templar: t.Any, variables: t.Mapping[str, t.Any], name: str, default: t
     except AnsibleError as error:
         text = str(error)
         if "ecrypt" in text or "vault" in text.lower():
-            raise VariableError("%s cannot be decrypted. Give the password of the vault that holds it (--vault-password-file, --vault-id)." % name) from None
+            raise VariableError(f"{name} cannot be decrypted. Give the password of the vault that holds it (--vault-password-file, --vault-id).") from None
         reason = text.split(":", 1)[-1].strip() if "undefined" in text else "it cannot be templated"
-        raise VariableError("%s cannot be read: %s" % (name, reason)) from None
+        raise VariableError(f"{name} cannot be read: {reason}") from None
     if name in _plaintext.SECRETS:
         _ansible.hide(value)
     return convert(name, value)

@@ -29,7 +29,7 @@ def encrypter(loader: t.Any, vault_id: str, playbook: str) -> t.Callable[[str], 
     if not known:
         raise VaultError(NO_PASSWORD % {"playbook": playbook})
     if not fitting:
-        raise VaultError("There is no vault password for the id %s. Run with --vault-id %s@prompt." % (vault_id, vault_id))
+        raise VaultError(f"There is no vault password for the id {vault_id}. Run with --vault-id {vault_id}@prompt.")
     label, secret = fitting[0]
     vault = VaultLib(known)
     named = label if vault_id or label != "default" else None

@@ -25,7 +25,7 @@ except ImportError:
 SCHEMA = Path(__file__).with_name("wanted.schema.json")
 SECTIONS = {"folders": _files.FOLDER, "files": _files.FILE, "links": _files.LINK, "absent": _files.ABSENT}
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 
 class WantedError(Exception):
@@ -79,7 +79,7 @@ def parse(document: t.Any) -> Wanted:
     plain = _plain(document)
     for error in _validator().iter_errors(plain):
         place = ".".join(map(str, error.absolute_path)) or "the document"
-        raise WantedError("%s: %s" % (place, _why(error)))
+        raise WantedError(f"{place}: {_why(error)}")
     entries = []
     for section, kind in SECTIONS.items():
         for given in plain.get(section, []):
@@ -88,7 +88,7 @@ def parse(document: t.Any) -> Wanted:
     paths = [entry.path for entry in entries]
     twice = sorted({path for path in paths if paths.count(path) > 1})
     if twice:
-        raise WantedError("%s is named twice" % ", ".join(twice))
+        raise WantedError("{} is named twice".format(", ".join(twice)))
     return Wanted(tuple(entries))
 
 
@@ -104,12 +104,14 @@ def _plain(value: t.Any) -> t.Any:
 def _why(error: t.Any) -> str:
     """Return what is wrong at a place, without the text of a file."""
     if error.validator == "additionalProperties":
-        return "it has more than %s" % ", ".join(sorted(error.schema["properties"]))
+        return "it has more than {}".format(", ".join(sorted(error.schema["properties"])))
     if error.validator == "oneOf":
-        return "exactly one of %s belongs there" % " and ".join(sorted(name for one in error.schema["oneOf"] for name in one.get("required", ["a value"])))
+        return "exactly one of {} belongs there".format(
+            " and ".join(sorted(name for one in error.schema["oneOf"] for name in one.get("required", ["a value"])))
+        )
     if error.validator == "required":
-        return "%s is missing" % ", ".join(sorted(set(error.validator_value) - set(error.instance)))
-    return "a value that fits %s %s belongs there" % (error.validator, error.validator_value)
+        return "{} is missing".format(", ".join(sorted(set(error.validator_value) - set(error.instance))))
+    return f"a value that fits {error.validator} {error.validator_value} belongs there"
 
 
 # --- for a host --------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class Bed:
         started = time.monotonic()
         result = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, env=self.environment, check=False)
         if result.returncode != 0:
-            sys.exit("%s\n%s\n%s" % (" ".join(command), result.stdout[-3000:], result.stderr[-1000:]))
+            sys.exit("{}\n{}\n{}".format(" ".join(command), result.stdout[-3000:], result.stderr[-1000:]))
         return time.monotonic() - started
 
     def reset(self) -> None:
@@ -64,10 +64,10 @@ def bed(hosts: int, packages: tuple[str, ...] = ()) -> Iterator[Bed]:
         nodes = ["--host=node%d=%s" % (number, IMAGES[(number - 1) % 2]) for number in range(1, hosts + 1)]
         run(TESTBED, "up", NAME, *nodes, *("--with=" + package for package in packages), "--output", str(inventory))
         try:
-            run("ansible-playbook", "hardened.qdrant.init", "-e", "qdrant_init_dir=%s" % inventory, env=environment)
+            run("ansible-playbook", "hardened.qdrant.init", "-e", f"qdrant_init_dir={inventory}", env=environment)
             (inventory / "group_vars/qdrant/bench.yml").write_text(
-                'qdrant_version: "%(version)s"\nqdrant_binary_file: %(path)s\nqdrant_checksum: %(sha256)s\nqdrant_verify_fail_on: high\n' % server
-                + "qdrant_verify_report_dir: %s/report\n" % folder,
+                'qdrant_version: "{version}"\nqdrant_binary_file: {path}\nqdrant_checksum: {sha256}\nqdrant_verify_fail_on: high\n'.format(**server)
+                + f"qdrant_verify_report_dir: {folder}/report\n",
                 encoding="ascii",
             )
             yield Bed(folder, str(inventory), server["path"], environment)
@@ -78,7 +78,7 @@ def bed(hosts: int, packages: tuple[str, ...] = ()) -> Iterator[Bed]:
 def show(figures: dict[str, list[float]], ratios: list[tuple[str, str]]) -> None:
     """Print the medians of the figures (seconds, by name), and of the ratios between them, round by round."""
     for name, values in figures.items():
-        print("%-32s median %5.1f s   (%s)" % (name, statistics.median(values), ", ".join("%.1f" % value for value in values)))
+        print("%-32s median %5.1f s   (%s)" % (name, statistics.median(values), ", ".join(f"{value:.1f}" for value in values)))
     for name, other in ratios:
         found = [left / right for left, right in zip(figures[name], figures[other])]
-        print("%s / %s: %.1f, median of %d (%s)" % (name, other, statistics.median(found), len(found), ", ".join("%.1f" % ratio for ratio in found)))
+        print("%s / %s: %.1f, median of %d (%s)" % (name, other, statistics.median(found), len(found), ", ".join(f"{ratio:.1f}" for ratio in found)))

@@ -51,7 +51,7 @@ def rest(host, address):
 
 @pytest.mark.parametrize("name", PROPERTIES)
 def test_property(host, name):
-    assert host.run("systemctl show --value --property=%s qdrant" % name).stdout.strip() == PROPERTIES[name]
+    assert host.run(f"systemctl show --value --property={name} qdrant").stdout.strip() == PROPERTIES[name]
 
 
 def test_exposure(host):
@@ -67,20 +67,20 @@ def test_file(host, path):
 
 @pytest.mark.parametrize("name", STATUS)
 def test_process(host, pid, name):
-    assert host.run("awk '$1 == \"%s:\" {print $2}' /proc/%s/status" % (name, pid)).stdout.strip() == STATUS[name]
+    assert host.run(f"awk '$1 == \"{name}:\" {{print $2}}' /proc/{pid}/status").stdout.strip() == STATUS[name]
 
 
 def test_user(host, pid):
-    assert host.run("stat --format=%%U /proc/%s" % pid).stdout.strip() == "qdrant"
+    assert host.run(f"stat --format=%U /proc/{pid}").stdout.strip() == "qdrant"
 
 
 def test_root_is_read_only(host, pid):
-    assert host.run("awk '$5 == \"/\" {print $6}' /proc/%s/mountinfo" % pid).stdout.startswith("ro,")
+    assert host.run(f"awk '$5 == \"/\" {{print $6}}' /proc/{pid}/mountinfo").stdout.startswith("ro,")
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "python3", "perl"])
 def test_no_shell(host, pid, shell):
-    assert not host.file("/proc/%s/root/bin/%s" % (pid, shell)).exists
+    assert not host.file(f"/proc/{pid}/root/bin/{shell}").exists
 
 
 @pytest.mark.parametrize("port", [6333, 6334])
@@ -96,7 +96,7 @@ def test_anonymous(rest, path):
 
 @pytest.mark.parametrize("header", ["api-key: wrong", "api-key;", "Authorization: Bearer garbage"])
 def test_wrong_key(rest, header):
-    assert rest("/collections", "--header '%s'" % header) == "401"
+    assert rest("/collections", f"--header '{header}'") == "401"
 
 
 def test_keys(rest):
@@ -113,9 +113,9 @@ def test_cors(rest):
 @pytest.mark.parametrize("port", [6333, 6334])
 def test_certificate(host, address, port):
     connect = "openssl s_client -connect %s:%d -CAfile %s/ca.crt -verify_ip %s </dev/null 2>/dev/null" % (address, port, TLS, address)
-    assert host.run("%s | grep --text --quiet 'Verification: OK'" % connect).rc == 0
+    assert host.run(f"{connect} | grep --text --quiet 'Verification: OK'").rc == 0
     digest = "openssl x509 -noout -fingerprint -sha256"
-    assert host.run("%s | %s" % (connect, digest)).stdout == host.run("%s -in %s/tls.crt" % (digest, TLS)).stdout != ""
+    assert host.run(f"{connect} | {digest}").stdout == host.run(f"{digest} -in {TLS}/tls.crt").stdout != ""
 
 
 @pytest.mark.parametrize("port", [6333, 6334])
@@ -125,11 +125,11 @@ def test_outdated_tls(host, address, port, version):
 
 
 def test_plaintext(host, address):
-    assert host.run("curl --silent --max-time 3 http://%s:6333/" % address).rc != 0
+    assert host.run(f"curl --silent --max-time 3 http://{address}:6333/").rc != 0
 
 
 def test_expiry(host):
-    assert host.run("openssl x509 -noout -checkend 604800 -in %s/tls.crt" % TLS).rc == 0
+    assert host.run(f"openssl x509 -noout -checkend 604800 -in {TLS}/tls.crt").rc == 0
 
 
 def test_release(host):

@@ -115,10 +115,10 @@ def _ports(connections: str, protocol: str) -> frozenset[int]:
         return frozenset(EVERY_PORT)
     found: set[int] = set()
     blocks = re.findall(r"\{[^{}]*\}", connections)
-    assert blocks and not re.sub(r"\{[^{}]*\}", "", connections).strip(" ,"), "the analyzer says what is not understood: %r" % connections
+    assert blocks and not re.sub(r"\{[^{}]*\}", "", connections).strip(" ,"), f"the analyzer says what is not understood: {connections!r}"
     for block in blocks:
         match = re.fullmatch(r"\{protocols:(?P<protocols>[A-Z]+(, ?[A-Z]+)*)(,dst_ports:(?P<ports>[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*))?\}", block)
-        assert match, "the analyzer says what is not understood: %r" % connections
+        assert match, f"the analyzer says what is not understood: {connections!r}"
         if protocol not in match["protocols"].replace(" ", "").split(","):
             continue
         for part in (match["ports"] or "0-65535").split(","):

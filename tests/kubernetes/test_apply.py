@@ -66,7 +66,7 @@ class Api(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self._body()
-        self._answer(201, self._keep("%s/%s" % (self._path(), body["metadata"]["name"]), body))
+        self._answer(201, self._keep("{}/{}".format(self._path(), body["metadata"]["name"]), body))
 
     def do_PATCH(self) -> None:
         # A strategic or JSON merge patch, of which only this much is needed: the spec is given whole.

@@ -40,9 +40,9 @@ def wrong(answer) -> list[str]:
             for protocol in ("TCP", "UDP", "SCTP"):
                 wanted = LET_IN.get(other, set()) if protocol == "TCP" else set()
                 if answer.ports(other, node, protocol) != wanted:
-                    found.append("%s to %s, %s" % (other, node, protocol))
+                    found.append(f"{other} to {node}, {protocol}")
                 if answer.ports(node, other, protocol) != LET_OUT.get(protocol, {}).get(other, set()):
-                    found.append("%s to %s, %s" % (node, other, protocol))
+                    found.append(f"{node} to {other}, {protocol}")
     return found
 
 

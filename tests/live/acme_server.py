@@ -113,7 +113,7 @@ class Caddy:
             command = [shutil.which("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
             environment = {**os.environ, "XDG_DATA_HOME": str(folder / "share"), "XDG_CONFIG_HOME": str(folder / "config")}
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
-        self.root = {name: folder / ("data/pki/authorities/%s/root.crt" % name) for name in ("office", "hasty")}
+        self.root = {name: folder / (f"data/pki/authorities/{name}/root.crt") for name in ("office", "hasty")}
         deadline = time.monotonic() + 60
         while not self._answers():
             if time.monotonic() > deadline or self._process.poll() is not None:

@@ -45,14 +45,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         first, end = max(firsts, key=server.parse, default=None), min(ends, key=server.parse, default=None)
         reason = server.need(first, end, server.name())
         if reason:
-            name = "%s::%s" % (item.path.relative_to(PROJECT), item.nodeid.partition("::")[2])
+            name = "{}::{}".format(item.path.relative_to(PROJECT), item.nodeid.partition("::")[2])
             config.stash[NOT_RUN][name] = reason
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, reason in terminalreporter.config.stash[NOT_RUN].items():
-        terminalreporter.write_line("NOT RUN %s: %s" % (name, reason))
+        terminalreporter.write_line(f"NOT RUN {name}: {reason}")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Host:
             *shlex.split(self.vars["ansible_ssh_common_args"]),
             *("-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
             *self.options,
-            "%s@%s" % (self.vars["ansible_user"], self.address),
+            "{}@{}".format(self.vars["ansible_user"], self.address),
             command,
         ]
 
@@ -82,13 +82,13 @@ class Host:
         """Run a shell script on the host as root, given on standard input; return its standard output."""
         result = subprocess.run(self._ssh("sudo sh -s"), input=script, capture_output=True, text=True, timeout=180, check=False)
         if check and result.returncode != 0:
-            raise AssertionError("%s: %s\n%s" % (self.name, script, result.stderr))
+            raise AssertionError(f"{self.name}: {script}\n{result.stderr}")
         return result.stdout
 
     def put(self, source: str, target: str) -> None:
         """Copy a file of the controller to the host, as root."""
         with open(source, "rb") as file:
-            subprocess.run(self._ssh("sudo tee %s >/dev/null" % shlex.quote(target)), stdin=file, check=True, timeout=180)
+            subprocess.run(self._ssh(f"sudo tee {shlex.quote(target)} >/dev/null"), stdin=file, check=True, timeout=180)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Deployment:
             command += ["--limit", limit]
         result = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd=PROJECT, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
         if check and result.returncode != 0:
-            raise AssertionError("%s failed:\n%s\n%s" % (" ".join(command), result.stdout[-6000:], result.stderr[-3000:]))
+            raise AssertionError("{} failed:\n{}\n{}".format(" ".join(command), result.stdout[-6000:], result.stderr[-3000:]))
         return result
 
 
@@ -133,9 +133,9 @@ def ssh_options(request) -> Iterator[tuple[str, ...]]:
     with tempfile.TemporaryDirectory(prefix="live-", dir="/tmp") as folder:
         # A host that reboots leaves a connection on which nobody answers.
         alive = ("-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3")
-        yield ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "ControlPath=%s/%%C" % folder, *alive)
+        yield ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={folder}/%C", *alive)
         for socket in list(Path(folder).iterdir()):
-            subprocess.run(["ssh", "-o", "ControlPath=%s" % socket, "-O", "exit", "host"], check=False, capture_output=True)
+            subprocess.run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "host"], check=False, capture_output=True)
 
 
 @pytest.fixture(scope="session")

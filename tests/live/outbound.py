@@ -9,7 +9,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
@@ -38,7 +38,7 @@ for word in sys.argv[3:]:
 
 def certificate(ca: tuple[str, str], address: str, names: list[str]) -> str:
     """A certificate of a CA (PEM texts of certificate and key) with its key, as one PEM text."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority.load(*ca, now, timedelta(0), _authority.IN_USE)
     wanted = _certificate.Wanted("trap", names, [address], "ecdsa-p256", authority.pem(), authority.pem(), purposes=("serverAuth",))
@@ -61,9 +61,8 @@ class Traps:
     def __enter__(self) -> Traps:
         words = " ".join(map(str, self._ports))
         self.host.run(
-            "systemctl stop traps 2>/dev/null; systemd-run --quiet --collect --unit=traps python3 /run/traps/trap.py %s /run/traps %s; "
-            'for port in %s; do for _try in $(seq 100); do [ -z "$(ss -Hltn "sport = :$port")" ] || continue 2; sleep 0.1; done; exit 1; done'
-            % (self.host.address, words, words)
+            f"systemctl stop traps 2>/dev/null; systemd-run --quiet --collect --unit=traps python3 /run/traps/trap.py {self.host.address} /run/traps {words}; "
+            f'for port in {words}; do for _try in $(seq 100); do [ -z "$(ss -Hltn "sport = :$port")" ] || continue 2; sleep 0.1; done; exit 1; done'
         )
         return self
 
@@ -76,7 +75,7 @@ class Traps:
 
 def call(deployment, node, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
     """A request with the API key; its status and text."""
-    request = urllib.request.Request("https://%s:6333%s" % (node.address, path), method=method, data=json.dumps(body).encode() if body is not None else None)
+    request = urllib.request.Request(f"https://{node.address}:6333{path}", method=method, data=json.dumps(body).encode() if body is not None else None)
     request.add_header("api-key", deployment.secrets["qdrant_api_key"])
     request.add_header("content-type", "application/json")
     try:
@@ -88,8 +87,8 @@ def call(deployment, node, method: str, path: str, body: dict | None = None) -> 
 
 def gets_through(deployment, node, traps: Traps, place: str, port: int, path: str) -> bool:
     """Have a node fetch a snapshot from a trap, named by address or name; whether it took the trap's certificate."""
-    call(deployment, node, "PUT", "/collections/%s" % COLLECTION, {"vectors": {"size": 2, "distance": "Dot"}})
+    call(deployment, node, "PUT", f"/collections/{COLLECTION}", {"vectors": {"size": 2, "distance": "Dot"}})
     body = {"location": "https://%s:%d/%s" % (place, port, path)}
-    status, text = call(deployment, node, "PUT", "/collections/%s/snapshots/recover" % COLLECTION, body)
+    status, text = call(deployment, node, "PUT", f"/collections/{COLLECTION}/snapshots/recover", body)
     assert status >= 400 and status != 403, text
     return traps.was_asked(port, path)

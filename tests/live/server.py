@@ -40,7 +40,7 @@ def need(first: str | None, too_new: str | None, version: str) -> str:
     :param too_new: the first that it does not run with any more.
     """
     if first and parse(version) < parse(first):
-        return "needs Qdrant %s or later, this is %s" % (first, version)
+        return f"needs Qdrant {first} or later, this is {version}"
     if too_new and parse(version) >= parse(too_new):
-        return "needs Qdrant older than %s, this is %s" % (too_new, version)
+        return f"needs Qdrant older than {too_new}, this is {version}"
     return ""

@@ -23,7 +23,7 @@ def server():
     """The PID of the server: its program lies at the same place in both deployments."""
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open("/proc/%s/cmdline" % name, "rb") as file:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
                 if file.read().startswith(b"/qdrant/qdrant\0"):
                     return int(name)
         except OSError:
@@ -43,7 +43,7 @@ def follow(pid):
     os.setgroups([])  # in the server's user namespace nobody may
     for kind, space in spaces.items():
         if libc.setns(space, KINDS[kind]) != 0:
-            sys.exit("setns %s: %s" % (kind, os.strerror(ctypes.get_errno())))
+            sys.exit(f"setns {kind}: {os.strerror(ctypes.get_errno())}")
     # Only children enter another namespace of PIDs, and /proc shows nobody else their own.
     child = os.fork()
     if child:
@@ -66,7 +66,7 @@ def main():
             with open(real, encoding="utf-8", errors="replace") as file:
                 seen[path] = {"text": file.read(LENGTH)}
         except OSError as error:
-            seen[path] = {"error": "%s: %s" % (real, error.strerror)}
+            seen[path] = {"error": f"{real}: {error.strerror}"}
     print(json.dumps(seen))
 
 

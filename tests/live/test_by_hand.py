@@ -17,7 +17,7 @@ from test_refusals import inventory, snapshot
 
 FOLDER = "/opt/watch/by-hand"
 KEY = "a-key-that-somebody-chose-by-hand"
-SETTINGS = "service:\n  host: 0.0.0.0\n  api_key: %s\n" % KEY
+SETTINGS = f"service:\n  host: 0.0.0.0\n  api_key: {KEY}\n"
 
 
 @pytest.fixture
@@ -25,19 +25,19 @@ def by_hand(deployment):
     """Start a server as the documentation's first page does: as root, in a folder of its own, with these settings or none."""
     host = deployment.outsiders[0]
     server = subprocess.run([PROJECT / "tests/testbed/testbed", "artefact"], check=True, capture_output=True, text=True).stdout.strip()
-    host.run("mkdir -p %s/config" % FOLDER)
+    host.run(f"mkdir -p {FOLDER}/config")
     host.put(server, FOLDER + "/qdrant")
 
     def start(settings: str = ""):
-        host.run("rm -f {0}/config/*; chmod 0755 {0}/qdrant".format(FOLDER))
+        host.run(f"rm -f {FOLDER}/config/*; chmod 0755 {FOLDER}/qdrant")
         if settings:
-            host.run("cat > %s/config/config.yaml <<'END'\n%sEND" % (FOLDER, settings))
-        host.run("systemd-run --quiet --unit=by-hand --collect --property=WorkingDirectory={0} {0}/qdrant".format(FOLDER))
+            host.run(f"cat > {FOLDER}/config/config.yaml <<'END'\n{settings}END")
+        host.run(f"systemd-run --quiet --unit=by-hand --collect --property=WorkingDirectory={FOLDER} {FOLDER}/qdrant")
         host.run("for try in $(seq 100); do ss -Hltn | grep -q :6334 && exit; sleep 0.2; done; exit 1")
         return host
 
     yield start
-    host.run("systemctl stop by-hand; rm -rf %s" % FOLDER, check=False)
+    host.run(f"systemctl stop by-hand; rm -rf {FOLDER}", check=False)
 
 
 def verify(deployment, tmp_path):

@@ -27,7 +27,7 @@ def test_no_stranger_was_let_in(deployment):
         assert book["violations"] == [], outsider.name
         for node in deployment.nodes:
             for port in ("rest", "grpc", "p2p"):
-                assert knocks(book, "%s %s" % (node.address, port)) > KNOCKS, (outsider.name, node.name, port, book["counts"])
+                assert knocks(book, f"{node.address} {port}") > KNOCKS, (outsider.name, node.name, port, book["counts"])
 
 
 def test_no_peer_got_an_answer_without_key_or_tls(deployment):
@@ -38,6 +38,6 @@ def test_no_peer_got_an_answer_without_key_or_tls(deployment):
         book = seen(node)
         assert book["violations"] == [], node.name
         for other in others:
-            assert knocks(book, "%s rest" % other.address) > KNOCKS, (node.name, other.name)
+            assert knocks(book, f"{other.address} rest") > KNOCKS, (node.name, other.name)
             # The watcher was there when the server was: it was turned away by it, not by an empty port.
-            assert book["counts"].get("%s rest: 401" % other.address, 0) > 10, (node.name, book["counts"])
+            assert book["counts"].get(f"{other.address} rest: 401", 0) > 10, (node.name, book["counts"])

@@ -20,7 +20,7 @@ def connect(deployment, node, grpc: bool, key: str = "qdrant_api_key") -> Qdrant
     with open(deployment.ca, "rb") as file:
         trust = file.read()
     return QdrantClient(
-        url="https://%s:6333" % node.address,
+        url=f"https://{node.address}:6333",
         api_key=deployment.secrets[key],
         prefer_grpc=grpc,
         verify=deployment.ca,

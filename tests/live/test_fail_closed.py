@@ -13,20 +13,20 @@ DROP_INS = "/run/systemd/system/qdrant.service.d"
 
 def drop_in(*lines: str) -> str:
     """A script that puts lines into a drop-in of the unit's section Service."""
-    return "mkdir -p %s; printf '%%s\\n' '[Service]' %s > %s/test.conf; systemctl daemon-reload" % (
+    return "mkdir -p {}; printf '%s\\n' '[Service]' {} > {}/test.conf; systemctl daemon-reload".format(
         DROP_INS,
-        " ".join("'%s'" % line for line in lines),
+        " ".join(f"'{line}'" for line in lines),
         DROP_INS,
     )
 
 
 # How to break a node, and what its journal must say.
 SABOTAGES = {
-    "no_secrets": ("rm %s" % SECRETS, "credentials"),
-    "empty_secrets": ("> %s" % SECRETS, "gate: the secrets cannot be read"),
-    "empty_key": ('echo \'{"service": {"api_key": ""}}\' > %s' % SECRETS, "gate: api_key is missing or too short"),
-    "no_section": ("echo '{}' > %s" % SECRETS, "gate: the secrets cannot be read"),
-    "garbage": ("head -c 100 /dev/urandom > %s" % SECRETS, "gate: the secrets cannot be read"),
+    "no_secrets": (f"rm {SECRETS}", "credentials"),
+    "empty_secrets": (f"> {SECRETS}", "gate: the secrets cannot be read"),
+    "empty_key": (f'echo \'{{"service": {{"api_key": ""}}}}\' > {SECRETS}', "gate: api_key is missing or too short"),
+    "no_section": (f"echo '{{}}' > {SECRETS}", "gate: the secrets cannot be read"),
+    "garbage": (f"head -c 100 /dev/urandom > {SECRETS}", "gate: the secrets cannot be read"),
     "secrets_not_handed_over": (
         "sed -i 's/--config-path=[^ ]*//' /etc/systemd/system/qdrant.service; systemctl daemon-reload",
         "gate: REST answered a request without a key",
@@ -47,8 +47,8 @@ def node(deployment):
     node.run("rm -rf /run/saved; cp -a /etc/qdrant /run/saved; cp -a /etc/systemd/system/qdrant.service /run/saved.service")
     yield node
     node.run(
-        "rm -rf /etc/qdrant %s; mv /run/saved /etc/qdrant; mv /run/saved.service /etc/systemd/system/qdrant.service; systemctl daemon-reload; "
-        "systemctl stop qdrant; systemctl reset-failed; systemctl start qdrant-firewall qdrant" % DROP_INS
+        f"rm -rf /etc/qdrant {DROP_INS}; mv /run/saved /etc/qdrant; mv /run/saved.service /etc/systemd/system/qdrant.service; systemctl daemon-reload; "
+        "systemctl stop qdrant; systemctl reset-failed; systemctl start qdrant-firewall qdrant"
     )
     assert node.run("systemctl is-active qdrant").strip() == "active"
 
@@ -56,12 +56,12 @@ def node(deployment):
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_a_broken_node_does_not_become_active(node, name):
     action, words = SABOTAGES[name]
-    since = node.run("%s; date +%%s.%%N" % action).split()[-1]
+    since = node.run(f"{action}; date +%s.%N").split()[-1]
     node.run("systemctl restart qdrant", check=False)
     assert node.run("systemctl is-active qdrant", check=False).strip() != "active"
     node.run("systemctl stop qdrant")
     assert node.run("ss -Hltn 'sport >= 6333 and sport <= 6335'").strip() == ""
-    journal = node.run("journalctl --no-pager -o cat --since @%s" % since)
+    journal = node.run(f"journalctl --no-pager -o cat --since @{since}")
     assert words in journal, journal[-2000:]
 
 

@@ -30,7 +30,7 @@ NO_CA = drop_in("Environment=SSL_CERT_FILE=/nonexistent", "ExecStartPre=")
 def node(deployment):
     node = deployment.nodes[0]
     yield node
-    node.run("systemctl stop squatter 2>/dev/null; rm -rf %s; systemctl daemon-reload; systemctl reset-failed; systemctl restart qdrant" % DROP_INS)
+    node.run(f"systemctl stop squatter 2>/dev/null; rm -rf {DROP_INS}; systemctl daemon-reload; systemctl reset-failed; systemctl restart qdrant")
     assert node.run("systemctl is-active qdrant").strip() == "active"
 
 

@@ -66,7 +66,7 @@ def test_damage_is_noticed_and_healed_by_the_next_run(deployment, tmp_path):
     before = [node.run("nft --stateless list table inet hardened_qdrant") for node in deployment.nodes]
     for node, damage in zip(deployment.nodes, damages):
         node.run(damage)
-    noticed = deployment.playbook("hardened.qdrant.verify", "-e", "qdrant_verify_report_dir=%s" % tmp_path, check=False)
+    noticed = deployment.playbook("hardened.qdrant.verify", "-e", f"qdrant_verify_report_dir={tmp_path}", check=False)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     for node in deployment.nodes:
         failed = {finding["id"] for finding in report["hosts"][node.name] if finding["state"] in ("failed", "error")}
@@ -93,7 +93,7 @@ def test_a_restart_of_the_hosts_firewall_loses_nothing(deployment, outsider):
 
 def test_a_reboot_brings_guard_and_node_back_in_this_order(deployment, outsider):
     node = deployment.nodes[0]
-    name = "hardened-qdrant-%s-%s" % (node.vars["testbed_name"], node.name)
+    name = "hardened-qdrant-{}-{}".format(node.vars["testbed_name"], node.name)
     subprocess.run(["docker", "restart", name], check=True, capture_output=True, cwd=PROJECT)
     deadline = time.monotonic() + 90
     state = ""

@@ -21,7 +21,7 @@ LONGEST = 14.0  # seconds
 def changing_run(deployment, number: int) -> list[str]:
     """A run that has something to do on every node: other settings, new certificates, and so restarts."""
     level = ("DEBUG", "INFO", "WARN")[number % 3]
-    extra = '{"qdrant_config": {"log_level": "%s"}, "qdrant_tls_force_renewal": true}' % level
+    extra = f'{{"qdrant_config": {{"log_level": "{level}"}}, "qdrant_tls_force_renewal": true}}'
     return ["ansible-playbook", "-i", str(deployment.inventory), "hardened.qdrant.site", "-e", extra]
 
 

@@ -25,21 +25,21 @@ COLLECTION = "taken_over"
 def by_hand(deployment):
     """A node as if somebody had set it up: a unit of their own that runs, a login, and data that no unit of ours names."""
     node = deployment.nodes[0]
-    node.run("cp -a %s /run/own-unit; systemctl stop qdrant" % UNIT)
+    node.run(f"cp -a {UNIT} /run/own-unit; systemctl stop qdrant")
     node.run("mkdir -p /home/somebody; usermod --home /home/somebody --shell /bin/bash qdrant")
-    node.run("mv %s /run/own-mark; printf '%s' > %s; systemctl daemon-reload; systemctl start qdrant" % (MARK, BY_HAND, UNIT))
+    node.run(f"mv {MARK} /run/own-mark; printf '{BY_HAND}' > {UNIT}; systemctl daemon-reload; systemctl start qdrant")
     yield node
     node.run(
-        "grep -q gate.py {0} || {{ systemctl stop qdrant; cp -a /run/own-unit {0}; cp -a /run/own-mark {1}; }}; "
-        "usermod --home /nonexistent --shell /usr/sbin/nologin qdrant 2>/dev/null; rm -rf {2} /home/somebody /run/own-unit /run/own-mark; "
-        "systemctl daemon-reload; systemctl start qdrant".format(UNIT, MARK, KEPT)
+        f"grep -q gate.py {UNIT} || {{ systemctl stop qdrant; cp -a /run/own-unit {UNIT}; cp -a /run/own-mark {MARK}; }}; "
+        f"usermod --home /nonexistent --shell /usr/sbin/nologin qdrant 2>/dev/null; rm -rf {KEPT} /home/somebody /run/own-unit /run/own-mark; "
+        "systemctl daemon-reload; systemctl start qdrant"
     )
 
 
 def state(node) -> str:
     return node.run(
-        "systemctl show --value -p ActiveState -p InvocationID qdrant; sha256sum %s; getent passwd qdrant; "
-        "ls -lA /etc/qdrant /opt/qdrant /var/lib/qdrant/storage; nft --stateless list table inet hardened_qdrant" % UNIT
+        f"systemctl show --value -p ActiveState -p InvocationID qdrant; sha256sum {UNIT}; getent passwd qdrant; "
+        "ls -lA /etc/qdrant /opt/qdrant /var/lib/qdrant/storage; nft --stateless list table inet hardened_qdrant"
     )
 
 
@@ -70,8 +70,8 @@ def test_data_is_there_after_a_takeover(deployment, by_hand):
     deployment.playbook("hardened.qdrant.site", "-e", json.dumps(TAKE))
     client = connect(deployment, by_hand, grpc=False)
     eventually(lambda: client.create_collection(COLLECTION, models.VectorParams(size=4, distance=models.Distance.DOT)))
-    by_hand.run("systemctl stop qdrant; cp -a %s /run/own-unit; rm -f %s; mv %s /run/own-mark" % (UNIT, KEPT, MARK))
-    by_hand.run("printf '%s' > %s; systemctl daemon-reload; systemctl start qdrant; chown -R root /var/lib/qdrant/storage" % (BY_HAND, UNIT))
+    by_hand.run(f"systemctl stop qdrant; cp -a {UNIT} /run/own-unit; rm -f {KEPT}; mv {MARK} /run/own-mark")
+    by_hand.run(f"printf '{BY_HAND}' > {UNIT}; systemctl daemon-reload; systemctl start qdrant; chown -R root /var/lib/qdrant/storage")
     deployment.playbook("hardened.qdrant.site", "-e", json.dumps({"qdrant_take_over": ["unit", "data_dir"]}))
     assert COLLECTION in eventually(lambda: {entry.name for entry in client.get_collections().collections})
     client.delete_collection(COLLECTION)
@@ -82,8 +82,8 @@ def test_a_clean_host_with_others_things_is_refused_and_stays_as_it_is(deploymen
     clean = deployment.outsiders[0]
     names = "/opt/qdrant/qdrant /etc/qdrant/config.yaml /var/lib/qdrant/storage/aliases/data.json /var/lib/qdrant/snapshots/docs.snapshot"
     try:
-        clean.run("for file in %s; do mkdir -p $(dirname $file); echo theirs > $file; done" % names)
-        clean.run("printf '%s' > /etc/systemd/system/qdrant-firewall.service; systemctl mask qdrant" % BY_HAND)
+        clean.run(f"for file in {names}; do mkdir -p $(dirname $file); echo theirs > $file; done")
+        clean.run(f"printf '{BY_HAND}' > /etc/systemd/system/qdrant-firewall.service; systemctl mask qdrant")
         before = snapshot(clean)
         result, messages = refusals(inventory(deployment, tmp_path, {"others": ({}, [{}])}))
         (text,) = messages["others-0"]

@@ -9,7 +9,7 @@ The tests follow one another: a bundle is brought, and taken back.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
@@ -23,7 +23,7 @@ NAME = "store.example.com"
 
 @pytest.fixture(scope="module")
 def cas() -> dict[int, tuple[str, str]]:
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     return {port: _authority.create(name, now) for port, name in ((FOREIGN, "foreign"), (STORE, "object store"))}
 
 
@@ -58,10 +58,10 @@ def site(deployment, traps, tmp_path_factory):
         file = tmp_path_factory.mktemp("site") / "variables.json"
         waivers = [*deployment.nodes[0].vars.get("qdrant_verify_waivers", []), *settings.get("qdrant_verify_waivers", [])]
         file.write_text(json.dumps({**settings, "qdrant_verify_waivers": waivers, **further}))
-        return deployment.playbook("hardened.qdrant.site", "-e", "@%s" % file).stdout
+        return deployment.playbook("hardened.qdrant.site", "-e", f"@{file}").stdout
 
     yield run
-    call(deployment, deployment.nodes[0], "DELETE", "/collections/%s" % COLLECTION)
+    call(deployment, deployment.nodes[0], "DELETE", f"/collections/{COLLECTION}")
     deployment.playbook("hardened.qdrant.site")
 
 
@@ -90,7 +90,7 @@ def test_only_the_own_ca_is_trusted_not_what_the_host_trusts(deployment, traps, 
 def test_targets_by_name_are_known_to_the_server(deployment, own_trust):
     node = deployment.nodes[0]
     lines = read_inside(node, ["/etc/hosts"])["/etc/hosts"]["text"].splitlines()
-    assert "%s %s" % (deployment.outsiders[0].address, NAME) in lines
+    assert f"{deployment.outsiders[0].address} {NAME}" in lines
     assert node.run("stat -c '%U %a' /opt/qdrant/root/etc/hosts").split() == ["root", "644"]
 
 

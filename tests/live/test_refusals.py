@@ -69,7 +69,7 @@ def outcome(deployment, tmp_path_factory):
     """All cases in one run: they are hosts of one play, and the first refusal ends it before the next play begins."""
     clean = deployment.outsiders[0]
     state = json.dumps({"peer_address_by_id": {"1": "http://192.0.2.1:6335/"}})
-    clean.run("mkdir -p /opt/watch/plaintext; echo '%s' > /opt/watch/plaintext/raft_state.json" % state)
+    clean.run(f"mkdir -p /opt/watch/plaintext; echo '{state}' > /opt/watch/plaintext/raft_state.json")
     before = snapshot(clean)
     groups = {case["name"]: (case.get("vars", {}), case.get("hosts", [{}])) for case in CASES}
     result, messages = refusals(inventory(deployment, tmp_path_factory.mktemp("refusals"), groups))

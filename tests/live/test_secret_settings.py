@@ -17,7 +17,7 @@ CONFIG, SECRETS = "/etc/qdrant/config.yaml", "/etc/qdrant/secrets.yaml"
 
 def made_of(name: str) -> str:
     """A value that comes from the vault, so that it stands nowhere in plain text: made of the API key."""
-    return "{{ (qdrant_api_key ~ '%s') | hash('sha256') }}" % name
+    return f"{{{{ (qdrant_api_key ~ '{name}') | hash('sha256') }}}}"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_secret_among_the_settings_reaches_the_server_and_nobody_else(deployme
     options, secrets = wanted
     node = deployment.nodes[0]
     # As somebody left it who did not know better: its difference to what is wanted would show it.
-    node.run("printf 'inference:\\n  token: %s\\n' >>%s" % (secrets[1], CONFIG))
+    node.run(f"printf 'inference:\\n  token: {secrets[1]}\\n' >>{CONFIG}")
     predicted = deployment.playbook("hardened.qdrant.site", "--check", "--diff", "-vvv", "-e", options)
     deployed = deployment.playbook("hardened.qdrant.site", "--diff", "-vvv", "-e", options, timeout=900)
     for result in (predicted, deployed):

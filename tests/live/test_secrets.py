@@ -29,8 +29,8 @@ def hunt(host, needles, listing: str) -> list[str]:
     patterns = "\n".join(needles)
     script = (
         "set -eu; umask 077; list=$(mktemp -p /run); trap 'rm -f $list' EXIT\n"
-        "cat > $list <<'NEEDLES'\n%s\nNEEDLES\n"
-        '{ %s; } | xargs -0 -r grep -slaF -f $list 2>/dev/null | grep -v "^$list$" || true\n' % (patterns, listing)
+        f"cat > $list <<'NEEDLES'\n{patterns}\nNEEDLES\n"
+        f'{{ {listing}; }} | xargs -0 -r grep -slaF -f $list 2>/dev/null | grep -v "^$list$" || true\n'
     )
     return host.run(script).split()
 
@@ -74,8 +74,8 @@ def test_only_root_can_read_what_is_secret(deployment):
         for line in listed.splitlines():
             mode, owner, _group, kind, path = line.split(" ", 4)
             if kind != "l":
-                assert int(mode, 8) & 0o077 == 0, "%s: %s" % (node.name, line)
-            assert owner == ("qdrant" if path.startswith(("/var/lib/qdrant/", COPIES)) else "root"), "%s: %s" % (node.name, line)
+                assert int(mode, 8) & 0o077 == 0, f"{node.name}: {line}"
+            assert owner == ("qdrant" if path.startswith(("/var/lib/qdrant/", COPIES)) else "root"), f"{node.name}: {line}"
 
 
 def test_the_controller_keeps_no_secret_behind(deployment):

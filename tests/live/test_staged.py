@@ -55,10 +55,10 @@ def test_a_broken_release_and_its_settings_reach_one_node_alone(deployment, put_
     first, second, third = deployment.nodes[:3]
     before = {node.name: state(node) for node in deployment.nodes}
     digest = hashlib.sha256(broken.read_bytes()).hexdigest()
-    changes = ("-e", "qdrant_binary_file=%s" % broken, "-e", "qdrant_checksum=%s" % digest, "-e", '{"qdrant_config": {"log_level": "DEBUG"}}')
+    changes = ("-e", f"qdrant_binary_file={broken}", "-e", f"qdrant_checksum={digest}", "-e", '{"qdrant_config": {"log_level": "DEBUG"}}')
     failed = deployment.playbook("hardened.qdrant.site", *changes, check=False)
     output = failed.stdout + failed.stderr
-    assert failed.returncode != 0 and "did not start on %s, so it was left stopped" % first.name in output and "status=203/EXEC" in output, output[-3000:]
+    assert failed.returncode != 0 and f"did not start on {first.name}, so it was left stopped" in output and "status=203/EXEC" in output, output[-3000:]
     assert "another architecture" in output, "the remedy"
     assert first.run("systemctl is-active qdrant", check=False).strip() == "inactive" and state(first) != before[first.name]
     # One that crashes, and one that an administrator restarts.

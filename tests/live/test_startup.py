@@ -21,7 +21,7 @@ CONTRACT = yaml.safe_load((HERE / "startup.yml").read_text(encoding="utf-8"))
 def read_inside(host, paths) -> dict[str, dict[str, str]]:
     """What the server of a host sees of files, by path: {text} or {error}."""
     host.put(str(HERE / "startup_probe.py"), "/run/startup_probe.py")
-    return json.loads(host.run("python3 /run/startup_probe.py %s" % " ".join(map(shlex.quote, paths))))
+    return json.loads(host.run("python3 /run/startup_probe.py {}".format(" ".join(map(shlex.quote, paths)))))
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def seen(deployment):
 def test_the_server_finds_what_it_reads(deployment, seen, entry):
     for number, node in enumerate(deployment.nodes):
         found = seen(number)[entry["path"]]
-        assert re.search(entry["holds"], found.get("text", "")), "%s: a server%s %s: %s (%s)" % (
-            node.name, " since %s" % entry["since"] if "since" in entry else "", entry["without"], found, entry["source"]
+        assert re.search(entry["holds"], found.get("text", "")), "{}: a server{} {}: {} ({})".format(
+            node.name, " since {}".format(entry["since"]) if "since" in entry else "", entry["without"], found, entry["source"]
         )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ def test_a_peer_that_is_locked_out(deployment, verify):
     first, second, third = deployment.nodes
     # In one transaction. Neighbouring addresses are one range in the kernel, so the set is written anew.
     rules = "flush set {0}\nadd element {0} {{ {1} }}\n".format("inet hardened_qdrant peers4", third.address)
-    first.run("nft -f - <<'END'\n%sEND" % rules)
+    first.run(f"nft -f - <<'END'\n{rules}END")
     try:
         failed, _report = verify()
     finally:
@@ -102,7 +102,7 @@ def test_drift_between_two_reports(deployment, verify, tmp_path):
     node = deployment.nodes[0]
     node.run("chmod 0640 /etc/qdrant/config.yaml")
     try:
-        _failed, report = verify("-e", "qdrant_verify_compare_with=%s" % before)
+        _failed, report = verify("-e", f"qdrant_verify_compare_with={before}")
     finally:
         node.run("chmod 0644 /etc/qdrant/config.yaml")
     assert report["drift"] == [{"host": node.name, "place": "files.config.mode", "was": "0644", "is": "0640"}]
@@ -113,6 +113,6 @@ def test_saved_evidence_is_judged_again_without_a_host(deployment, verify, tmp_p
     saved = tmp_path / "saved.json"
     report["evidence"][deployment.nodes[0].name]["auth"]["rest"]["none"] = 200
     saved.write_text(json.dumps(report), encoding="utf-8")
-    failed, again = verify("-e", "qdrant_verify_evidence_file=%s" % saved)
+    failed, again = verify("-e", f"qdrant_verify_evidence_file={saved}")
     assert failed[deployment.nodes[0].name] == {"auth-rest-anonymous"}
     assert len(again["evidence"][deployment.nodes[1].name]["vantages"]) == len(report["evidence"][deployment.nodes[1].name]["vantages"])

@@ -61,8 +61,8 @@ class WorkingClients:
                 self.request(way, what, number)
                 self.done[way, what] += 1
             except Exception as error:  # whatever it is, this request failed
-                self._failed(way, what, "%s: %s" % (type(error).__name__, error))
+                self._failed(way, what, f"{type(error).__name__}: {error}")
             self._stop.wait(self._pause)
 
     def _failed(self, way: str, what: str, why: str) -> None:
-        self.failed.append("%s %s %s: %s" % (time.strftime("%H:%M:%S"), way, what, " ".join(why.split())[:500]))
+        self.failed.append("{} {} {}: {}".format(time.strftime("%H:%M:%S"), way, what, " ".join(why.split())[:500]))

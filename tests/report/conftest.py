@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model
 
 HEALTHY = json.loads((Path(__file__).parents[1] / "unit/plugins/plugin_utils/evidence.json").read_text(encoding="utf-8"))
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 # What a hostile server could send: it must stay text in every format.
 HOSTILE = "<script>document.title='owned'</script>\u0000]]>|`{{ 7 * 7 }}"
 

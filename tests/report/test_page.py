@@ -131,7 +131,7 @@ def test_it_fits_and_can_be_read(browser, folder, scheme, name, width):
     page.goto((folder / "report.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SHOTS / ("%s-%s.png" % (name, scheme)), full_page=False)
+    page.screenshot(path=SHOTS / (f"{name}-{scheme}.png"), full_page=False)
     ratios = page.evaluate(
         """() => {
           const channel = (value) => { value /= 255; return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };

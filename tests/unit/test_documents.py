@@ -84,7 +84,7 @@ def test_every_playbook_that_a_page_runs_exists(page):
 def test_every_stage_that_a_page_runs_exists(page):
     for script, pattern in {"test": r"^stages=\((.*)\)$", "quickstart": r"^all_stages=\((.*)\)$"}.items():
         stages = re.search(pattern, text_of(PROJECT / "scripts" / script), re.MULTILINE)[1].split()
-        assert set(re.findall(r"scripts/%s ([a-z_]+)\b" % script, text_of(page))) <= {*stages}
+        assert set(re.findall(rf"scripts/{script} ([a-z_]+)\b", text_of(page))) <= {*stages}
 
 
 def test_numbers_are_those_of_the_catalogue_and_the_cases():
@@ -99,8 +99,8 @@ def test_numbers_are_those_of_the_catalogue_and_the_cases():
 
 def test_the_default_version_is_the_roles():
     version = yaml.safe_load(text_of(PROJECT / "roles/qdrant/defaults/main.yml"))["qdrant_version"]
-    assert "Default is Qdrant %s:" % version in text_of(README)
-    assert "The default version is %s," % version in text_of(PROJECT / "docs/proof.md")
+    assert f"Default is Qdrant {version}:" in text_of(README)
+    assert f"The default version is {version}," in text_of(PROJECT / "docs/proof.md")
 
 
 def test_messages_that_the_troubleshooting_explains_are_said():

@@ -130,5 +130,5 @@ def test_a_docstring_says_what_its_function_returns_or_does(path):
     for function in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
         text = ast.get_docstring(function)
         if text and text.split()[0] not in DOES:
-            found.append("%s: %s" % (function.name, text.splitlines()[0]))
+            found.append(f"{function.name}: {text.splitlines()[0]}")
     assert found == [], "begin with Return or with a verb"

@@ -48,7 +48,7 @@ class Book:
 
     def note(self, question: str, outcome: str, violation: bool) -> None:
         with self._lock:
-            self.counts["%s: %s" % (question, outcome)] += 1
+            self.counts[f"{question}: {outcome}"] += 1
             if violation and len(self.violations) < 1000:
                 self.violations.append({"time": time.time(), "question": question, "outcome": outcome})
 
@@ -77,12 +77,12 @@ def as_peer(target: _wire.Target, port: str) -> tuple:
         return str(answer.error or answer.status), answer.status is not None and answer.status != 401
     # On the cluster's port a call without a client certificate ends in the handshake.
     answer = _wire.grpc(target, tls=Unverified(), timeout=TIMEOUT)
-    return str(answer.error or "grpc-status %s" % answer.status), answer.status == 0
+    return str(answer.error or f"grpc-status {answer.status}"), answer.status == 0
 
 
 def watch(role: str, target: _wire.Target, port: str, book: Book, stop: threading.Event) -> None:
     ask = {"outsider": as_outsider, "peer": as_peer}[role]
-    question = "%s %s" % (target.address, port)
+    question = f"{target.address} {port}"
     while not stop.is_set():
         began = time.monotonic()
         outcome, violation = ask(target, port)

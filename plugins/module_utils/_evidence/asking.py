@@ -22,7 +22,7 @@ def attempt(question: t.Callable[[], t.Any]) -> t.Any:
     try:
         return question()
     except Exception as error:  # an observer that stops at the first surprise sees less than one that writes it down
-        return {"error": "%s: %s" % (type(error).__name__, error)}
+        return {"error": f"{type(error).__name__}: {error}"}
 
 
 def ask(questions: dict[tuple[str, ...], t.Callable[[], t.Any]]) -> Json:

@@ -26,7 +26,7 @@ def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
     digests = {"HS256": hashlib.sha256, "HS512": hashlib.sha512}
     signed = ".".join(encode(json.dumps(part).encode("utf-8")) for part in ({"alg": algorithm, "typ": "JWT"}, claims))
     signature = hmac.new(key.encode("utf-8"), signed.encode("ascii"), digests[algorithm]).digest() if algorithm in digests else b""
-    return "%s.%s" % (signed, encode(signature))
+    return f"{signed}.{encode(signature)}"
 
 
 def tokens(key: str, collection: str, now: float) -> dict[str, str]:
@@ -49,7 +49,7 @@ def tokens(key: str, collection: str, now: float) -> dict[str, str]:
 
 def probes(rest: ways.Way, grpc: ways.Way, keys: dict[str, str]) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Return questions about keys, by their place in the document. None changes anything: a deletion names a collection that is not there."""
-    nothing = "hardened-qdrant-%s" % random.token_hex(8)
+    nothing = f"hardened-qdrant-{random.token_hex(8)}"
     message = b"\x0a" + bytes([len(nothing)]) + nothing.encode()  # protobuf: field 1, a string
     key = keys.get("api_key", "")
 

@@ -91,7 +91,7 @@ def started(place: Place) -> Json:
     pairs = {os.path.join(place.config_dir, disk): os.path.join(RUN, "current", copy) for disk, copy in COPIES.items()}
     pairs[place.layout.unit_file] = os.path.join(RUN, "started", "unit")
     pairs[BINARY] = os.path.join(RUN, "started", "nginx")
-    return {"reasons": ["%s changed" % disk for disk, copy in pairs.items() if _node.digest(disk) != _node.digest(copy)]}
+    return {"reasons": [f"{disk} changed" for disk, copy in pairs.items() if _node.digest(disk) != _node.digest(copy)]}
 
 
 def _process(place: Place, run: Run) -> Json:
@@ -144,8 +144,8 @@ def _grpc(place: Place, method: str) -> t.Any:
 
 def log(place: Place, run: Run) -> Json:
     """Return whether a request is logged, and whether the key is that came with it, in its header and behind its question mark."""
-    marker, key = "hardened-qdrant-%s" % random.token_hex(8), "canary-%s" % random.token_hex(16)
-    ways.status(_rest(place, "/collections/%s?api-key=%s" % (marker, key), {"api-key": key, "Authorization": "Bearer " + key}))
+    marker, key = f"hardened-qdrant-{random.token_hex(8)}", f"canary-{random.token_hex(16)}"
+    ways.status(_rest(place, f"/collections/{marker}?api-key={key}", {"api-key": key, "Authorization": "Bearer " + key}))
     deadline = _wire.Deadline(LOGGED)
     while True:
         time.sleep(0.25)

@@ -73,5 +73,7 @@ def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Js
     lines = {tuple(line.split()) for line in texts["hosts"] if line.split() and not line.startswith("#")}
     expected = {("127.0.0.1", "localhost"), *((address, name) for name, addresses in wanted.items() for address in addresses)}
     ways = [line for line in texts["nsswitch.conf"] if line.strip() and not line.startswith("#")]
-    differences = ["missing: %s" % " ".join(line) for line in sorted(expected - lines)] + ["unwanted: %s" % " ".join(line) for line in sorted(lines - expected)]
+    differences = ["missing: {}".format(" ".join(line)) for line in sorted(expected - lines)] + [
+        "unwanted: {}".format(" ".join(line)) for line in sorted(lines - expected)
+    ]
     return {"files": there, "differ": differences + (ways if ways != ["hosts: files"] else [])}

@@ -51,11 +51,11 @@ def foreign_rich_rules(zones: t.Mapping[str, Json], ports: t.Collection[int]) ->
     """Return the rules of others that admit to the ports, or keep from them, in words."""
     found = []
     for name, zone in sorted(zones.items()):
-        found += ["zone %s: port %s" % (name, port) for port in zone["ports"] if names_port(port.replace("-", ":"), ports)]
+        found += [f"zone {name}: port {port}" for port in zone["ports"] if names_port(port.replace("-", ":"), ports)]
         for rule in zone["rules"]:
             named = " ".join(re.findall(r'(?<!source-)port port="([0-9-]+)"', rule)).replace("-", ":")
             if not RICH_OWN.fullmatch(rule) and names_port(named, ports):
-                found.append("zone %s: %s" % (name, rule))
+                found.append(f"zone {name}: {rule}")
     return found
 
 

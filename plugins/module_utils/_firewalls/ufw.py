@@ -13,7 +13,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._firewalls.base im
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 COMMENT = "hardened.qdrant"
-OWN = re.compile(r"ufw allow from (\S+) to any port ([0-9,]+) proto tcp comment '%s'" % re.escape(COMMENT))
+OWN = re.compile(rf"ufw allow from (\S+) to any port ([0-9,]+) proto tcp comment '{re.escape(COMMENT)}'")
 SETTINGS = "/etc/default/ufw"
 
 
@@ -66,7 +66,7 @@ class Ufw(Backend):
         over_ipv6 = [entry["address"] for entry in passes if ":" in entry["address"]]
         if not over_ipv6 or seen.get("ipv6", True):
             return None
-        what = "ufw drops all of IPv6 (IPV6=no), and takes no rule for %s" % ", ".join(over_ipv6[:3])
+        what = "ufw drops all of IPv6 (IPV6=no), and takes no rule for {}".format(", ".join(over_ipv6[:3]))
         return what, "Write IPV6=yes in the host's /etc/default/ufw and run ufw reload, or name addresses of IPv4 alone"
 
     def speaks_for(self, table: str, chain: str) -> bool:

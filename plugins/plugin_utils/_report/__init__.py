@@ -19,7 +19,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model impo
 def _formats() -> dict[str, t.Callable[[Report], str]]:
     """Return the formats by the names of their files, the page first: it is the one to open."""
     names = sorted((entry.name for entry in pkgutil.iter_modules(__path__)), key=lambda name: (name != "html", name))
-    modules = [importlib.import_module("%s.%s" % (__name__, name)) for name in names]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
     return {module.FILE: module.render for module in modules if hasattr(module, "FILE")}
 
 

@@ -10,7 +10,6 @@ import typing as t
 from pathlib import Path
 
 import jinja2
-
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability, _text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import KEPT, Report, cells_of, section
@@ -98,7 +97,7 @@ def _timeline(report: Report) -> dict[str, t.Any]:
     found: dict[str, dict[str, t.Any]] = {}
     for host in sorted(report.evidence):
         judged = _validity(report.evidence[host])
-        named = [(host, section(judged, "certificate"))] + [("CA %s" % _controls.shown(ca["subject"]), ca) for ca in judged.get("authorities") or []]
+        named = [(host, section(judged, "certificate"))] + [("CA {}".format(_controls.shown(ca["subject"])), ca) for ca in judged.get("authorities") or []]
         for name, entry in named:
             if entry.get("enough") is not None and (name not in found or entry["days_left"] < found[name]["days_left"]):
                 found[name] = entry

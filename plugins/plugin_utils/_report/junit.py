@@ -30,11 +30,11 @@ def render(report: Report) -> str:
             skipped=str(skipped),
         )
         for finding in findings:
-            case = xml.SubElement(suite, "testcase", classname=host, name=_text.clean("%s: %s" % (finding.control.id, finding.control.title)))
+            case = xml.SubElement(suite, "testcase", classname=host, name=_text.clean(f"{finding.control.id}: {finding.control.title}"))
             kind = {_controls.FAILED: "failure", _controls.ERROR: "error", _controls.WAIVED: "skipped", _controls.SKIPPED: "skipped"}.get(finding.state)
             if kind:
                 outcome = xml.SubElement(case, kind, message=finding.text or "does not apply")
                 if kind != "skipped":
-                    outcome.text = _text.clean("%s\nRemedy: %s" % (finding.control.why, finding.control.remedy), keep=KEPT)
+                    outcome.text = _text.clean(f"{finding.control.why}\nRemedy: {finding.control.remedy}", keep=KEPT)
     xml.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.tostring(root, encoding="unicode") + "\n"

@@ -18,28 +18,28 @@ FILE = "report.md"
 def render(report: Report) -> str:
     """Return a page for a wiki or a merge request: the verdict, a table of nodes, and what is wrong, with the remedy."""
     counted = report.counts()
-    lines = ["# Qdrant verification: %s" % report.verdict(), "", report.time.isoformat(timespec="seconds"), ""]
-    lines += ["| node | %s |" % " | ".join(_controls.STATES), "|---|%s" % ("---|" * len(_controls.STATES))]
+    lines = [f"# Qdrant verification: {report.verdict()}", "", report.time.isoformat(timespec="seconds"), ""]
+    lines += ["| node | {} |".format(" | ".join(_controls.STATES)), "|---|%s" % ("---|" * len(_controls.STATES))]
     for host, findings in sorted(report.findings.items()):
-        lines.append("| %s | %s |" % (_cell(host), " | ".join(str(_controls.counts(findings)[state]) for state in _controls.STATES)))
-    lines.append("| **all** | %s |" % " | ".join(str(counted[state]) for state in _controls.STATES))
+        lines.append("| {} | {} |".format(_cell(host), " | ".join(str(_controls.counts(findings)[state]) for state in _controls.STATES)))
+    lines.append("| **all** | {} |".format(" | ".join(str(counted[state]) for state in _controls.STATES)))
     for title, wanted in (("What is wrong", _controls.BAD), ("What is waived", (_controls.WAIVED,))):
         found = [(host, finding) for host, findings in sorted(report.findings.items()) for finding in findings if finding.state in wanted]
         if found:
-            lines += ["", "## %s" % title, "", "| node | control | severity | what | remedy |", "|---|---|---|---|---|"]
+            lines += ["", f"## {title}", "", "| node | control | severity | what | remedy |", "|---|---|---|---|---|"]
         for host, finding in found:
             control = finding.control
-            cells = (_cell(host), _code(control.id), control.severity, _cell("%s. %s" % (control.title, finding.text)), _cell(control.remedy))
-            lines.append("| %s |" % " | ".join(cells))
+            cells = (_cell(host), _code(control.id), control.severity, _cell(f"{control.title}. {finding.text}"), _cell(control.remedy))
+            lines.append("| {} |".format(" | ".join(cells)))
     lines += _reach_lines(report)
     if report.access:
         names = [operation.title for operation in _access.OPERATIONS]
-        lines += ["", "## Who can do what", "", "| who | until | %s |" % " | ".join(names), "|---|---|%s" % ("---|" * len(names))]
+        lines += ["", "## Who can do what", "", "| who | until | {} |".format(" | ".join(names)), "|---|---|%s" % ("---|" * len(names))]
         for row in report.access:
-            lines.append("| %s |" % " | ".join(_cell(text or "–") for text in (row["who"], row["until"], *cells_of(row))))
+            lines.append("| {} |".format(" | ".join(_cell(text or "–") for text in (row["who"], row["until"], *cells_of(row)))))
     if report.since:
-        lines += ["", "## What differs from %s" % _cell(report.since), ""]
-        lines += ["* %s" % _cell(drift_text(change)) for change in report.drift] or ["Nothing."]
+        lines += ["", f"## What differs from {_cell(report.since)}", ""]
+        lines += [f"* {_cell(drift_text(change))}" for change in report.drift] or ["Nothing."]
     return "\n".join(lines) + "\n"
 
 
@@ -48,17 +48,17 @@ def _reach_lines(report: Report) -> list[str]:
     rows = _reachability.connections(report.evidence)
     if not rows:
         return []
-    titles = ["%s, %s" % (reach.PORTS[port], reach.FAMILIES[family]) for port, family in reach.COLUMNS]
-    lines = ["", "## Who reaches what", "", "| who | %s |" % " | ".join(titles), "|---|%s" % ("---|" * len(titles))]
+    titles = [f"{reach.PORTS[port]}, {reach.FAMILIES[family]}" for port, family in reach.COLUMNS]
+    lines = ["", "## Who reaches what", "", "| who | {} |".format(" | ".join(titles)), "|---|%s" % ("---|" * len(titles))]
     for line in reach.table(_reachability.matrix(rows)):
         texts = [cell["text"] + (" (wrong)" if cell["right"] is False else "") for cell in line["cells"]]
-        lines.append("| %ss | %s |" % (line["role"], " | ".join(_cell(text) for text in texts)))
+        lines.append("| {}s | {} |".format(line["role"], " | ".join(_cell(text) for text in texts)))
     wrong = [(row, port) for row in rows for port in reach.PORTS if row["ports"][port]["right"] is False]
     if wrong:
         lines += ["", "| from | to | port | outcome, which is wrong |", "|---|---|---|---|"]
     for row, port in wrong:
-        cells = ("%s (%s)" % (row["from"], row["role"]), "%s, %s" % (row["to"], row["address"]), reach.PORTS[port], row["ports"][port]["outcome"])
-        lines.append("| %s |" % " | ".join(map(_cell, cells)))
+        cells = ("{} ({})".format(row["from"], row["role"]), "{}, {}".format(row["to"], row["address"]), reach.PORTS[port], row["ports"][port]["outcome"])
+        lines.append("| {} |".format(" | ".join(map(_cell, cells))))
     return lines
 
 
@@ -74,4 +74,4 @@ def _cell(text: str) -> str:
 
 def _code(text: str) -> str:
     """Return an id as code, within a cell."""
-    return "`%s`" % text
+    return f"`{text}`"

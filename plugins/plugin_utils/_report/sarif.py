@@ -42,7 +42,7 @@ def render(report: Report) -> str:
                     "ruleId": finding.control.id,
                     "ruleIndex": positions[finding.control.id],
                     "level": LEVELS[finding.control.severity][0],
-                    "message": {"text": _sarif_text("%s: %s. %s" % (host, finding.control.title, finding.text))},
+                    "message": {"text": _sarif_text(f"{host}: {finding.control.title}. {finding.text}")},
                     # Code hosts take no result without a place in a file; the host stands for one.
                     "locations": [
                         {
@@ -50,7 +50,7 @@ def render(report: Report) -> str:
                             "logicalLocations": [{"name": host, "kind": "resource"}],
                         }
                     ],
-                    "partialFingerprints": {"control/host": "%s/%s" % (finding.control.id, host)},
+                    "partialFingerprints": {"control/host": f"{finding.control.id}/{host}"},
                 }
                 if finding.state == _controls.WAIVED:
                     result["suppressions"] = [{"kind": "external", "justification": finding.text}]

@@ -30,8 +30,8 @@ def summary(report: Report) -> str:
             lines.append("... and %d more, in the report" % (len(grouped) - number))
             break
         control = controls[name]
-        lines.append("%s %s on %s: %s. %s" % (control.severity.upper(), name, ", ".join(hosts), control.title, text))
-        lines.append("    %s" % control.remedy)
+        lines.append("{} {} on {}: {}. {}".format(control.severity.upper(), name, ", ".join(hosts), control.title, text))
+        lines.append(f"    {control.remedy}")
     if report.since:
         lines.append("DRIFT: %d places differ from %s" % (len(report.drift), report.since))
         lines += ["    " + drift_text(change) for change in report.drift[: LINES // 4]]
@@ -44,4 +44,4 @@ def summary(report: Report) -> str:
 
 def drift_text(change: dict[str, t.Any]) -> str:
     """Return a change on one line."""
-    return "%s %s: %s -> %s" % (change["host"], change["place"], _controls.shown(change["was"]), _controls.shown(change["is"]))
+    return "{} {}: {} -> {}".format(change["host"], change["place"], _controls.shown(change["was"]), _controls.shown(change["is"]))

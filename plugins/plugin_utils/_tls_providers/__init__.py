@@ -37,7 +37,7 @@ DEFAULT = "internal"
 def every() -> dict[str, Provider]:
     """Return all providers, by name."""
     files = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "base")
-    return {provider.name: provider for provider in (importlib.import_module("%s.%s" % (__name__, file)).PROVIDER for file in files)}
+    return {provider.name: provider for provider in (importlib.import_module(f"{__name__}.{file}").PROVIDER for file in files)}
 
 
 def named(name: t.Any, prefix: str = NODES) -> Provider:
@@ -47,7 +47,9 @@ def named(name: t.Any, prefix: str = NODES) -> Provider:
     """
     found = {provider.name: provider for provider in every().values() if provider.serves(prefix)}
     if name not in found:
-        raise _values.BadValue("there is no provider %r%s" % (name, " for a proxy" if prefix == PROXIES else ""), "Write one of %s" % ", ".join(found))
+        raise _values.BadValue(
+            "there is no provider {!r}{}".format(name, " for a proxy" if prefix == PROXIES else ""), "Write one of {}".format(", ".join(found))
+        )
     return found[name]
 
 
@@ -63,7 +65,7 @@ def signs_here(name: t.Any) -> bool:
 
 def variables(prefix: str) -> dict[str, Variable]:
     """Return the variables of all providers, for nodes or for proxies, by their full names."""
-    return {"%s_%s" % (prefix, entry.end): entry for provider in every().values() for entry in provider.variables_of(prefix)}
+    return {f"{prefix}_{entry.end}": entry for provider in every().values() for entry in provider.variables_of(prefix)}
 
 
 def kinds(prefix: str) -> dict[str, t.Callable[[t.Any], t.Any]]:

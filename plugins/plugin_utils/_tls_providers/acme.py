@@ -62,11 +62,11 @@ class Acme(base.Provider):
         super().check_settings(host, found)
         challenge, hook, command = (host.value("acme_" + name) for name in ("challenge", "hook", "command"))
         if challenge not in CHALLENGES:
-            what = "%r is none that the role can answer" % str(challenge)
-            found.refuse(host.variable("acme_challenge"), what, "Write %s" % " or ".join(CHALLENGES))
+            what = f"{str(challenge)!r} is none that the role can answer"
+            found.refuse(host.variable("acme_challenge"), what, "Write {}".format(" or ".join(CHALLENGES)))
         if bool(hook) == bool(command):
             what = "both are set" if hook else "neither is set, so nobody would answer the server's challenges"
-            where = "%s, %s" % (host.variable("acme_hook"), host.variable("acme_command"))
+            where = "{}, {}".format(host.variable("acme_hook"), host.variable("acme_command"))
             found.refuse(where, what, "Set one: a file of tasks, or a command as a list of words")
         elif command and not (isinstance(command, list) and all(isinstance(word, str) for word in command)):
             found.refuse(host.variable("acme_command"), "it is no list of words", "Write [/usr/local/bin/answer-challenge]")
@@ -88,8 +88,8 @@ class Acme(base.Provider):
         directory = str(host.value("acme_directory"))
         if is_public(directory):
             what = (
-                "%s is a public CA, which gives nodes no certificate that they can use: it lacks the extended key usage clientAuth, without which peers "
-                "refuse each other, and seldom names an address" % urlsplit(directory).hostname
+                f"{urlsplit(directory).hostname} is a public CA, which gives nodes no certificate that they can use: it lacks the extended key usage clientAuth, without which peers "
+                "refuse each other, and seldom names an address"
             )
             found.refuse(host.variable("acme_directory"), what, ALTERNATIVE)
         super().check_node(host, trusted, cluster, found)

@@ -20,7 +20,6 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _own, _rollover, _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
@@ -44,12 +43,12 @@ def nothing_wrong(_value: str) -> str:
 def not_https(url: str) -> str:
     """Return what is wrong with a URL that has to be https; empty if nothing is."""
     parts = urlsplit(url)
-    return "" if parts.scheme == "https" and parts.hostname else "%r is no https URL" % url
+    return "" if parts.scheme == "https" and parts.hostname else f"{url!r} is no https URL"
 
 
 def not_a_file(path: str) -> str:
     """Return what is wrong with the path of a file on the controller; empty if nothing is."""
-    return "" if os.path.isabs(path) and os.path.isfile(path) else "%s is no file on the controller, named by its whole path" % path
+    return "" if os.path.isabs(path) and os.path.isfile(path) else f"{path} is no file on the controller, named by its whole path"
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Row:
     variables: str
 
     def markdown(self, name: str) -> str:
-        return "| `%s` | %s | %s | %s |" % (name, self.key, self.signer, self.variables)
+        return f"| `{name}` | {self.key} | {self.signer} | {self.variables} |"
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Host:
 
     def variable(self, end: str) -> str:
         """Return a variable's full name."""
-        return "%s_%s" % (self.prefix, end)
+        return f"{self.prefix}_{end}"
 
     def value(self, end: str) -> t.Any:
         return self.read(self.variable(end))
@@ -214,7 +213,7 @@ class Provider:
             self.check_settings(host, found)
             self.check_proxy(host, nodes, found)
         except _own.OwnError as error:
-            found.refuse("proxy %s" % host.name, str(error).rstrip("."), WHAT_PROXIES_NEED)
+            found.refuse(f"proxy {host.name}", str(error).rstrip("."), WHAT_PROXIES_NEED)
         return found
 
     # What a provider has to say of its own
@@ -240,7 +239,7 @@ class Provider:
         # Others may be on their way out, and what was signed is looked at when it is there.
         if trusted and all(refused.values()):
             for subject, what in refused.items():
-                found.refuse(_own.TRUST, "it holds %s, which %s, %s" % (subject, " and ".join(what), _certificate.STRICT), READ_MORE)
+                found.refuse(_own.TRUST, "it holds {}, which {}, {}".format(subject, " and ".join(what), _certificate.STRICT), READ_MORE)
         seen = cluster.tls.get(host.name, {})
         if seen.get("certificate") and seen.get("trust"):
             try:
@@ -252,11 +251,11 @@ class Provider:
         """Judge what only a proxy needs."""
 
     def _check_needs(self, host: Host, collection: str, library: str, found: Findings) -> None:
-        missing = [name for name in ("ansible_collections.%s" % collection, library) if not is_there(name)]
+        missing = [name for name in (f"ansible_collections.{collection}", library) if not is_there(name)]
         if missing:
             names = ", ".join(name.removeprefix("ansible_collections.") for name in missing)
-            remedy = "ansible-galaxy collection install %s; and install the Python library %s where ansible-core is installed" % (collection, library)
-            found.refuse(host.variable("provider"), "%s lacks on the controller: %s" % (self.name, names), remedy)
+            remedy = f"ansible-galaxy collection install {collection}; and install the Python library {library} where ansible-core is installed"
+            found.refuse(host.variable("provider"), f"{self.name} lacks on the controller: {names}", remedy)
 
 
 def is_there(name: str) -> bool:
@@ -273,7 +272,7 @@ def check_splits(host: Host, chain: t.Sequence[t.Any], trusted: t.Sequence[t.Any
     if apart:
         found.refuse(
             _own.TRUST,
-            "with their new certificates, %s and %s would refuse each other while nodes restart one by one" % (host.name, ", ".join(apart)),
+            "with their new certificates, {} and {} would refuse each other while nodes restart one by one".format(host.name, ", ".join(apart)),
             "Change in three runs: first write the old and the new CA here, then the new certificates, then the new CA alone. "
             "Or restart all nodes at once: -e qdrant_restart_strategy=parallel",
         )

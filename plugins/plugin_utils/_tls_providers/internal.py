@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _rollover
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
@@ -48,7 +47,7 @@ class Internal(base.Provider):
     def check_proxy(self, host: base.Host, nodes: base.Nodes, found: Findings) -> None:
         """Judge whether the nodes' CA can sign. It was checked with the nodes."""
         if nodes.provider != self.name:
-            what = "the nodes' certificates are %s, so there is no key here to sign with" % nodes.provider
+            what = f"the nodes' certificates are {nodes.provider}, so there is no key here to sign with"
             found.refuse(host.variable("provider"), what, "Write another provider")
         elif host.value("ca_certificate"):
             found.refuse(host.variable("ca_certificate"), "with internal, the nodes' CA signs", "Remove it, or write another provider")
@@ -77,7 +76,7 @@ def judge(
         if rollover.wanted:
             found.refuse(_authority.NEXT.certificate, "it is the CA that is in use already", "Remove it, or make another by hardened.qdrant.next_ca")
         else:
-            found.warnings.append("%s is the CA that is in use. Remove it and its key." % _authority.NEXT.certificate)
+            found.warnings.append(f"{_authority.NEXT.certificate} is the CA that is in use. Remove it and its key.")
     states = {name: _rollover.state(tls.get("certificate", ""), tls.get("trust", ""), ours, theirs) for name, tls in cluster.tls.items()}
     plan.phase, problems = _rollover.phase_of(states, ours, theirs)
     found.problems += problems if cluster.rolling else []
@@ -97,9 +96,9 @@ def _check_request(found: Findings, rollover: Rollover, has_next: bool, cluster:
         what = "clients would not get to know the next CA before nodes use it"
         found.refuse("qdrant_tls_bundle_file", what, "Name a file on the controller, from which your clients take their trusted CAs")
     if rollover.until not in _rollover.PHASES[1:]:
-        found.refuse("qdrant_tls_rollover_until", "%r is no phase" % rollover.until, "Write one of %s" % ", ".join(_rollover.PHASES[1:]))
+        found.refuse("qdrant_tls_rollover_until", f"{rollover.until!r} is no phase", "Write one of {}".format(", ".join(_rollover.PHASES[1:])))
     if has_next and cluster.unseen():
-        what = "there is a next CA, and which phase the cluster is in shows only when all nodes are looked at. Missing: %s" % ", ".join(cluster.unseen())
+        what = "there is a next CA, and which phase the cluster is in shows only when all nodes are looked at. Missing: {}".format(", ".join(cluster.unseen()))
         found.refuse(_authority.NEXT.certificate, what, "Run without --limit")
 
 
@@ -127,8 +126,8 @@ def _say_where_it_stands(found: Findings, plan: base.Plan, rollover: Rollover) -
         )
     else:
         found.warnings.append(
-            "A replacement of the CA is in its phase '%s', which this run keeps. Finish it by hardened.qdrant.rotate_certificates "
-            "with -e qdrant_tls_rollover=true." % plan.phase
+            f"A replacement of the CA is in its phase '{plan.phase}', which this run keeps. Finish it by hardened.qdrant.rotate_certificates "
+            "with -e qdrant_tls_rollover=true."
         )
 
 

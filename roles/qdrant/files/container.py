@@ -39,19 +39,19 @@ ON_HOST = ("nsenter", "--target=1", "--mount")
 
 def run(*command: str, check: bool = True, longer: int = 0) -> str:
     try:
-        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=PATIENCE + longer)
+        result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE + longer)
     except subprocess.TimeoutExpired:
         told = "%s did not end within %d seconds. See systemctl status docker containerd, and dmesg" % (" ".join(command[:3]), PATIENCE + longer)
         raise OSError(told) from None
     if check and result.returncode != 0:
-        raise OSError("%s: %s" % (" ".join(command[:3]), result.stderr.strip()))
+        raise OSError("{}: {}".format(" ".join(command[:3]), result.stderr.strip()))
     return result.stdout.strip()
 
 
 def named(kind: str) -> list:
     """Return the containers, or networks, of this name, as the engine has them."""
     listing = ["ps", "--all"] if kind == "container" else ["network", "ls"]
-    ids = run("docker", *listing, "--no-trunc", "--quiet", "--filter", "name=^/?%s$" % NAME).split()
+    ids = run("docker", *listing, "--no-trunc", "--quiet", "--filter", f"name=^/?{NAME}$").split()
     # A container that is on its way out may be gone by now; then the list is shorter.
     return json.loads(run("docker", kind, "inspect", *ids, check=False) or "[]") if ids else []
 
@@ -71,7 +71,7 @@ def refuse_foreign(network: bool) -> None:
         what = "a container named %s (of the image %s) is there that this unit did not make. Rename it: docker rename %s NAME; or remove it"
         raise OSError(what % (NAME, found["Config"].get("Image"), NAME))
     for _found in named("network") if network else []:
-        raise OSError("a network named %s is there that this unit did not make. Remove it if nothing needs it: docker network rm %s" % (NAME, NAME))
+        raise OSError(f"a network named {NAME} is there that this unit did not make. Remove it if nothing needs it: docker network rm {NAME}")
 
 
 def hand_over(folder: str, user: str) -> None:
@@ -166,7 +166,7 @@ def main() -> int:
     try:
         arguments.run(arguments)
     except Exception as error:  # a start that was prepared by half does not go on
-        print("container: %s: %s: %s" % (arguments.step, type(error).__name__, error), file=sys.stderr)
+        print(f"container: {arguments.step}: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -47,7 +47,7 @@ def credential(name: str) -> str:
     After the start, systemd hides it from the unit's other steps, so it is read where the server sees it.
     """
     server = os.environ.get("MAINPID")
-    root = "/proc/%s/root" % server if server else ""
+    root = f"/proc/{server}/root" if server else ""
     return os.path.join(root + os.environ["CREDENTIALS_DIRECTORY"], name)
 
 
@@ -112,7 +112,7 @@ def service_secrets() -> dict:
         with open(credential("secrets.yaml"), encoding="utf-8") as file:
             service = json.load(file)["service"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused("the secrets cannot be read (%s), and Qdrant would run open" % type(error).__name__) from None
+        raise Refused(f"the secrets cannot be read ({type(error).__name__}), and Qdrant would run open") from None
     if not isinstance(service, dict):
         raise Refused("the secrets have no section 'service', and Qdrant would run open")
     return service
@@ -122,16 +122,16 @@ def check_outbound() -> None:
     """Refuse a start whose outgoing connections would trust what nobody chose, or nobody, for then Qdrant from 1.17.1 on ends at once."""
     path = os.environ.get("SSL_CERT_FILE", "")
     if path not in (credential("ca.crt"), credential(OUTBOUND)):
-        raise Refused("SSL_CERT_FILE names %r, which is none of this start's credentials: outgoing connections would trust what nobody chose" % path)
+        raise Refused(f"SSL_CERT_FILE names {path!r}, which is none of this start's credentials: outgoing connections would trust what nobody chose")
     if "SSL_CERT_DIR" in os.environ:
-        raise Refused("SSL_CERT_DIR is set, and outgoing connections would trust what lies in %r" % os.environ["SSL_CERT_DIR"])
+        raise Refused("SSL_CERT_DIR is set, and outgoing connections would trust what lies in {!r}".format(os.environ["SSL_CERT_DIR"]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(path)
     except (OSError, ssl.SSLError) as error:
-        raise Refused("credential %s cannot be read as CAs (%s), and Qdrant does not start without one" % (os.path.basename(path), error)) from None
+        raise Refused(f"credential {os.path.basename(path)} cannot be read as CAs ({error}), and Qdrant does not start without one") from None
     if not context.get_ca_certs():
-        raise Refused("credential %s holds no CA, and Qdrant does not start without one" % os.path.basename(path))
+        raise Refused(f"credential {os.path.basename(path)} holds no CA, and Qdrant does not start without one")
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -140,10 +140,10 @@ def check(arguments: argparse.Namespace) -> None:
     for name in ["api_key"] + [key for key in ("read_only_api_key", "alt_api_key") if key in secrets]:
         value = secrets.get(name)
         if not isinstance(value, str) or len(value.strip()) < MINIMUM_KEY_LENGTH:
-            raise Refused("%s is missing or too short, and Qdrant would run open" % name)
+            raise Refused(f"{name} is missing or too short, and Qdrant would run open")
     for name in CREDENTIALS:
         if not os.path.getsize(credential(name)):
-            raise Refused("credential %s is empty" % name)
+            raise Refused(f"credential {name} is empty")
     if arguments.outbound:
         check_outbound()
 
@@ -161,7 +161,7 @@ def has_ended() -> bool:
         return False
     try:
         os.kill(int(server), 0)
-        with open("/proc/%s/stat" % server, encoding="ascii", errors="replace") as file:
+        with open(f"/proc/{server}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0] in ("Z", "X")
     except ProcessLookupError:
         return True
@@ -209,10 +209,10 @@ def probe(arguments: argparse.Namespace) -> None:
 
     anonymous = wait_for_server(rest, tls, arguments.timeout, CONTAINER_NOT_UP if arguments.container else ())
     if anonymous.status != 401:
-        raise Refused("REST answered a request without a key with HTTP %s instead of 401" % anonymous.status)
+        raise Refused(f"REST answered a request without a key with HTTP {anonymous.status} instead of 401")
     status = _wire.rest(rest, "/collections", headers=key, tls=tls)
     if status.status != 200:
-        raise Refused("REST answered a request with the API key with HTTP %s instead of 200" % status.status)
+        raise Refused(f"REST answered a request with the API key with HTTP {status.status} instead of 200")
     if arguments.grpc_port:
         expect_grpc(grpc, {}, tls, UNAUTHENTICATED, "a call without a key")
         expect_grpc(grpc, key, tls, OK, "a call with the API key")
@@ -268,11 +268,11 @@ def main() -> int:
     try:
         arguments.run(arguments)
     except Refused as refusal:
-        print("gate: %s" % refusal, file=sys.stderr)
+        print(f"gate: {refusal}", file=sys.stderr)
     except Exception as error:  # whatever it is, a gate that cannot judge stays shut
         # Of a server that ends while it is asked, files of /proc vanish: they are not the cause.
-        what = ENDED if has_ended() else "cannot judge, so the node stays down: %s: %s" % (type(error).__name__, error)
-        print("gate: %s" % what, file=sys.stderr)
+        what = ENDED if has_ended() else f"cannot judge, so the node stays down: {type(error).__name__}: {error}"
+        print(f"gate: {what}", file=sys.stderr)
     else:
         return 0
     return 1

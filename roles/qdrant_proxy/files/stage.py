@@ -90,7 +90,7 @@ def workers(main_pid: int) -> set[tuple[int, int]]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             try:
-                with open("/proc/%s/stat" % name, encoding="utf-8", errors="replace") as file:
+                with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
                     # What follows the name in brackets, which may hold anything: state, parent, ..., and the start as the 22nd of all.
                     fields = file.read().rpartition(")")[2].split()
             except OSError:
@@ -133,7 +133,7 @@ def main(arguments: list[str]) -> int:
             replace(*map(int, running))
         tidy()
     except OSError as error:
-        print("stage: %s: %s. Run hardened.qdrant.proxy." % (error.filename or RUN, error.strerror), file=sys.stderr)
+        print(f"stage: {error.filename or RUN}: {error.strerror}. Run hardened.qdrant.proxy.", file=sys.stderr)
         return 1
     return 0
 

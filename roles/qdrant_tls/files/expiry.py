@@ -71,9 +71,9 @@ def rendered(found: list[tuple[str, dict[str, str], float]]) -> str:
     for name, labels, value in found:
         full = "hardened_qdrant_" + name
         if name != last:
-            lines += ["# HELP %s %s" % (full, HELP[name]), "# TYPE %s gauge" % full]
+            lines += [f"# HELP {full} {HELP[name]}", f"# TYPE {full} gauge"]
             last = name
-        lines.append("%s{%s} %d" % (full, ",".join('%s="%s"' % (label, escaped(text)) for label, text in labels.items()), value))
+        lines.append("%s{%s} %d" % (full, ",".join(f'{label}="{escaped(text)}"' for label, text in labels.items()), value))
     return "\n".join(lines) + "\n"
 
 
@@ -96,13 +96,13 @@ def told(disk, served: dict, now: datetime, warn_days: float, fail_days: float) 
     places = {"on disk": disk, **{"on port %d" % port: seen for port, seen in served.items()}}
     for place, seen in places.items():
         if isinstance(seen, str):
-            lines.append("%sThere is no certificate %s: %s" % (WARNING, place, seen))
+            lines.append(f"{WARNING}There is no certificate {place}: {seen}")
             continue
         left = (_certificate.not_after(seen) - now).total_seconds() / 86400
         priority = ERROR if left <= fail_days else WARNING if left <= warn_days else INFO
         late = late or left <= fail_days
         remedy = "" if priority == INFO else " Run hardened.qdrant.rotate_certificates."
-        lines.append("%sThe certificate %s has %.1f days left (%s).%s" % (priority, place, left, _certificate.not_after(seen).isoformat(), remedy))
+        lines.append(f"{priority}The certificate {place} has {left:.1f} days left ({_certificate.not_after(seen).isoformat()}).{remedy}")
     return lines, late
 
 

@@ -31,7 +31,7 @@ class Client:
             with open(self._deployment.ca, "rb") as file:
                 trust = file.read()
             self._made[node.name, key] = QdrantClient(
-                url="https://%s:6333" % node.address,
+                url=f"https://{node.address}:6333",
                 api_key=key,
                 prefer_grpc=self._grpc,
                 verify=self._deployment.ca,
@@ -84,7 +84,7 @@ class Client:
     def _kind(error) -> str:
         if isinstance(error, UnexpectedResponse):
             return "REST %d" % error.status_code
-        return "gRPC %s" % error.code().name if isinstance(error, grpc.RpcError) else "REST connection"
+        return f"gRPC {error.code().name}" if isinstance(error, grpc.RpcError) else "REST connection"
 
 
 class Load(WorkingClients):

@@ -34,7 +34,7 @@ def tokens(deployment) -> list[str]:
 def make_new_keys(deployment, folder: Path, number: int) -> dict[str, str]:
     """What a user does first: make new keys. Returns them by name."""
     file = folder / ("new-keys-%d.yml" % number)
-    deployment.playbook("hardened.qdrant.new_api_keys", "-e", "qdrant_new_keys_file=%s" % file, "-vvv", "--diff")
+    deployment.playbook("hardened.qdrant.new_api_keys", "-e", f"qdrant_new_keys_file={file}", "-vvv", "--diff")
     new = yaml.safe_load(vault("view", str(file)))
     file.unlink()
     return new
@@ -62,16 +62,16 @@ def _on_node(node, needles: list[str], listing: str) -> list[str]:
         held = hunt(node, needles, listing)
     finally:
         node.run("rm -f /run/journal.export")
-    found = ["%s: %s" % (node.name, path) for path in held if path not in ALLOWED and not path.startswith("/run/credentials/qdrant.service/")]
+    found = [f"{node.name}: {path}" for path in held if path not in ALLOWED and not path.startswith("/run/credentials/qdrant.service/")]
     # Neither a copy of the process's memory, nor a file that others can read, nor a module that was left behind.
     limit = node.run("prlimit --core --noheadings --output=SOFT,HARD --pid $(systemctl show -p MainPID --value qdrant)").split()
     if limit != ["0", "0"]:
-        found.append("%s: core dumps are limited to %s" % (node.name, limit))
+        found.append(f"{node.name}: core dumps are limited to {limit}")
     left = node.run(
         "find /etc/qdrant/secrets.yaml /etc/qdrant/tls /run/hardened-qdrant -type f -perm /077; "
         "find /root/.ansible/tmp /home/*/.ansible/tmp -mindepth 1 -maxdepth 1 -name 'ansible-tmp-*' 2>/dev/null || true"
     )
-    return found + ["%s: %s" % (node.name, path) for path in left.split()]
+    return found + [f"{node.name}: {path}" for path in left.split()]
 
 
 def leaks(deployment, needles: list[str], outputs: list[str], everywhere: bool = False) -> list[str]:
@@ -92,8 +92,8 @@ def leaks(deployment, needles: list[str], outputs: list[str], everywhere: bool =
         for path in folder.rglob("*"):
             if path.is_file() and path.parent != ephemeral / "tokens" and path.stat().st_size < 20 << 20:
                 content = path.read_bytes()
-                found += ["controller: %s" % path for needle in needles if needle.encode() in content]
+                found += [f"controller: {path}" for needle in needles if needle.encode() in content]
     for path in (ephemeral / "tokens").iterdir():
         if path.stat().st_mode & 0o077:
-            found.append("controller: %s is open to others" % path)
+            found.append(f"controller: {path} is open to others")
     return found

@@ -57,7 +57,7 @@ def credentials(secrets: dict, folder: Path) -> list[Credential]:
         Credential("read-only key", secrets["qdrant_read_only_api_key"], _access.READ_ONLY),
         Credential("token m", token(_access.FULL), _access.FULL),
         Credential("token r", token(everywhere), everywhere),
-        *(Credential("token %s" % right, token(scope), scope) for right, scope in (("a:" + right, scope) for right, scope in collections.items())),
+        *(Credential(f"token {right}", token(scope), scope) for right, scope in (("a:" + right, scope) for right, scope in collections.items())),
         Credential("token of another collection", token(_access.Scope(collections={B: "rw"})), _access.Scope(collections={B: "rw"})),
         Credential("token with a fulfilled condition", token(everywhere, {"collection": B, "matches": ALICE}), everywhere),
         Credential("token with an unfulfilled condition", token(everywhere, {"collection": B, "matches": [{"key": "name", "value": "eve"}]}), refusal=wrong),
@@ -87,14 +87,14 @@ def requests() -> dict[str, Request]:
     index = pb.CreateFieldIndexCollection(collection_name=A, wait=True, field_name="name", field_type=pb.FieldType.FieldTypeKeyword)
     return {
         "list": Request(("GET", "/collections"), ("Collections/List", pb.ListCollectionsRequest())),
-        "read": Request(("POST", "/collections/%s/points/count" % A, {}), ("Points/Count", pb.CountPoints(collection_name=A))),
+        "read": Request(("POST", f"/collections/{A}/points/count", {}), ("Points/Count", pb.CountPoints(collection_name=A))),
         "write": Request(
-            ("PUT", "/collections/%s/points?wait=true" % A, {"points": [{"id": 7, "vector": [1, 2]}]}),
+            ("PUT", f"/collections/{A}/points?wait=true", {"points": [{"id": 7, "vector": [1, 2]}]}),
             ("Points/Upsert", pb.UpsertPoints(collection_name=A, wait=True, points=[point])),
         ),
-        "index": Request(("PUT", "/collections/%s/index?wait=true" % A, {"field_name": "name", "field_schema": "keyword"}), ("Points/CreateFieldIndex", index)),
-        "snapshots": Request(("GET", "/collections/%s/snapshots" % A), ("Snapshots/List", pb.ListSnapshotsRequest(collection_name=A))),
-        "snapshot": Request(("POST", "/collections/%s/snapshots?wait=true" % A), ("Snapshots/Create", pb.CreateSnapshotRequest(collection_name=A))),
+        "index": Request(("PUT", f"/collections/{A}/index?wait=true", {"field_name": "name", "field_schema": "keyword"}), ("Points/CreateFieldIndex", index)),
+        "snapshots": Request(("GET", f"/collections/{A}/snapshots"), ("Snapshots/List", pb.ListSnapshotsRequest(collection_name=A))),
+        "snapshot": Request(("POST", f"/collections/{A}/snapshots?wait=true"), ("Snapshots/Create", pb.CreateSnapshotRequest(collection_name=A))),
         "create": Request(
             ("PUT", "/collections/" + NEW, VECTORS), ("Collections/Create", pb.CreateCollection(collection_name=NEW, vectors_config=config)), makes_new=True
         ),
@@ -133,7 +133,7 @@ class Server:
         """A collection that is there, or is not. A change of the collections needs a leader, which a restart may have taken."""
         deadline = time.monotonic() + 120
         while self.there(name) != wanted:
-            assert time.monotonic() < deadline, "%s cannot be brought about" % name
+            assert time.monotonic() < deadline, f"{name} cannot be brought about"
             self.rest(self.key, *(("PUT", "/collections/" + name, VECTORS) if wanted else ("DELETE", "/collections/" + name)))
 
 
@@ -144,7 +144,7 @@ def server(deployment):
         server.ensure(name, True)
     for name in (A, B):
         point = {"points": [{"id": 1, "vector": [1, 2], "payload": {"name": "alice"}}]}
-        assert server.rest(server.key, "PUT", "/collections/%s/points?wait=true" % name, point) == 200
+        assert server.rest(server.key, "PUT", f"/collections/{name}/points?wait=true", point) == 200
     # The scenario made the deployment; the application's tokens are the next thing that a user makes.
     output = deployment.playbook("hardened.qdrant.tokens", "-vvv", "--diff")
     assert "made anew" not in output.stderr and "names collections that the server does not have" not in output.stdout + output.stderr
@@ -183,7 +183,7 @@ def test_what_the_access_model_promises_is_what_the_server_does(server, known, k
     if request.makes_new:
         server.ensure(NEW, False)
     status = server.rest(credential.secret, *request.rest) if way == "rest" else server.grpc(credential.secret, *request.grpc)
-    what = "%s, %s by %s" % (credential.kind, OPERATIONS[name].title, way)
+    what = f"{credential.kind}, {OPERATIONS[name].title} by {way}"
     if credential.refusal:
         assert status == credential.refusal[way == "grpc"], what
     elif may:

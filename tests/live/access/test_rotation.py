@@ -124,12 +124,12 @@ def test_a_rolling_cut_over_under_load_fails_no_request_of_a_client_with_both_ke
         output = run(deployment, state, *CUT_OVER)
         wait_for_requests(load)
     tries = {entry: dict(client.tries) for entry, client in load.clients.items()}
-    print("requests: %s, tries: %s" % (dict(load.done), tries))
+    print(f"requests: {dict(load.done)}, tries: {tries}")
     assert load.failed == []
     for entry, found in tries.items():
-        assert found.get("key 0", 0) >= 5 and found.get("key 1", 0) >= 5, "%s: both keys were needed: %s" % (entry, found)
+        assert found.get("key 0", 0) >= 5 and found.get("key 1", 0) >= 5, f"{entry}: both keys were needed: {found}"
     assert "CUT-OVER of qdrant_api_key, one node at a time" in output
-    assert ("It was asked for" if since("1.17.0") else "%s has no alternate key" % server_version()) in output
+    assert ("It was asked for" if since("1.17.0") else f"{server_version()} has no alternate key") in output
     assert "this one goes on with the others" in output and "VERIFIED" in output
     assert "shop (" in output and "Tokens that the old key signed end with it" in output
 
@@ -201,7 +201,7 @@ def test_three_phases_under_load_fail_no_request_of_a_client_with_one_key(deploy
         assert "Phase 3 of 3, RETIRE" in run(deployment, state)
         wait_for_requests(load)
     tries = {entry: dict(client.tries) for entry, client in load.clients.items()}
-    print("requests: %s, tries: %s" % (dict(load.done), tries))
+    print(f"requests: {dict(load.done)}, tries: {tries}")
     assert load.failed == []
     assert not any(refusal in found for found in tries.values() for refusal in ("REST 401", "REST 403", "gRPC UNAUTHENTICATED", "gRPC PERMISSION_DENIED"))
     assert statuses(deployment, old) == everywhere(deployment, 401, 16) and statuses(deployment, new) == everywhere(deployment, 200, 0)
@@ -224,8 +224,8 @@ def test_nothing_of_all_this_leaked(deployment, state):
 def test_the_hunt_finds_what_is_planted(deployment, state):
     node, secret = deployment.nodes[0], state["secret"][0]
     # By standard input, like the needles: the test's own command line is hunted through as well.
-    node.run("umask 077; cat > /var/tmp/planted <<'X'\n%s\nX\n" % secret)
+    node.run(f"umask 077; cat > /var/tmp/planted <<'X'\n{secret}\nX\n")
     try:
-        assert leaks(deployment, [secret], ["an output with %s in it" % secret]) == ["output 0", "%s: /var/tmp/planted" % node.name]
+        assert leaks(deployment, [secret], [f"an output with {secret} in it"]) == ["output 0", f"{node.name}: /var/tmp/planted"]
     finally:
         node.run("rm -f /var/tmp/planted")

@@ -30,7 +30,7 @@ def test_registry_and_archive_give_the_same_server(deployment):
         assert inspected(node)["Image"] == manifest["image_id"], node.name
         digests.add(manifest["binary_sha256"])
     assert len(digests) == 1
-    pulled = [node.run("docker image inspect --format '{{len .RepoDigests}}' %s" % inspected(node)["Image"]).strip() for node in deployment.nodes]
+    pulled = [node.run("docker image inspect --format '{{{{len .RepoDigests}}}}' {}".format(inspected(node)["Image"])).strip() for node in deployment.nodes]
     assert pulled == ["1", "1", "0"], "the last node loaded its image from an archive"
 
 
@@ -60,12 +60,12 @@ def test_a_container_connects_to_peers_alone(deployment):
 def test_another_way_to_the_container_is_guarded_too(deployment):
     """Somebody leads another port of the host to the container: the guard looks after the translation as well."""
     node, outsider = deployment.nodes[0], deployment.outsiders[0]
-    rule = "PREROUTING -d %s -p tcp --dport 7333 -j DNAT --to-destination 172.31.253.2:6333" % node.address
-    node.run("iptables -t nat -I %s; iptables -I FORWARD -d 172.31.253.2 -j ACCEPT" % rule)
+    rule = f"PREROUTING -d {node.address} -p tcp --dport 7333 -j DNAT --to-destination 172.31.253.2:6333"
+    node.run(f"iptables -t nat -I {rule}; iptables -I FORWARD -d 172.31.253.2 -j ACCEPT")
     try:
         assert connects(outsider, node.address, 7333) == "timeout"
     finally:
-        node.run("iptables -t nat -D %s; iptables -D FORWARD -d 172.31.253.2 -j ACCEPT" % rule)
+        node.run(f"iptables -t nat -D {rule}; iptables -D FORWARD -d 172.31.253.2 -j ACCEPT")
 
 
 def served(deployment) -> dict:

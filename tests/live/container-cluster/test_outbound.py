@@ -19,19 +19,19 @@ UNIT = "/etc/systemd/system/qdrant.service"
 
 def change_unit(node, expression: str) -> None:
     """Start the container with other words: an expression of sed's."""
-    node.run("sed -i '%s' %s; systemctl daemon-reload; systemctl restart qdrant" % (expression, UNIT))
+    node.run(f"sed -i '{expression}' {UNIT}; systemctl daemon-reload; systemctl restart qdrant")
 
 
 @pytest.fixture(scope="module")
 def node(deployment):
     """The node whose image trusts the foreign CA. Its server may fetch from URLs, where a setting says whether."""
     node = deployment.nodes[2]
-    node.run("cp -p %s /run/unit" % UNIT)
+    node.run(f"cp -p {UNIT} /run/unit")
     if since("1.18.0"):
         change_unit(node, "s|--env=SSL_CERT_FILE |&--env=QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY=true |")
     yield node
-    call(deployment, node, "DELETE", "/collections/%s" % COLLECTION)
-    node.run("mv /run/unit %s; systemctl daemon-reload; systemctl restart qdrant" % UNIT)
+    call(deployment, node, "DELETE", f"/collections/{COLLECTION}")
+    node.run(f"mv /run/unit {UNIT}; systemctl daemon-reload; systemctl restart qdrant")
 
 
 @pytest.fixture(scope="module")

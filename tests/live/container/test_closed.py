@@ -20,13 +20,13 @@ UNIT = "/etc/systemd/system/qdrant.service"
 
 # How to break a node, and what its journal must say.
 SABOTAGES = {
-    "no_secrets": ("rm %s" % SECRETS, "credentials"),
-    "empty_secrets": ("> %s" % SECRETS, "gate: the secrets cannot be read"),
-    "empty_key": ('echo \'{"service": {"api_key": ""}}\' > %s' % SECRETS, "gate: api_key is missing or too short"),
-    "secrets_not_handed_over": ("sed -i 's/--config-path=[^ ]*//' %s" % UNIT, "gate: REST answered a request without a key"),
-    "secrets_not_mounted": ("sed -i 's/^ *--mount=type=bind,src=[^ ]*credentials,.*/    \\\\/' %s" % UNIT, "gate: "),
+    "no_secrets": (f"rm {SECRETS}", "credentials"),
+    "empty_secrets": (f"> {SECRETS}", "gate: the secrets cannot be read"),
+    "empty_key": (f'echo \'{{"service": {{"api_key": ""}}}}\' > {SECRETS}', "gate: api_key is missing or too short"),
+    "secrets_not_handed_over": (f"sed -i 's/--config-path=[^ ]*//' {UNIT}", "gate: REST answered a request without a key"),
+    "secrets_not_mounted": (f"sed -i 's/^ *--mount=type=bind,src=[^ ]*credentials,.*/    \\\\/' {UNIT}", "gate: "),
     "settings_gone": ("rm /etc/qdrant/config.yaml", "gate: cannot judge"),
-    "plaintext": ("sed -i 's/--env=RUN_MODE=production/& --env=QDRANT__SERVICE__ENABLE_TLS=false/' %s" % UNIT, "gate: REST on port 6333 answers without TLS"),
+    "plaintext": (f"sed -i 's/--env=RUN_MODE=production/& --env=QDRANT__SERVICE__ENABLE_TLS=false/' {UNIT}", "gate: REST on port 6333 answers without TLS"),
     "key_of_another": ("openssl ecparam -name prime256v1 -genkey -noout > /etc/qdrant/tls/current/tls.key", "gate: "),
     "filter_gone": ("rm /etc/qdrant/seccomp.json", "gate: cannot judge"),
     "firewall_broken": ("echo nonsense > /etc/qdrant/firewall.nft; systemctl stop qdrant-firewall", "Dependency failed for qdrant.service"),
@@ -37,11 +37,11 @@ SABOTAGES = {
 def node(deployment):
     """A node whose files come back, and which runs again, whatever a test does to it."""
     node = deployment.nodes[0]
-    node.run("rm -rf /run/saved; cp -a /etc/qdrant /run/saved; cp -a %s /run/saved.service" % UNIT)
+    node.run(f"rm -rf /run/saved; cp -a /etc/qdrant /run/saved; cp -a {UNIT} /run/saved.service")
     yield node
     node.run(
-        "rm -rf /etc/qdrant; mv /run/saved /etc/qdrant; mv /run/saved.service %s; systemctl daemon-reload; "
-        "systemctl is-active --quiet qdrant || { systemctl stop qdrant; systemctl reset-failed; systemctl start qdrant-firewall qdrant; }" % UNIT
+        f"rm -rf /etc/qdrant; mv /run/saved /etc/qdrant; mv /run/saved.service {UNIT}; systemctl daemon-reload; "
+        "systemctl is-active --quiet qdrant || { systemctl stop qdrant; systemctl reset-failed; systemctl start qdrant-firewall qdrant; }"
     )
     assert node.run("systemctl is-active qdrant").strip() == "active"
 
@@ -56,12 +56,12 @@ def nothing_is_left(node) -> None:
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_a_broken_node_does_not_become_active(node, name):
     action, words = SABOTAGES[name]
-    since = node.run("%s; systemctl daemon-reload; date +%%s.%%N" % action).split()[-1]
+    since = node.run(f"{action}; systemctl daemon-reload; date +%s.%N").split()[-1]
     node.run("systemctl restart qdrant", check=False)
     assert node.run("systemctl is-active qdrant", check=False).strip() != "active"
     node.run("systemctl stop qdrant")
     nothing_is_left(node)
-    journal = node.run("journalctl --no-pager -o cat --since @%s" % since)
+    journal = node.run(f"journalctl --no-pager -o cat --since @{since}")
     assert words in journal, journal[-2000:]
 
 
@@ -72,7 +72,7 @@ def test_nobody_can_start_it_around_the_unit(node):
     node.run("systemctl stop qdrant")
     nothing_is_left(node)
     assert node.run("docker start qdrant 2>&1", check=False).strip() != "qdrant"
-    said = node.run("timeout 20 %s 2>&1" % words, check=False)
+    said = node.run(f"timeout 20 {words} 2>&1", check=False)
     assert "bind source path does not exist" in said, said
     nothing_is_left(node)
 
@@ -102,7 +102,7 @@ def test_what_goes_down_comes_back_through_the_gate(node, harm):
 
 def test_a_reboot_brings_guard_engine_and_node_back_in_this_order(deployment):
     node, outsider = deployment.nodes[0], deployment.outsiders[0]
-    name = "hardened-qdrant-%s-%s" % (node.vars["testbed_name"], node.name)
+    name = "hardened-qdrant-{}-{}".format(node.vars["testbed_name"], node.name)
     subprocess.run(["docker", "restart", name], check=True, capture_output=True, cwd=PROJECT)
     deadline = time.monotonic() + 120
     state = ""
@@ -112,4 +112,4 @@ def test_a_reboot_brings_guard_engine_and_node_back_in_this_order(deployment):
     entered = node.run("for unit in qdrant-firewall docker qdrant; do systemctl show --value -p ActiveEnterTimestampMonotonic $unit; done")
     guard, engine, server = map(int, entered.split())
     assert 0 < guard < server and 0 < engine < server
-    assert outsider.run("timeout 2 bash -c 'exec 3<>/dev/tcp/%s/6333' 2>/dev/null || echo closed" % node.address).strip() == "closed"
+    assert outsider.run(f"timeout 2 bash -c 'exec 3<>/dev/tcp/{node.address}/6333' 2>/dev/null || echo closed").strip() == "closed"

@@ -17,7 +17,7 @@ REFUSED = 7
 
 def inside(node, script: str) -> tuple[int, str]:
     """Run a script of bash in the container; return its exit code and what it said."""
-    output = node.run("docker exec -i qdrant bash -s 2>&1 <<'INSIDE'\n%s\nINSIDE\necho $?" % script)
+    output = node.run(f"docker exec -i qdrant bash -s 2>&1 <<'INSIDE'\n{script}\nINSIDE\necho $?")
     said, _newline, code = output.rstrip("\n").rpartition("\n")
     return int(code), said
 
@@ -29,20 +29,20 @@ def node(deployment):
 
 @pytest.mark.parametrize("place", ["/", "/etc", "/qdrant", "/config", "/usr/local/bin", "/run/credentials/qdrant.service", "/dev/mqueue"])
 def test_nothing_can_be_written_but_data(node, place):
-    code, said = inside(node, "echo x > %s/intruder" % place)
+    code, said = inside(node, f"echo x > {place}/intruder")
     assert code != 0 and ("Read-only file system" in said or "Permission denied" in said), said
 
 
 @pytest.mark.parametrize("place", ["/qdrant/storage", "/qdrant/snapshots", "/tmp", "/dev/shm"])
 def test_what_was_written_cannot_be_executed(node, place):
-    code, said = inside(node, "cd %s && cp /usr/bin/true intruder && chmod 0755 intruder && ./intruder; code=$?; rm -f intruder; exit $code" % place)
+    code, said = inside(node, f"cd {place} && cp /usr/bin/true intruder && chmod 0755 intruder && ./intruder; code=$?; rm -f intruder; exit $code")
     assert code == 126 and "Permission denied" in said, said
     assert inside(node, "/usr/bin/true") == (0, "")
 
 
 def test_settings_and_secrets_cannot_be_changed(node):
     for path in ("/config/config.yaml", "/run/credentials/qdrant.service/secrets.yaml"):
-        code, said = inside(node, "test -r %s && echo x >> %s" % (path, path))
+        code, said = inside(node, f"test -r {path} && echo x >> {path}")
         assert code != 0 and ("Read-only file system" in said or "Permission denied" in said), said
 
 
@@ -68,7 +68,7 @@ def test_there_are_no_rights_and_no_way_to_get_any(node):
     ],
 )
 def test_no_namespace_no_mount_no_other_root(node, attempt):
-    code, said = inside(node, "command -v %s >/dev/null || exit 99; %s" % (attempt.split()[0], attempt))
+    code, said = inside(node, f"command -v {attempt.split()[0]} >/dev/null || exit 99; {attempt}")
     assert code not in (0, 99) and ("not permitted" in said or "denied" in said or "must be superuser" in said), said
 
 
@@ -99,7 +99,7 @@ def test_what_the_server_needs_is_not_refused(node):
 def test_the_engines_socket_is_out_of_reach(node):
     node.run("test -S /run/docker.sock")
     for path in ("/run/docker.sock", "/var/run/docker.sock", "/run/containerd/containerd.sock"):
-        assert inside(node, "test -e %s" % path)[0] == 1
+        assert inside(node, f"test -e {path}")[0] == 1
 
 
 def test_no_process_of_the_host_is_in_sight(node):
@@ -118,11 +118,11 @@ INTERNET = "203.0.113.5"
 @pytest.fixture
 def internet(deployment, node):
     outsider = deployment.outsiders[0]
-    outsider.run("ip address replace %s/32 dev lo" % INTERNET)
-    node.run("ip route replace %s via %s" % (INTERNET, outsider.address))
+    outsider.run(f"ip address replace {INTERNET}/32 dev lo")
+    node.run(f"ip route replace {INTERNET} via {outsider.address}")
     yield INTERNET
-    node.run("ip route del %s" % INTERNET)
-    outsider.run("ip address del %s/32 dev lo" % INTERNET)
+    node.run(f"ip route del {INTERNET}")
+    outsider.run(f"ip address del {INTERNET}/32 dev lo")
 
 
 def test_it_reaches_itself_and_nobody_else(deployment, node, internet):
@@ -138,7 +138,7 @@ def test_it_reaches_itself_and_nobody_else(deployment, node, internet):
         assert reaches(node, address, port) != 0, name
     # The counterpart: these do listen.
     for address in (node.address, "172.31.253.1", deployment.outsiders[0].address, internet):
-        node.run("timeout 3 bash -c 'exec 3<>/dev/tcp/%s/22'" % address)
+        node.run(f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/22'")
 
 
 def test_names_are_not_resolved(node):
@@ -151,10 +151,10 @@ def test_the_guard_refuses_even_if_the_engine_would_not(deployment, node):
     node.run("iptables -I FORWARD 1 -j ACCEPT; iptables -t nat -I POSTROUTING 1 -s 172.31.253.0/29 -j MASQUERADE")
     node.run("nft reset counters table inet hardened_qdrant >/dev/null")
     pid = node.run("docker inspect --format '{{.State.Pid}}' qdrant").strip()
-    node.run("nsenter -t %s -n ip route replace default via 172.31.253.1" % pid)
+    node.run(f"nsenter -t {pid} -n ip route replace default via 172.31.253.1")
     try:
         assert reaches(node, deployment.outsiders[0].address, 22) != 0
         counters = node.run("nft list counter inet hardened_qdrant dropped_egress")
         assert "packets 0 " not in counters, counters
     finally:
-        node.run("iptables -D FORWARD -j ACCEPT; iptables -t nat -D POSTROUTING -s 172.31.253.0/29 -j MASQUERADE; nsenter -t %s -n ip route del default" % pid)
+        node.run(f"iptables -D FORWARD -j ACCEPT; iptables -t nat -D POSTROUTING -s 172.31.253.0/29 -j MASQUERADE; nsenter -t {pid} -n ip route del default")

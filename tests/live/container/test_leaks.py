@@ -39,7 +39,7 @@ def test_the_engine_keeps_no_secret(deployment):
 def test_the_engine_tells_no_secret(deployment):
     for node in deployment.nodes:
         told = "docker inspect qdrant; docker logs qdrant; docker info; docker events --since 1h --until 0s"
-        listing = "umask 077; { %s; } > /run/told 2>&1; printf '/run/told\\0'" % told
+        listing = f"umask 077; {{ {told}; }} > /run/told 2>&1; printf '/run/told\\0'"
         try:
             assert hunt(node, needles(deployment), listing) == [], node.name
             assert "QDRANT_INIT_FILE_PATH" in node.run("cat /run/told")

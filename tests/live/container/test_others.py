@@ -17,7 +17,7 @@ def node(deployment):
     """The node, stopped; it runs again afterwards, and nothing of others is left."""
     node = deployment.nodes[0]
     image = node.run("docker inspect --format '{{.Image}}' qdrant").strip()
-    node.run("systemctl stop qdrant; printf '%s' > /run/others-image" % image)
+    node.run(f"systemctl stop qdrant; printf '{image}' > /run/others-image")
     yield node
     node.run(
         "docker ps --all --quiet --filter volume=precious | xargs -r docker rm --force >/dev/null; docker volume rm --force precious >/dev/null; "
@@ -39,7 +39,7 @@ def failed_start(node) -> str:
     node.run("systemctl reset-failed qdrant; systemctl start qdrant", check=False)
     assert node.run("systemctl is-active qdrant", check=False).strip() != "active"
     node.run("systemctl stop qdrant")
-    return node.run("journalctl --no-pager -o cat -u qdrant --since @%s" % since)
+    return node.run(f"journalctl --no-pager -o cat -u qdrant --since @{since}")
 
 
 def test_a_container_of_others_is_left_alone_by_the_unit_and_refused_by_the_run(deployment, node):

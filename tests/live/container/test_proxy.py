@@ -56,4 +56,4 @@ def test_there_is_no_other_way(deployment):
     listening = node.run("ss -Hltn | awk '{print $4}'").split()
     assert not [entry for entry in listening if entry.rpartition(":")[2] in ("6333", "6334", "6335")], listening
     inside = connects % ("172.31.253.2", 6333)
-    assert outsider.run("ip route add 172.31.253.0/29 via %s; %s; ip route del 172.31.253.0/29" % (node.address, inside)).strip() == ""
+    assert outsider.run(f"ip route add 172.31.253.0/29 via {node.address}; {inside}; ip route del 172.31.253.0/29").strip() == ""

@@ -12,10 +12,10 @@ UNIT = "/etc/systemd/system/qdrant.service"
 
 def test_an_internal_network_that_has_a_way_out(deployment, tmp_path):
     node = deployment.nodes[0]
-    node.run("cp -a %s /run/saved.service; sed -i 's/ --internal//' %s; systemctl daemon-reload; systemctl restart qdrant" % (UNIT, UNIT))
+    node.run(f"cp -a {UNIT} /run/saved.service; sed -i 's/ --internal//' {UNIT}; systemctl daemon-reload; systemctl restart qdrant")
     try:
-        deployment.playbook("hardened.qdrant.verify", "-e", "qdrant_verify_report_dir=%s" % tmp_path, check=False)
+        deployment.playbook("hardened.qdrant.verify", "-e", f"qdrant_verify_report_dir={tmp_path}", check=False)
     finally:
-        node.run("mv /run/saved.service %s; systemctl daemon-reload; systemctl restart qdrant" % UNIT)
+        node.run(f"mv /run/saved.service {UNIT}; systemctl daemon-reload; systemctl restart qdrant")
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [finding["id"] for finding in report["hosts"][node.name] if finding["state"] in ("failed", "error")] == ["container-network-internal"]

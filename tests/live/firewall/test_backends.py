@@ -132,7 +132,7 @@ def changed_inventory(deployment, tmp_path, remove: str, **variables):
 def connects_as_server(host, address: str, port: int) -> str:
     """How a connection of the server's user ends, without the unit's own wall around it."""
     script = 'import socket; socket.create_connection(("%s", %d), 3); print("open")' % (address, port)
-    return host.run("setpriv --reuid=qdrant --regid=qdrant --clear-groups python3 -c '%s' 2>&1 | tail -n 1" % script, check=False).strip()
+    return host.run(f"setpriv --reuid=qdrant --regid=qdrant --clear-groups python3 -c '{script}' 2>&1 | tail -n 1", check=False).strip()
 
 
 def test_a_node_that_leaves_is_closed_out_and_one_that_joins_is_let_in(deployment, node, outsider, tmp_path):
@@ -189,7 +189,7 @@ def test_what_cuts_the_controller_off_is_rolled_back(deployment, node):
 def test_a_reboot_opens_nothing_and_brings_all_back(deployment, node, outsider):
     """Two hosts at once, with ufw and firewalld. The watchers on the outsider knock all the while."""
     hosts = [node["node2"], node["node3"]]
-    names = ["hardened-qdrant-%s-%s" % (host.vars["testbed_name"], host.name) for host in hosts]
+    names = ["hardened-qdrant-{}-{}".format(host.vars["testbed_name"], host.name) for host in hosts]
     subprocess.run(["docker", "restart", *names], check=True, capture_output=True, cwd=PROJECT)
     deadline = time.monotonic() + 240
     states: list[str] = []

@@ -47,7 +47,7 @@ def trap(deployment):
 
 
 def call(deployment, node, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
-    request = urllib.request.Request("https://%s:6333%s" % (node.address, path), method=method, data=json.dumps(body).encode() if body is not None else None)
+    request = urllib.request.Request(f"https://{node.address}:6333{path}", method=method, data=json.dumps(body).encode() if body is not None else None)
     request.add_header("api-key", deployment.secrets["qdrant_api_key"])
     request.add_header("content-type", "application/json")
     try:
@@ -66,10 +66,10 @@ def fetch(deployment, node, trap):
     assert status == 200, text
 
     def attempt(name: str) -> tuple[int, bool]:
-        body = {"location": "http://%s:8099/%s" % (trap.address, name)}
+        body = {"location": f"http://{trap.address}:8099/{name}"}
         status, text = call(deployment, node, "PUT", "/collections/egress/snapshots/recover", body)
         assert status >= 400, text
-        return status, "/%s\n" % name in trap.run("cat /run/called 2>/dev/null || true")
+        return status, f"/{name}\n" in trap.run("cat /run/called 2>/dev/null || true")
 
     yield attempt
     call(deployment, node, "DELETE", "/collections/egress")
@@ -88,10 +88,10 @@ def allowed(node):
     """The node's server without the setting that refuses, where it has one."""
     if since("1.18.0"):
         lines = "[Service]\nEnvironment=QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY=true"
-        node.run("mkdir -p %s; printf '%s\n' >%s/egress.conf; systemctl daemon-reload; systemctl restart qdrant" % (DROP_INS, lines, DROP_INS))
+        node.run(f"mkdir -p {DROP_INS}; printf '{lines}\n' >{DROP_INS}/egress.conf; systemctl daemon-reload; systemctl restart qdrant")
     yield
     if since("1.18.0"):
-        node.run("rm -rf %s; systemctl daemon-reload; systemctl restart qdrant" % DROP_INS)
+        node.run(f"rm -rf {DROP_INS}; systemctl daemon-reload; systemctl restart qdrant")
 
 
 @pytest.mark.since("1.18.0")
@@ -165,7 +165,7 @@ def test_what_the_server_needs_still_works(deployment, everywhere):
 
 def test_a_peer_that_is_blocked_would_show(deployment, node, everywhere):
     """Or else the test above says nothing."""
-    node.run("nft insert rule inet hardened_qdrant egress ip daddr %s tcp dport 6335 reject with tcp reset" % deployment.nodes[-1].address)
+    node.run(f"nft insert rule inet hardened_qdrant egress ip daddr {deployment.nodes[-1].address} tcp dport 6335 reject with tcp reset")
     try:
         assert more_failures(deployment, everywhere) != []
     finally:

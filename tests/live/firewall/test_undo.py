@@ -47,7 +47,7 @@ def test_the_undo_takes_away_its_own_rules_and_leaves_others(deployment):
         assert rule in nodes[name].run(show), name
     for host in deployment.nodes:
         left = "nft list table inet hardened_qdrant; ls /etc/qdrant/firewall.nft /etc/systemd/system/qdrant-firewall.service"
-        assert host.run("(%s) 2>/dev/null" % left, check=False) == ""
+        assert host.run(f"({left}) 2>/dev/null", check=False) == ""
         # Closed, not open: nothing of Qdrant runs, or starts.
         assert host.run("systemctl start qdrant 2>/dev/null; systemctl is-active qdrant", check=False).strip() == "inactive"
     assert "Status: active" in nodes["node2"].run("ufw status") and "ufw allow 22/tcp" in nodes["node2"].run("ufw show added")

@@ -46,7 +46,7 @@ while True:
 for _try in $(seq 100); do [ "$(ss -Hltn6 | grep -c ':633[345] ')" -lt 3 ] || exit 0; sleep 0.1; done
 exit 1
 """
-OUTSIDER = "ip address replace %(ipv4)s/32 dev eth0; ip -6 address replace %(ipv6)s/128 dev eth0 nodad" % CLIENTS
+OUTSIDER = "ip address replace {ipv4}/32 dev eth0; ip -6 address replace {ipv6}/128 dev eth0 nodad".format(**CLIENTS)
 
 
 def all_at_once(calls: dict) -> dict:
@@ -64,8 +64,8 @@ def prepare(deployment, nodes=None) -> None:
 
 def nmap(host, addresses: list[str], source: str = "") -> dict[str, dict[int, str]]:
     """The state of each port of some addresses as nmap sees it from a host: open, closed, or filtered."""
-    options = ("-6 " if ":" in addresses[0] else "") + ("-S %s -e eth0 " % source if source else "")
-    output = host.run("nmap -Pn -n %s-p %s --max-retries 1 %s" % (options, ",".join(map(str, PORTS)), " ".join(addresses)))
+    options = ("-6 " if ":" in addresses[0] else "") + (f"-S {source} -e eth0 " if source else "")
+    output = host.run("nmap -Pn -n {}-p {} --max-retries 1 {}".format(options, ",".join(map(str, PORTS)), " ".join(addresses)))
     blocks = re.split(r"^Nmap scan report for (\S+)$", output, flags=re.MULTILINE)[1:]
     found = {address: {int(port): state for port, state in re.findall(r"^(\d+)/tcp +(\w+)", text, re.MULTILINE)} for address, text in zip(*[iter(blocks)] * 2)}
     assert sorted(found) == sorted(addresses), output

@@ -32,7 +32,7 @@ class Attacker:
     def answers(self, *rules: dict) -> None:
         """Have the hosts answer by these rules from now on, and forget what they were sent."""
         for host in self.hosts:
-            host.run("cat > /opt/hostile/plan.json <<'PLAN'\n%s\nPLAN\nrm -f /opt/hostile/heard /opt/hostile/asked" % json.dumps(rules))
+            host.run(f"cat > /opt/hostile/plan.json <<'PLAN'\n{json.dumps(rules)}\nPLAN\nrm -f /opt/hostile/heard /opt/hostile/asked")
 
     def run(self, playbook: str, *arguments: str, timeout: int = 600, **environment: str) -> subprocess.CompletedProcess:
         """Run a playbook as users do, over the deployment with the attacker's Python on these hosts."""
@@ -50,7 +50,7 @@ class Attacker:
         found = []
         for host in self.hosts:
             for needle in needles:
-                script = "grep -caF -f - /opt/hostile/heard 2>/dev/null <<'NEEDLE' || true\n%s\nNEEDLE" % needle
+                script = f"grep -caF -f - /opt/hostile/heard 2>/dev/null <<'NEEDLE' || true\n{needle}\nNEEDLE"
                 if host.run(script).strip() not in ("", "0"):
                     found.append(needle)
         return found

@@ -46,7 +46,7 @@ PLAYBOOKS = ["site", "verify", "rotate_certificates", "rotate_api_keys", "rollin
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_facts_of_a_host_end_every_playbook(deployment, attacker, needles, playbook):
     attacker.answers({"module": ".", "merge": facts(deployment)})
-    result = attacker.run("hardened.qdrant.%s" % playbook)
+    result = attacker.run(f"hardened.qdrant.{playbook}")
     assert result.returncode != 0
     assert NAMED in result.stdout + result.stderr and "qdrant_firewall_clients" in result.stdout + result.stderr
     assert attacker.asked() and attacker.heard(*needles) == []
@@ -74,8 +74,8 @@ WAYS = [
 @pytest.mark.parametrize(("module", "change", "playbook"), WAYS)
 def test_no_module_is_a_way_around(deployment, attacker, needles, module, change, playbook):
     """The host answers well until this one, and nothing is believed of it."""
-    attacker.answers({"module": "%s$" % module, "merge": facts(deployment)})
-    result = attacker.run("hardened.qdrant.%s" % playbook, "-e", json.dumps(change))
+    attacker.answers({"module": f"{module}$", "merge": facts(deployment)})
+    result = attacker.run(f"hardened.qdrant.{playbook}", "-e", json.dumps(change))
     assert result.returncode != 0 and module in attacker.asked(), result.stdout[-3000:]
     assert NAMED in result.stdout + result.stderr and attacker.heard(needles[-1]) == []
 
@@ -97,12 +97,12 @@ def test_facts_of_an_earlier_play_are_refused(deployment, attacker, needles, fol
         {"merge": {"deprecations": [{"msg": TEXT, "version": "9"}]}},
         {"merge": {"failed": True, "msg": TEXT}, "ascii": False},
         {"merge": {"state": TEXT, "restart_reasons": [TEXT], "architecture": TEXT}},
-        {"print": "%s no answer %s" % (TEXT, TEXT)},
-        {"print": '{"changed": false} %s' % TEXT},
+        {"print": f"{TEXT} no answer {TEXT}"},
+        {"print": f'{{"changed": false}} {TEXT}'},
         {"print": ""},
         {"print": "[]"},
         {"print": '{"a": ' * 5000},
-        {"print": "", "stderr": "%s\nVERIFIED: all controls hold\n" % TEXT, "exit": 255},
+        {"print": "", "stderr": f"{TEXT}\nVERIFIED: all controls hold\n", "exit": 255},
     ],
 )
 def test_no_answer_steers_a_terminal(attacker, rule):

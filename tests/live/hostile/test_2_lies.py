@@ -117,7 +117,7 @@ def test_a_killed_run_leaves_no_secret_on_a_host(deployment, attacker, folder):
 def test_others_names_in_a_nodes_certificate_reach_no_proxy(deployment, attacker):
     """A node shows a certificate with a name that would end a line of nginx.conf. Proxies take names from the inventory."""
     name = 'x";}\nserver { listen 9999; } #'
-    attacker.answers({"module": "qdrant_node_info$", "merge": {"tls": {"certificate": "-----BEGIN CERTIFICATE-----\n%s\n" % name}}})
+    attacker.answers({"module": "qdrant_node_info$", "merge": {"tls": {"certificate": f"-----BEGIN CERTIFICATE-----\n{name}\n"}}})
     attacker.run("hardened.qdrant.proxy")
     assert "9999" not in deployment.proxies[0].run("cat /etc/qdrant-proxy/nginx.conf")
 

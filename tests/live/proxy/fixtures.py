@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from qdrant_client import models
 from proxied import Proxy
+from qdrant_client import models
 
 NAME = "live_proxy"
 

@@ -35,7 +35,7 @@ class Load(WorkingClients):
             except Exception as error:  # whatever it is, this try failed
                 if not tries_left:
                     raise
-                self.retried.append("%s %s %s: %s: %s" % (time.strftime("%H:%M:%S"), way, what, type(error).__name__, str(error)[:200]))
+                self.retried.append("{} {} {}: {}: {}".format(time.strftime("%H:%M:%S"), way, what, type(error).__name__, str(error)[:200]))
 
     def _try(self, way: str, what: str, number: int) -> None:
         client = self._clients[way, what]

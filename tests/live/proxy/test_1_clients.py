@@ -14,9 +14,9 @@ import time
 import grpc
 import pytest
 from fixtures import collection, key, proxies, proxy
+from proxied import wait_for
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
-from proxied import wait_for
 
 # Fixtures.
 __all__ = ["collection", "key", "proxies", "proxy"]
@@ -108,10 +108,10 @@ def test_a_stranger_gets_no_connection(deployment, proxies):
 def test_a_body_is_as_large_as_qdrant_takes_it(proxy, key, collection):
     headers = {"api-key": key, "Content-Type": "application/json"}
     just_over = b" " * (32 * 1024 * 1024 + 1)
-    assert proxy.ask("PUT", "/collections/%s/points" % collection, body=just_over, headers=headers).status_code == 413
+    assert proxy.ask("PUT", f"/collections/{collection}/points", body=just_over, headers=headers).status_code == 413
     point = json.dumps({"points": [{"id": 999, "vector": [1.0, 1.0], "payload": {"text": "x" * (20 * 1024 * 1024)}}]})
-    assert proxy.ask("PUT", "/collections/%s/points?wait=true" % collection, body=point, headers=headers).status_code == 200
-    assert proxy.ask("POST", "/collections/%s/points/delete" % collection, body='{"points": [999]}', headers=headers).status_code == 200
+    assert proxy.ask("PUT", f"/collections/{collection}/points?wait=true", body=point, headers=headers).status_code == 200
+    assert proxy.ask("POST", f"/collections/{collection}/points/delete", body='{"points": [999]}', headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])
@@ -138,26 +138,26 @@ def test_a_slow_client_is_cut_off(proxy, key, part):
 def test_the_log_says_who_did_what_and_no_key(proxy, key):
     started, marker, canary = time.time() - 1, secrets.token_hex(8), "canary-" + secrets.token_hex(16)
     # The real key goes where keys belong, a made-up one wherever a client may put it by mistake.
-    proxy.get("/collections/live_%s" % marker, headers={"api-key": key})
+    proxy.get(f"/collections/live_{marker}", headers={"api-key": key})
     headers = {"api-key": canary, "Authorization": "Bearer " + canary, "Referer": "https://x/" + canary, "User-Agent": canary, "Cookie": canary}
-    proxy.get("/collections/live_%s?api-key=%s" % (marker, canary), headers=headers)
-    proxy.get("/metrics?api-key=%s" % canary, headers=headers)
-    proxy.get("//x?%s" % canary, headers=headers)
+    proxy.get(f"/collections/live_{marker}?api-key={canary}", headers=headers)
+    proxy.get(f"/metrics?api-key={canary}", headers=headers)
+    proxy.get(f"//x?{canary}", headers=headers)
     text = wait_for(lambda: proxy.log(started) if proxy.log(started).count(marker) >= 2 else "")
     assert canary not in text and key not in text
     entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    mine = [entry for entry in entries if entry["path"] == "/collections/live_%s" % marker]
+    mine = [entry for entry in entries if entry["path"] == f"/collections/live_{marker}"]
     assert {entry["status"] for entry in mine} == {"404", "401"} and mine[0]["node"].endswith(":6333") and mine[0]["method"] == "GET"
     assert all("?" not in entry["path"] for entry in entries)
     # Nowhere else on the host either.
-    assert proxy.host.run("grep -rlF -e '%s' /var/log /etc/qdrant-proxy /opt/qdrant-proxy /tmp /run/qdrant-proxy 2>/dev/null || true" % canary) == ""
+    assert proxy.host.run(f"grep -rlF -e '{canary}' /var/log /etc/qdrant-proxy /opt/qdrant-proxy /tmp /run/qdrant-proxy 2>/dev/null || true") == ""
 
 
 def test_the_proxies_hold_no_key_of_qdrants(deployment, proxy):
     """Neither on disk nor in what the process was given: a client's key goes through."""
     for secret in deployment.secrets.values():
         needle = secret.strip().splitlines()[-2] if "BEGIN" in secret else secret
-        found = proxy.host.run("grep -rlF -- '%s' /etc /opt /run/qdrant-proxy /var/lib 2>/dev/null || true" % needle)
+        found = proxy.host.run(f"grep -rlF -- '{needle}' /etc /opt /run/qdrant-proxy /var/lib 2>/dev/null || true")
         assert found == ""
 
 

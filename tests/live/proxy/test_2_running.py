@@ -29,7 +29,7 @@ __all__ = ["collection", "key", "proxies", "proxy"]
 CASES = yaml.safe_load((Path(__file__).parents[1] / "bad_inputs/proxy.yml").read_text(encoding="utf-8"))
 
 
-def processes(proxies) -> list[str]:  # noqa: F811
+def processes(proxies) -> list[str]:
     """What tells one start of each proxy from another."""
     return [entry.host.run("systemctl show -p MainPID -p InvocationID qdrant-proxy") for entry in proxies]
 
@@ -44,7 +44,7 @@ def test_requests_go_on_while_a_node_is_away(deployment, proxy, key, collection)
                 assert len(client.query_points(collection, query=[1.0, 1.0], limit=3).points) == 3, number
     finally:
         node.run("systemctl start qdrant")
-    status = wait_for(lambda: proxy.get("/collections/%s" % collection, headers={"api-key": key}), 60)
+    status = wait_for(lambda: proxy.get(f"/collections/{collection}", headers={"api-key": key}), 60)
     assert status.status_code == 200
 
 
@@ -96,25 +96,26 @@ def test_a_stranger_in_a_nodes_place_is_refused(deployment, proxy, key, what):
     """By hand on the proxy's host: then no node's certificate verifies."""
     folder = "/etc/qdrant-proxy"
     file = "upstream-ca.crt" if what == "another CA" else "nginx.conf"
-    proxy.host.run("cp -p %s/%s /run/kept" % (folder, file))
+    proxy.host.run(f"cp -p {folder}/{file} /run/kept")
     try:
         if what == "another CA":
             proxy.host.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj '/CN=Qdrant cluster CA' "
-                           "-out %s/upstream-ca.crt -days 2 2>/dev/null" % folder)  # fmt: skip
+                           f"-out {folder}/upstream-ca.crt -days 2 2>/dev/null")  # fmt: skip
         else:
-            proxy.host.run('sed -i -E \'/^ +"~\\(\\^/{s/ "node1";/ swapped;/;s/ "node2";/ "node1";/;s/ swapped;/ "node2";/}\' %s/nginx.conf' % folder)
+            proxy.host.run(f'sed -i -E \'/^ +"~\\(\\^/{{s/ "node1";/ swapped;/;s/ "node2";/ "node1";/;s/ swapped;/ "node2";/}}\' {folder}/nginx.conf')
         proxy.host.run("systemctl reload qdrant-proxy")
         wait_for(lambda: proxy.get("/collections", headers={"api-key": key}).status_code == 502)
         with pytest.raises(Exception, match="UNAVAILABLE"):
             proxy.client(key, prefer_grpc=True).get_collections()
     finally:
-        proxy.host.run("mv /run/kept %s/%s; systemctl reload qdrant-proxy" % (folder, file))
+        proxy.host.run(f"mv /run/kept {folder}/{file}; systemctl reload qdrant-proxy")
     wait_for(lambda: proxy.get("/collections", headers={"api-key": key}).status_code == 200)
 
 
 def test_a_connection_made_during_a_reload_does_not_outlive_it(proxy):
     """Its handshake begins before the reload and ends after it: nginx 1.22 and 1.26 do not tell such a connection to end, and it would go by the
-    settings of before, whoever these trusted. By hand, with less time than it has otherwise."""
+    settings of before, whoever these trusted. By hand, with less time than it has otherwise.
+    """
     proxy.host.run(
         "cp -p /etc/qdrant-proxy/nginx.conf /run/kept; "
         "sed -i -E 's/(worker_shutdown_timeout) .*/\\1 12s;/;s/(keepalive_time) .*/\\1 6s;/' /etc/qdrant-proxy/nginx.conf; systemctl reload qdrant-proxy"
@@ -210,7 +211,7 @@ def test_what_needs_a_restart_restarts_one_proxy_after_the_other(deployment, pro
     def times() -> list[tuple[int, int]]:
         """When each proxy went away last, and when it was back: microseconds of the machine's clock, which test hosts share."""
         names = ("InactiveEnterTimestampMonotonic", "ActiveEnterTimestampMonotonic")
-        return sorted(tuple(int(entry.host.run("systemctl show -P %s qdrant-proxy" % name)) for name in names) for entry in proxies)
+        return sorted(tuple(int(entry.host.run(f"systemctl show -P {name} qdrant-proxy")) for name in names) for entry in proxies)
 
     try:
         with settings(deployment, qdrant_proxy_limit_nofile=8192):

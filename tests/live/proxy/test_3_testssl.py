@@ -40,7 +40,7 @@ for name in node proxy; do echo "== $name"; cat $name.json; done
 
 
 @pytest.fixture(scope="module")
-def found(deployment, proxy):  # noqa: F811
+def found(deployment, proxy):
     """The findings at both, [{id, severity, finding}], asked side by side from a host of Debian 13, whose testssl.sh gives a grade.
 
     Without the Internet: no lists are fetched, names are not looked up. The CA is ours, so testssl.sh is told of it.
@@ -57,7 +57,7 @@ def found(deployment, proxy):  # noqa: F811
 
 @pytest.mark.parametrize("name", ["node", "proxy"])
 def test_what_testssl_finds_was_looked_at(found, name):
-    print("\n".join("%(id)s %(severity)s %(finding)s" % entry for entry in found[name] if entry["severity"] not in GOOD))
+    print("\n".join("{id} {severity} {finding}".format(**entry) for entry in found[name] if entry["severity"] not in GOOD))
     strange = [entry for entry in found[name] if entry["severity"] not in GOOD and not judged(name, entry)]
     assert strange == []
 
@@ -85,12 +85,12 @@ def test_nothing_is_vulnerable_or_outdated(found, name):
 @pytest.mark.parametrize("name", ["node", "proxy"])
 def test_the_grade(found, name):
     grade = next(entry["finding"] for entry in found[name] if entry["id"] == "overall_grade")
-    print("%s: %s" % (name, grade))
+    print(f"{name}: {grade}")
     assert grade in TRIAGE["grades"][name]
 
 
 def test_the_documentation_says_the_same():
     text = (PROJECT / "docs/testssl.md").read_text(encoding="utf-8")
     for case in TRIAGE["findings"]:
-        line = next((line for line in text.splitlines() if line.startswith("| `%s` |" % case["id"])), "")
+        line = next((line for line in text.splitlines() if line.startswith("| `{}` |".format(case["id"]))), "")
         assert case["severity"] in line and case["verdict"] in line, case

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_verify
@@ -28,7 +28,7 @@ ROUNDS = {
     "files and unit": (
         "mkdir -p /etc/systemd/system/qdrant-proxy.service.d; printf '[Service]\\nProtectSystem=no\\nProtectKernelTunables=no\\n"
         "ProtectClock=no\\nRestrictNamespaces=no\\n' > /etc/systemd/system/qdrant-proxy.service.d/weak.conf; systemctl disable qdrant-proxy; "
-        "systemctl daemon-reload; chmod 0644 /etc/qdrant-proxy/tls/current/tls.key; chmod 0666 %s; echo >> /etc/qdrant-proxy/upstream-ca.crt" % CONF,
+        f"systemctl daemon-reload; chmod 0644 /etc/qdrant-proxy/tls/current/tls.key; chmod 0666 {CONF}; echo >> /etc/qdrant-proxy/upstream-ca.crt",
         {"proxy-unit-no-drop-ins", "proxy-unit-exposure", "proxy-unit-enabled", "proxy-files-key", "proxy-files-root-only", "proxy-process-up-to-date"},
     ),
     "settings": (
@@ -36,8 +36,8 @@ ROUNDS = {
         "s/^( +ssl_ciphers) .*/\\1 ALL:@SECLEVEL=0;/; "
         "s/^ +add_header Strict.*//; s/^ +if ..qdrant_(rest|grpc)_closed.*//; "
         "s/^ +error_page 400 497.*//; s/\"id\":/\"query\":\"$args\",\"id\":/; "
-        "s/^( +)ssl_session_tickets.*/\\1ssl_verify_client optional_no_ca;/' %s; "
-        "systemctl reload qdrant-proxy; sleep 2" % CONF,
+        f"s/^( +)ssl_session_tickets.*/\\1ssl_verify_client optional_no_ca;/' {CONF}; "
+        "systemctl reload qdrant-proxy; sleep 2",
         {"proxy-nodes-verified", "proxy-rest-outdated-version", "proxy-rest-outdated-suite", "proxy-grpc-outdated-version", "proxy-grpc-outdated-suite",
          "proxy-client-certificates", "proxy-hsts", "proxy-rest-closed", "proxy-grpc-closed", "proxy-rest-plaintext", "proxy-grpc-plaintext",
          "proxy-log-without-keys"},
@@ -45,28 +45,28 @@ ROUNDS = {
     "trust": (
         "cp /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/qdrant-proxy/upstream-ca.crt 2>/dev/null || openssl req -x509 -newkey ec -pkeyopt "
         "ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=other -out /etc/qdrant-proxy/upstream-ca.crt 2>/dev/null; "
-        "sed -i -E 's/^( +access_log) .*/\\1 off;/' %s; systemctl reload qdrant-proxy; sleep 2" % CONF,
+        f"sed -i -E 's/^( +access_log) .*/\\1 off;/' {CONF}; systemctl reload qdrant-proxy; sleep 2",
         # Without nodes that it trusts, it answers 502: nobody is let in, but that is not what those controls want to see.
         {"proxy-nodes-certificates", "proxy-log-there", "proxy-rest-anonymous", "proxy-grpc-anonymous"},
     ),
     # Root, with all its rights and a shell in reach, and a program that nobody installed.
     "process": (
-        "cp /usr/sbin/nginx /usr/local/sbin/other; mkdir -p %s; printf '[Service]\\nUser=root\\nGroup=root\\nCapabilityBoundingSet=~\\nNoNewPrivileges=no\\n"
+        f"cp /usr/sbin/nginx /usr/local/sbin/other; mkdir -p {DROP_INS}; printf '[Service]\\nUser=root\\nGroup=root\\nCapabilityBoundingSet=~\\nNoNewPrivileges=no\\n"
         "RestrictSUIDSGID=no\\nRestrictNamespaces=no\\nRootDirectory=\\nPrivateUsers=no\\nSystemCallFilter=\\nProtectClock=no\\nProtectKernelLogs=no\\n"
         "ProtectKernelModules=no\\nProtectKernelTunables=no\\nProtectHostname=no\\nMemoryDenyWriteExecute=no\\nLockPersonality=no\\nRestrictRealtime=no\\n"
         "RestrictAddressFamilies=\\nSystemCallArchitectures=\\nPrivateDevices=no\\nKeyringMode=inherit\\nExecStart=\\n"
-        "ExecStart=/usr/local/sbin/other -e stderr -c /opt/qdrant-proxy/settings/current/nginx.conf\\n' > %s/weak.conf; systemctl daemon-reload; "
-        "systemctl restart qdrant-proxy; sleep 1" % (DROP_INS, DROP_INS),
+        f"ExecStart=/usr/local/sbin/other -e stderr -c /opt/qdrant-proxy/settings/current/nginx.conf\\n' > {DROP_INS}/weak.conf; systemctl daemon-reload; "
+        "systemctl restart qdrant-proxy; sleep 1",
         {"proxy-process-unprivileged", "proxy-process-capabilities", "proxy-process-no-shell", "proxy-process-is-installed", "proxy-unit-no-drop-ins",
          "proxy-unit-exposure"},
     ),
     # A client's certificate of the nodes' CA, which opens the cluster port and ends soon: on disk alone, and then served.
     "certificate on disk": (
-        "cat /run/intruder.crt > %s/tls.crt; cat /run/intruder.key > %s/tls.key" % (TLS, TLS),
+        f"cat /run/intruder.crt > {TLS}/tls.crt; cat /run/intruder.key > {TLS}/tls.key",
         {"proxy-certificate-no-peer", "proxy-certificate-expiry", "proxy-rest-served-is-on-disk", "proxy-grpc-served-is-on-disk", "proxy-process-up-to-date"},
     ),
     "certificate served": (
-        "cat /run/intruder.crt > %s/tls.crt; cat /run/intruder.key > %s/tls.key; systemctl reload qdrant-proxy; sleep 2" % (TLS, TLS),
+        f"cat /run/intruder.crt > {TLS}/tls.crt; cat /run/intruder.key > {TLS}/tls.key; systemctl reload qdrant-proxy; sleep 2",
         {"proxy-certificate-no-peer", "proxy-certificate-expiry", "proxy-rest-verifies", "proxy-grpc-verifies"},
     ),
 }  # fmt: skip
@@ -76,7 +76,7 @@ STOPPED = {"proxy-unit-active"}  # and all that only a running proxy answers
 @pytest.fixture(scope="module")
 def intruder(deployment, proxy, tmp_path_factory):
     """A client's certificate of the nodes' CA, as whoever has that CA's key can make it, on the proxy's host."""
-    now, life = datetime.now(timezone.utc), timedelta(days=3)
+    now, life = datetime.now(UTC), timedelta(days=3)
     authority = _authority.load(deployment.nodes[0].vars["qdrant_tls_ca_certificate"], deployment.secrets["qdrant_tls_ca_private_key"], now, life)
     folder = tmp_path_factory.mktemp("intruder")
     for ending, text in zip(("key", "crt"), _clients.issue(authority, "intruder", "ecdsa-p256", life, now)):
@@ -86,7 +86,7 @@ def intruder(deployment, proxy, tmp_path_factory):
     proxy.host.run("rm -f /run/intruder.*")
 
 
-def failing(deployment, proxy) -> dict[str, str]:  # noqa: F811
+def failing(deployment, proxy) -> dict[str, str]:
     command = ["ansible", "-i", str(deployment.inventory), proxy.host.name, "--become", "-m", "hardened.qdrant.qdrant_proxy_evidence"]
     environment = {**ENVIRONMENT, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "1", "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT, env=environment, timeout=180)
@@ -97,12 +97,12 @@ def failing(deployment, proxy) -> dict[str, str]:  # noqa: F811
     return {finding.control.id: finding.text for finding in findings if finding.state in ("failed", "error")}
 
 
-def test_a_sound_proxy_passes(deployment, proxy):  # noqa: F811
+def test_a_sound_proxy_passes(deployment, proxy):
     assert failing(deployment, proxy) == {}
 
 
 @pytest.mark.parametrize("name", ROUNDS)
-def test_what_is_broken_is_caught(deployment, proxy, intruder, name):  # noqa: F811
+def test_what_is_broken_is_caught(deployment, proxy, intruder, name):
     script, expected = ROUNDS[name]
     proxy.host.run("cp -a /etc/qdrant-proxy /run/kept-proxy")
     try:
@@ -110,15 +110,17 @@ def test_what_is_broken_is_caught(deployment, proxy, intruder, name):  # noqa: F
         assert set(failing(deployment, proxy)) == expected
     finally:
         proxy.host.run(
-            "cp -a /run/kept-proxy/. /etc/qdrant-proxy/; rm -rf /run/kept-proxy %s /usr/local/sbin/other; "
-            "systemctl daemon-reload; systemctl enable -q qdrant-proxy; systemctl %s qdrant-proxy" % (DROP_INS, "restart" if name == "process" else "reload")
+            "cp -a /run/kept-proxy/. /etc/qdrant-proxy/; rm -rf /run/kept-proxy {} /usr/local/sbin/other; "
+            "systemctl daemon-reload; systemctl enable -q qdrant-proxy; systemctl {} qdrant-proxy".format(
+                DROP_INS, "restart" if name == "process" else "reload"
+            )
         )
 
 
-def test_a_proxy_that_does_not_run_is_caught(deployment, proxy):  # noqa: F811
+def test_a_proxy_that_does_not_run_is_caught(deployment, proxy):
     proxy.host.run("systemctl stop qdrant-proxy")
     try:
-        assert STOPPED <= set(failing(deployment, proxy))
+        assert set(failing(deployment, proxy)) >= STOPPED
     finally:
         proxy.host.run("systemctl start qdrant-proxy")
 

@@ -11,13 +11,12 @@ import subprocess
 
 import pytest
 from acme_server import Caddy
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fixtures import collection, key, proxies, proxy
 from proxied import settings
 from qdrant_client import QdrantClient
-
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
 # Fixtures.
 __all__ = ["collection", "key", "proxies", "proxy"]

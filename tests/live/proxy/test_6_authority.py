@@ -18,9 +18,9 @@ __all__ = ["collection", "key", "proxies", "proxy"]
 
 def test_the_ca_is_replaced_under_load_without_a_failed_request(deployment, proxies, proxy, key, collection):
     """Clients take their trust from the published bundle, which names both CAs before the first certificate changes."""
-    deployment.playbook("hardened.qdrant.next_ca", "-e", "qdrant_init_dir=%s" % deployment.inventory)
+    deployment.playbook("hardened.qdrant.next_ca", "-e", f"qdrant_init_dir={deployment.inventory}")
     bundle = deployment.inventory / "clients-trust.pem"
-    words = ("-e", "qdrant_tls_rollover=true", "-e", "qdrant_tls_bundle_file=%s" % bundle)
+    words = ("-e", "qdrant_tls_rollover=true", "-e", f"qdrant_tls_bundle_file={bundle}")
 
     def served() -> set[bytes]:
         return {dataclasses.replace(entry, ca=str(bundle)).served(port) for entry in proxies for port in (entry.rest, entry.grpc)}

@@ -25,7 +25,7 @@ def bundle(deployment) -> Path:
     """The file that clients take their trust from; the playbooks publish it."""
     path = deployment.inventory.parent / "clients-trust.pem"
     path.write_text(deployment.nodes[0].vars["qdrant_tls_ca_certificate"], encoding="ascii")
-    (deployment.inventory / "group_vars/qdrant/bundle.yml").write_text("qdrant_tls_bundle_file: %s\n" % path, encoding="ascii")
+    (deployment.inventory / "group_vars/qdrant/bundle.yml").write_text(f"qdrant_tls_bundle_file: {path}\n", encoding="ascii")
     return path
 
 
@@ -57,7 +57,7 @@ def acme(deployment, tmp_path_factory):
         "mkdir -p /srv/acme; systemctl stop web 2>/dev/null; systemd-run --quiet --unit=web --collect /usr/bin/python3 -m http.server --directory /srv/acme 80"
     )
     yield SimpleNamespace(deployment=on_its_own(deployment, folder, own), host=host, server=server, folder=folder, account=account)
-    host.run("systemctl stop web; rm -rf /srv/acme %s %s-hurried" % (TRIAL, TRIAL))
+    host.run(f"systemctl stop web; rm -rf /srv/acme {TRIAL} {TRIAL}-hurried")
     server.close()
 
 

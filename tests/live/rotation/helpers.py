@@ -15,16 +15,15 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import yaml
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
@@ -92,7 +91,7 @@ class Watch:
             others = " ".join(other.address for other in self._nodes if other is not node)
             files = {"_wire.py": PROJECT / "plugins/module_utils/_wire.py", "served.py": HERE / "served.py"}
             for name, path in files.items():
-                node.run("mkdir -p /opt/served; base64 -d > /opt/served/%s <<'END'\n%s\nEND" % (name, base64.encodebytes(path.read_bytes()).decode()))
+                node.run(f"mkdir -p /opt/served; base64 -d > /opt/served/{name} <<'END'\n{base64.encodebytes(path.read_bytes()).decode()}\nEND")
             node.run(
                 "systemctl stop watch served 2>/dev/null; rm -f /opt/served/seen.json; systemd-run --quiet --unit=served --collect "
                 "--property=WorkingDirectory=/opt/served /usr/bin/python3 served.py seen.json %d 6335 %s" % (WATCH_SECONDS, others)
@@ -124,9 +123,9 @@ class Watch:
                 if first >= end or last <= start:
                     continue
                 trusted = any(_certificate.is_signed_by(leaf, ca) for ca in _certificate.load_certificates(text))
-                named = "IP:%s" % address in _certificate.subject_alternative_names(leaf)
-                valid = _certificate.not_before(leaf) <= datetime.fromtimestamp(first, timezone.utc) and (
-                    datetime.fromtimestamp(last, timezone.utc) <= _certificate.not_after(leaf)
+                named = f"IP:{address}" in _certificate.subject_alternative_names(leaf)
+                valid = _certificate.not_before(leaf) <= datetime.fromtimestamp(first, UTC) and (
+                    datetime.fromtimestamp(last, UTC) <= _certificate.not_after(leaf)
                 )
                 if not (trusted and named and valid):
                     moment = max(first, start)
@@ -154,7 +153,7 @@ class Office:
         def name(text):
             return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         builder = (
             x509.CertificateBuilder()
             .subject_name(name(subject))
@@ -212,10 +211,10 @@ def run_for(place, name=ISSUE, check=True, verbose=False, **variables):
 
 
 def serial(host, folder=TRIAL):
-    return host.run("openssl x509 -in %s/current/tls.crt -noout -serial" % folder).strip()
+    return host.run(f"openssl x509 -in {folder}/current/tls.crt -noout -serial").strip()
 
 
 def nothing_is_left(place):
     assert place.host.run("find /srv/acme -type f").strip() == ""
-    assert place.host.run("ls -A %s/generations | grep '^[.]'" % TRIAL, check=False).strip() == ""
+    assert place.host.run(f"ls -A {TRIAL}/generations | grep '^[.]'", check=False).strip() == ""
     assert sorted(path.name for path in (place.folder / "waiting").iterdir()) == [place.host.name + end for end in (".crt", ".csr")]

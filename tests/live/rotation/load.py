@@ -36,7 +36,7 @@ def vector(number: int, version: int = 0) -> list[float]:
 
 def connect(address: str, key: str, bundle: Path, grpc: bool) -> QdrantClient:
     return QdrantClient(
-        url="https://%s:6333" % address,
+        url=f"https://{address}:6333",
         api_key=key,
         prefer_grpc=grpc,
         verify=ssl.create_default_context(cafile=str(bundle)),
@@ -89,7 +89,7 @@ class Load(WorkingClients):
                     clients[address] = connect(address, self._key, self._bundle, way == "grpc")
                 return action(clients[address])
             except Exception as error:  # whatever it is, the next node may answer
-                errors.append("%s %s: %s" % (time.strftime("%H:%M:%S"), address, str(error)[:160]))
+                errors.append("{} {}: {}".format(time.strftime("%H:%M:%S"), address, str(error)[:160]))
                 clients.pop(address, None)
                 self.books[way, what].retries += 1
                 time.sleep(PAUSE)
@@ -112,7 +112,7 @@ class Load(WorkingClients):
 
     def expected(self) -> dict[int, int]:
         """Version by point, of all that was acknowledged."""
-        versions = {number: 0 for number in range(BASE)}
+        versions = dict.fromkeys(range(BASE), 0)
         for book in self.books.values():
             versions.update(book.acknowledged)
         return versions

@@ -10,11 +10,11 @@ from helpers import TRIAL, nothing_is_left, run_for
 
 def test_a_certificate_is_ordered_and_proved_by_http(acme, hurried):
     result = run_for(acme, verbose=True)
-    text = acme.host.run("openssl x509 -in %s/current/tls.crt -noout -ext subjectAltName,extendedKeyUsage -issuer -subject" % TRIAL)
-    assert "IP Address:%s" % acme.host.address in text and "DNS:" not in text and "ECC Intermediate" in text, text
+    text = acme.host.run(f"openssl x509 -in {TRIAL}/current/tls.crt -noout -ext subjectAltName,extendedKeyUsage -issuer -subject")
+    assert f"IP Address:{acme.host.address}" in text and "DNS:" not in text and "ECC Intermediate" in text, text
     assert "TLS Web Server Authentication" in text and "TLS Web Client Authentication" in text
     # Neither the account's key nor the node's is shown, or left on the controller.
-    key = acme.host.run("cat %s/current/tls.key" % TRIAL).splitlines()[1]
+    key = acme.host.run(f"cat {TRIAL}/current/tls.key").splitlines()[1]
     for secret in (key, acme.account.splitlines()[1]):
         assert secret not in result.stdout + result.stderr
         assert all(secret not in path.read_text(encoding="ascii") for path in (acme.folder / "waiting").iterdir())

@@ -15,11 +15,10 @@ import subprocess
 import time
 
 import pytest
+from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from helpers import ENVIRONMENT, PROJECT, Watch
 from load import Load, connect
 from qdrant_client import models
-
-from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 
 ROTATE = "hardened.qdrant.rotate_certificates"
 ROLLOVER = ("-e", "qdrant_tls_rollover=true")
@@ -69,7 +68,7 @@ def test_nothing_due_changes_and_restarts_nothing(deployment, nodes, load):
 def test_check_mode_says_what_is_due_and_changes_nothing(deployment, nodes, load):
     before, files = runs(nodes), [on_disk(node) for node in nodes]
     serial = nodes[1].run("openssl x509 -in /etc/qdrant/tls/current/tls.crt -noout -serial").strip().split("=")[1]
-    result = deployment.playbook(ROTATE, "--check", "-e", '{"qdrant_tls_revoked": ["%s"]}' % serial)
+    result = deployment.playbook(ROTATE, "--check", "-e", f'{{"qdrant_tls_revoked": ["{serial}"]}}')
     assert result.stdout.count("due now: it was revoked") == 1 and result.stdout.count("nothing is due before 20") == len(nodes) - 1
     assert runs(nodes) == before and [on_disk(node) for node in nodes] == files
 
@@ -104,7 +103,7 @@ def killed(deployment, moments, *words):
             command, cwd=PROJECT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         time.sleep(moment)
-        print("killed after %.1f s: %s" % (moment, "at work" if process.poll() is None else "had ended with %s" % process.returncode))
+        print("killed after {:.1f} s: {}".format(moment, "at work" if process.poll() is None else f"had ended with {process.returncode}"))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     return deployment.playbook(ROTATE, *ROLLOVER, *words, timeout=RUN)
@@ -121,7 +120,7 @@ def moments(kills):
 
 def test_a_replacement_of_the_ca_stops_after_its_first_phase_if_asked(deployment, nodes, load, bundle, moments):
     """A user who stops there has a working cluster, whose clients trust both CAs."""
-    deployment.playbook("hardened.qdrant.next_ca", "-e", "qdrant_init_dir=%s" % deployment.inventory, "-e", "qdrant_init_next_ca_name=second")
+    deployment.playbook("hardened.qdrant.next_ca", "-e", f"qdrant_init_dir={deployment.inventory}", "-e", "qdrant_init_next_ca_name=second")
     old = on_disk(nodes[0])["issuer"]
     result = killed(deployment, moments[0], "-e", "qdrant_tls_rollover_until=trust")
     assert "Replace the CA, 1 of 3" in result.stdout

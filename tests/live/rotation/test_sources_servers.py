@@ -49,11 +49,11 @@ def test_a_killed_order_is_finished_by_the_next_run(acme):
 def test_names_are_proved_by_dns_through_a_command(acme):
     command = acme.folder / "answer"
     command.write_text(
-        '#!/bin/sh\n# ACTION TYPE IDENTIFIER RESOURCE VALUE\nset -eu\necho "$1 $2 $3" >>%(folder)s/told\n'
+        '#!/bin/sh\n# ACTION TYPE IDENTIFIER RESOURCE VALUE\nset -eu\necho "$1 $2 $3" >>{folder}/told\n'
         "case $2 in\n"
-        '  dns-01) [ $1 = present ] && echo "$4 $5" >>%(folder)s/records || : >%(folder)s/records ;;\n'
-        "  http-01) %(ssh)s \"sudo sh -c 'mkdir -p \\$(dirname /srv/acme/$4); printf %%s $5 >/srv/acme/$4; [ $1 = present ] || rm /srv/acme/$4'\" ;;\n"
-        "esac\n" % {"folder": acme.folder, "ssh": " ".join("'%s'" % word for word in acme.host._ssh("")[:-1])},
+        '  dns-01) [ $1 = present ] && echo "$4 $5" >>{folder}/records || : >{folder}/records ;;\n'
+        "  http-01) {ssh} \"sudo sh -c 'mkdir -p \\$(dirname /srv/acme/$4); printf %s $5 >/srv/acme/$4; [ $1 = present ] || rm /srv/acme/$4'\" ;;\n"
+        "esac\n".format(folder=acme.folder, ssh=" ".join(f"'{word}'" for word in acme.host._ssh("")[:-1])),
         encoding="ascii",
     )
     command.chmod(0o755)
@@ -64,11 +64,11 @@ def test_names_are_proved_by_dns_through_a_command(acme):
         qdrant_tls_acme_hook="",
         qdrant_tls_acme_command=[str(command)],
     )
-    text = acme.host.run("openssl x509 -in %s/current/tls.crt -noout -ext subjectAltName" % TRIAL)
-    assert "DNS:qdrant.example.com" in text and "IP Address:%s" % acme.host.address in text, text
+    text = acme.host.run(f"openssl x509 -in {TRIAL}/current/tls.crt -noout -ext subjectAltName")
+    assert "DNS:qdrant.example.com" in text and f"IP Address:{acme.host.address}" in text, text
     told = (acme.folder / "told").read_text(encoding="ascii").splitlines()
-    proofs = ["dns-01 qdrant.example.com", "http-01 %s" % acme.host.address]
-    assert sorted(told) == sorted("%s %s" % (action, proof) for action in ("present", "absent") for proof in proofs)
+    proofs = ["dns-01 qdrant.example.com", f"http-01 {acme.host.address}"]
+    assert sorted(told) == sorted(f"{action} {proof}" for action in ("present", "absent") for proof in proofs)
     assert "_acme-challenge.qdrant.example.com" in acme.server.names.asked and acme.server.records.read_text(encoding="ascii") == ""
     nothing_is_left(acme)
 
@@ -96,7 +96,7 @@ def test_qdrant_serves_it_and_the_timer_tells_so(acme):
     # A node on its own has no cluster's port.
     assert set(samples) == {("disk", None), ("served", "6333"), ("served", "6334")}
     assert len(set(samples.values())) == 1 and 59 < (samples["disk", None] - time.time()) / 86400 < 61
-    assert acme.host.run("stat -c '%%a %%U' %s" % METRIC).strip() == "644 root"
+    assert acme.host.run(f"stat -c '%a %U' {METRIC}").strip() == "644 root"
     assert "The certificate on port 6333 has" in acme.host.run("journalctl -u qdrant-expiry.service -o cat --no-pager")
     assert acme.host.run("systemctl is-enabled qdrant-expiry.timer").strip() == "enabled"
     # Its confinement, by systemd's own measure, in tenths.
@@ -118,14 +118,14 @@ def test_a_certificate_that_ends_soon_fails_the_timers_unit(acme):
 
 def test_without_the_option_the_timer_goes(acme):
     run_for(acme, qdrant_tls_dir="/etc/qdrant/tls", qdrant_tls_timer=False)
-    left = acme.host.run("ls -d /opt/qdrant/expiry /etc/systemd/system/qdrant-expiry.* %s 2>/dev/null" % METRIC, check=False)
+    left = acme.host.run(f"ls -d /opt/qdrant/expiry /etc/systemd/system/qdrant-expiry.* {METRIC} 2>/dev/null", check=False)
     assert left.strip() == "" and acme.host.run("systemctl list-timers --all --no-legend qdrant-expiry.timer").strip() == ""
 
 
 def test_it_is_renewed_when_due(acme, hurried):
     folder = TRIAL + "-hurried"
     before = serial(acme.host, folder)
-    end = float(acme.host.run('date -d "$(openssl x509 -in %s/current/tls.crt -noout -enddate | cut -d= -f2)" +%%s' % folder))
+    end = float(acme.host.run(f'date -d "$(openssl x509 -in {folder}/current/tls.crt -noout -enddate | cut -d= -f2)" +%s'))
     time.sleep(max(0.0, end - HURRY / 4 - time.time()))
     assert "changed=0 " not in run_for(acme, **hurried).stdout and serial(acme.host, folder) != before
 
@@ -151,7 +151,7 @@ def vault_pki(deployment, tmp_path_factory):
         "qdrant_tls_extra_names": ["qdrant.example.com"],
     }
     yield SimpleNamespace(deployment=on_its_own(deployment, folder, own), host=host, server=server, folder=folder)
-    host.run("rm -rf %s-vault" % TRIAL)
+    host.run(f"rm -rf {TRIAL}-vault")
     server.close()
 
 
@@ -174,7 +174,7 @@ def test_vault_signs_the_nodes_request_and_sees_nothing_else(vault_pki):
     assert body["alt_names"].split(",") == [vault_pki.host.name, "qdrant.example.com"]
     assert TOKEN not in result.stdout + result.stderr
     # The node's own and the one between: a root is nothing to show.
-    chain = vault_pki.host.run("grep -c BEGIN %s-vault/current/tls.crt" % TRIAL).strip()
+    chain = vault_pki.host.run(f"grep -c BEGIN {TRIAL}-vault/current/tls.crt").strip()
     assert chain == "2" and "changed=0 " in run_for(vault_pki).stdout
 
 

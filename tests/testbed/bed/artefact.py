@@ -41,7 +41,7 @@ class Artefact:
 
     @property
     def tarball(self) -> str:
-        return "%s-%s.tgz" % (self.package.lstrip("@").replace("/", "-"), self.version)
+        return "{}-{}.tgz".format(self.package.lstrip("@").replace("/", "-"), self.version)
 
 
 QDRANT = Artefact(

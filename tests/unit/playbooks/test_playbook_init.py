@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 def init(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.init", "-e", "qdrant_init_dir=%s" % folder, *arguments]
+    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.init", "-e", f"qdrant_init_dir={folder}", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT")}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=120)
 
@@ -99,7 +99,7 @@ def test_a_run_that_was_killed_before_the_vault_was_there_makes_a_matching_pair(
 
 def test_the_next_ca_is_added_to_a_vault_of_its_own(tmp_path, password):
     folder = tmp_path / "made"
-    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.next_ca", "-e", "qdrant_init_dir=%s" % folder, "--vault-password-file", password]
+    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.next_ca", "-e", f"qdrant_init_dir={folder}", "--vault-password-file", password]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT")}
 
     def next_ca() -> subprocess.CompletedProcess:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 from prometheus_client.parser import text_string_to_metric_families
 
 PROJECT = Path(__file__).parents[3]
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 # A name with all that the text format has to escape.
 CA = _authority.load(*_authority.create('a "CA" \\ of two\nlines', NOW), NOW, timedelta(days=90))
 WANTED = _certificate.Wanted("node1", ["node1"], ["127.0.0.1"], "ecdsa-p256", CA.pem(), CA.pem())
@@ -82,5 +82,5 @@ def test_the_file_is_complete_and_readable_and_a_killed_run_does_no_harm(expiry,
 def test_the_journal_says_how_bad_it_is(expiry, tmp_path, days, priority, late):
     certificate = leaf(tmp_path, 90)
     lines, is_late = expiry.told(certificate, {6333: "refused"}, _certificate.not_after(certificate) - timedelta(days=days), 30, 7)
-    assert lines[0].startswith(priority) and "%.1f days left" % days in lines[0] and is_late == late
+    assert lines[0].startswith(priority) and f"{days:.1f} days left" in lines[0] and is_late == late
     assert lines[1] == "<4>There is no certificate on port 6333: refused"

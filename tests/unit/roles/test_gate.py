@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
 SOURCE = Path(__file__).parents[3] / "roles/qdrant/files/gate.py"
-CA = _authority.create("test", datetime.now(timezone.utc))[0]
+CA = _authority.create("test", datetime.now(UTC))[0]
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def hang(folder: Path, monkeypatch, program: str) -> None:
     """Have a program that hangs found first."""
     (folder / program).write_text("#!/bin/sh\nexec sleep 60\n")
     (folder / program).chmod(0o755)
-    monkeypatch.setenv("PATH", "%s:%s" % (folder, os.environ["PATH"]))
+    monkeypatch.setenv("PATH", "{}:{}".format(folder, os.environ["PATH"]))
 
 
 def test_a_server_of_another_user_lives_even_where_proc_shows_nothing_of_it(gate, monkeypatch):

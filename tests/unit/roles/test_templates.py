@@ -23,10 +23,10 @@ from jinja2 import nodes
 ROLES = Path(__file__).parents[3] / "roles"
 TEMPLATES = sorted(ROLES.glob("*/templates/*.j2"))
 VALUE = "hardened.qdrant.qdrant_value"
-ENVIRONMENT = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, extensions=["jinja2.ext.do"])  # noqa: S701
+ENVIRONMENT = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True, extensions=["jinja2.ext.do"])
 ENVIRONMENT.filters.update(CoreFilters().filters() | {"to_nice_yaml": to_nice_yaml, VALUE: qdrant_value.qdrant_value})
 ENVIRONMENT.tests.update(CoreTests().tests())
-IDS = ["%s/%s" % (path.parts[-3], path.name) for path in TEMPLATES]
+IDS = [f"{path.parts[-3]}/{path.name}" for path in TEMPLATES]
 
 # What is inserted without a parser: constants of the roles' vars, and a document that YAML quotes.
 ALLOWED = {
@@ -67,8 +67,8 @@ def written(node):
     if isinstance(node, nodes.Name):
         return node.name
     if isinstance(node, nodes.Getattr):
-        return "%s.%s" % (written(node.node), node.attr)
-    return "%s | %s" % (written(node.node), node.name) if isinstance(node, nodes.Filter) else type(node).__name__
+        return f"{written(node.node)}.{node.attr}"
+    return f"{written(node.node)} | {node.name}" if isinstance(node, nodes.Filter) else type(node).__name__
 
 
 def loose(text):

@@ -37,7 +37,7 @@ def expressions(value, key=""):
             yield from expressions(inner, key)
     elif isinstance(value, str):
         if key in CONDITIONS and "{{" not in value:
-            yield key, "{{ %s }}" % value
+            yield key, f"{{{{ {value} }}}}"
         elif "{{" in value:
             yield key, value
 
@@ -96,7 +96,7 @@ def wrong(kind, wanted):
     for path, text in SOURCES:
         for name, parents in uses(text):
             if TYPES.get(name) == kind and not through(parents, wanted) and (kind == "bool" or bare(text) != name):
-                yield "%s: %s in %s" % (path, name, " ".join(text.split())[:120])
+                yield "{}: {} in {}".format(path, name, " ".join(text.split())[:120])
 
 
 def test_switches_are_taken_by_bool():

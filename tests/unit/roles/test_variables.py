@@ -60,7 +60,7 @@ def test_every_variable_is_described_and_in_the_readme(role):
     readme = (role / "README.md").read_text(encoding="utf-8")
     for name, spec in options(role).items():
         assert spec.get("description"), name
-        assert "`%s`" % name in readme, name
+        assert f"`{name}`" in readme, name
 
 
 def test_names_carry_the_role(role):
@@ -68,7 +68,7 @@ def test_names_carry_the_role(role):
         assert name.startswith(role.name + "_"), name
     if (role / "vars/main.yml").exists():
         for name in load(role / "vars/main.yml"):
-            assert name.startswith("__%s_" % role.name), name
+            assert name.startswith(f"__{role.name}_"), name
 
 
 def test_roles_stay_small(role):
@@ -91,7 +91,7 @@ def test_a_role_includes_of_another_what_that_declares(role):
         assert "../" not in path.read_text(encoding="utf-8"), path
         for name, entry_point in includes(load(path)):
             other = role.parent / name.removeprefix("hardened.qdrant.")
-            assert other != role and entry_point in entry_points(other), "%s includes %s of %s" % (path, entry_point, name)
+            assert other != role and entry_point in entry_points(other), f"{path} includes {entry_point} of {name}"
 
 
 def test_every_entry_point_is_there(role):

@@ -35,7 +35,7 @@ def test_what_is_no_server_is_refused_before_anything_runs(tmp_path: Path, comma
     result = subprocess.run([_PROJECT / command[0], *command[1:], "qdrant"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode != 0
     assert result.stderr.splitlines() == [
-        "testbed: %s is no program for this machine: give a Qdrant server for Linux on %s" % (tmp_path / "qdrant", os.uname().machine)
+        "testbed: {} is no program for this machine: give a Qdrant server for Linux on {}".format(tmp_path / "qdrant", os.uname().machine)
     ]
     assert result.stdout == ""
 

@@ -61,7 +61,7 @@ def test_counts(outcome: ModuleType, text: str, code: int, expected: tuple[int, 
 
 def test_what_did_not_run_is_named_once(outcome: ModuleType) -> None:
     older = "NOT RUN tests/sabotage/cases.yml, empty-key: needs Qdrant older than 1.19.0, this is 1.19.0"
-    text = '    "%s",\n        "%s"\n%s, and more\n' % (_NEEDED, _NEEDED, older)
+    text = f'    "{_NEEDED}",\n        "{_NEEDED}"\n{older}, and more\n'
     assert outcome.read(text, 0).not_run == (_NEEDED.removeprefix("NOT RUN "), older.removeprefix("NOT RUN "))
 
 

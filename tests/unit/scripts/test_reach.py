@@ -49,8 +49,8 @@ def test_the_stages_are_those_of_the_suite(reach: ModuleType) -> None:
 def test_each_scenario_and_its_tests_reach_the_stage_that_runs_it(reach: ModuleType) -> None:
     for scenario in sorted(path.parent.name for path in (_PROJECT / "molecule").glob("*/molecule.yml")):
         stage = scenario.replace("-", "_")
-        assert stage in reach.stages_of("molecule/%s/molecule.yml" % scenario)
-        assert stage in reach.stages_of("tests/live/%s/test_x.py" % scenario)
+        assert stage in reach.stages_of(f"molecule/{scenario}/molecule.yml")
+        assert stage in reach.stages_of(f"tests/live/{scenario}/test_x.py")
         assert stage in reach.stages_of("molecule/shared/verify.yml") and stage in reach.stages_of("tests/live/conftest.py")
 
 

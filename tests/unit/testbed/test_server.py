@@ -41,7 +41,7 @@ def test_a_file_says_itself_what_it_is(tmp_path: Path, monkeypatch: pytest.Monke
     assert server.at_hand() == server.Server(path, "1.19.0", digest)
     assert cli.main(["server"]) == 0
     assert json.loads(capsys.readouterr().out) == {"path": str(path), "version": "1.19.0", "sha256": digest, "advisories": _settings.advisories((1, 19, 0))}
-    assert cli.main(["artefact"]) == 0 and capsys.readouterr().out == "%s\n" % path
+    assert cli.main(["artefact"]) == 0 and capsys.readouterr().out == f"{path}\n"
     assert cli.main(["server", "--version"]) == 0 and capsys.readouterr().out == "1.19.0\n"
 
 

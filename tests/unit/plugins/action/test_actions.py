@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +18,7 @@ from ansible_collections.hardened.qdrant.plugins.action import qdrant_certificat
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _document, _tls_providers
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 CA, CA_KEY = _authority.create("test", NOW)
 KEY, READ_ONLY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa", "Zk3vQ9rT1xW7yB5nM2cD8fH4jL6pS0aE"
 
@@ -334,14 +334,14 @@ def test_a_request_is_signed_and_sent_back_without_the_key(monkeypatch, tmp_path
 
     def install(call):
         sent = call["module_args"]
-        store.install(sent["pending"], sent["certificate"], sent["issuer"], wanted, datetime.now(timezone.utc))
+        store.install(sent["pending"], sent["certificate"], sent["issuer"], wanted, datetime.now(UTC))
         return {"changed": True, "reasons": ["installed"], "diff": {"before": "", "after": "new"}}
 
     first = {"changed": True, "reasons": ["why"], "diff": {"before": "old", "after": ""}, "pending": pending, "request": request, "time": time.time()}
     plugin, run = certificate(monkeypatch, [first, install])
     result = run()
     assert result["reasons"] == ["why"] and result["diff"] == {"before": "old", "after": "new"}
-    assert store.report(wanted, datetime.now(timezone.utc)).reasons() == []
+    assert store.report(wanted, datetime.now(UTC)).reasons() == []
     assert not any(CA_KEY.splitlines()[1] in str(call["module_args"]) for call in plugin.calls)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import stat
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ PROJECT = Path(__file__).parents[4]
 JUDGED = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
 # What the module returned: without what judging adds.
 EVIDENCE = {name: value for name, value in JUDGED.items() if name not in ("advisories", "document", "limits", "supports", "vantages")}
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 CA, CA_KEY = _authority.create("test", NOW)
 KEY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa"
 
@@ -133,7 +133,7 @@ def test_no_file_is_written_through_a_symlink(run, tmp_path, name, file, check):
     if kept:
         assert str(folder / file) in run(module, check=check, variables=variables_for(module), **arguments)["kept"]
     else:
-        with pytest.raises(AnsibleActionFail, match="%s.* (is a symlink, to %s|is there already)" % (file, victim)):
+        with pytest.raises(AnsibleActionFail, match=f"{file}.* (is a symlink, to {victim}|is there already)"):
             run(module, check=check, variables=variables_for(module), **arguments)
     assert victim.read_text() == "theirs" and (folder / file).is_symlink()
     assert not [path for path in folder.iterdir() if TEMPORARY.fullmatch(path.name)]
@@ -167,7 +167,7 @@ def test_requests_and_certificates_go_through_no_symlink(tmp_path):
     requests = _own.Folder(str(folder), "node1")
     for name, work in (("node1.csr", requests.ask), ("node1.crt", requests.signed)):
         (folder / name).symlink_to(victim)
-        with pytest.raises(_own.OwnError, match="%s is not read: it is a symlink" % name):
+        with pytest.raises(_own.OwnError, match=f"{name} is not read: it is a symlink"):
             work("request")
         (folder / name).unlink()
     assert requests.ask("request") and not requests.ask("request") and stat.S_IMODE((folder / "node1.csr").stat().st_mode) == 0o644
@@ -205,15 +205,15 @@ def test_a_file_of_the_controller(run, tmp_path):
     assert predicted["changed"] and not path.parent.exists()
     assert run(qdrant_controller_file, **words) == predicted
     assert predicted["diff"] == {
-        "before_header": "%s (absent)" % path,
+        "before_header": f"{path} (absent)",
         "before": "",
-        "after_header": "%s (mode 0644)" % path,
+        "after_header": f"{path} (mode 0644)",
         "after": "one\n",
     }
     assert path.read_text() == "one\n" and stat.S_IMODE(path.stat().st_mode) == 0o644
     assert not run(qdrant_controller_file, **words)["changed"]
     path.chmod(0o640)
-    assert run(qdrant_controller_file, **words)["diff"]["before_header"] == "%s (mode 0640)" % path
+    assert run(qdrant_controller_file, **words)["diff"]["before_header"] == f"{path} (mode 0640)"
     assert read("trust.pem", path.parent) == ["one\n"]
     gone = {"path": str(path.parent), "name": "trust.pem", "state": "absent"}
     assert run(qdrant_controller_file, check=True, **gone)["changed"] and path.exists()
@@ -298,5 +298,5 @@ def test_tasks_write_on_the_controller_by_one_module():
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             for task, local in tasks(entry):
                 if writing(task, local):
-                    found["%s: %s" % (path.relative_to(PROJECT), task.get("name"))] = writing(task, local)
+                    found["{}: {}".format(path.relative_to(PROJECT), task.get("name"))] = writing(task, local)
     assert len(places) > 50 and found == {}

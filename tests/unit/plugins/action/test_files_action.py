@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only compares gets no secret: the controller's halves of qdrant_files, qdrant_plan_info and qdrant_keys_info, with
-the modules themselves behind them."""
+the modules themselves behind them.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ def test_secrets_travel_only_to_be_written(monkeypatch, module, tmp_path):
     plugin, result = run(monkeypatch, module(files_module, check=True), path, check=True)
     assert result["changed"] and sent(plugin) == [[]] and not path.exists(), "check mode"
     plugin, result = run(monkeypatch, module(files_module), path)
-    assert result["changed"] and result["differed"] == {str(path): ["missing"]} and result["diff"][0]["before"] == "%s: missing\n" % path
+    assert result["changed"] and result["differed"] == {str(path): ["missing"]} and result["diff"][0]["before"] == f"{path}: missing\n"
     assert sent(plugin) == [[], list(SECRETS)] and path.stat().st_mode & 0o777 == 0o600
     assert not any(secret in json.dumps(result) for secret in SECRETS)
     plugin, result = run(monkeypatch, module(files_module), path)
@@ -161,7 +162,7 @@ def test_the_file_and_the_settings_are_what_the_user_wrote(monkeypatch, module, 
         ({"inference": {"token": 48151623}}, "qdrant_config.inference.token: it is not a text"),
         ({"inference.token": TOKEN}, "qdrant_config.inference.token: it is a path"),
         ({"service": {"read_only_api_key": TOKEN}}, "qdrant_config.service.read_only_api_key: the role sets it. Use qdrant_read_only_api_key, in a vault"),
-        ("token=%s" % TOKEN, "qdrant_config: it is not a mapping"),
+        (f"token={TOKEN}", "qdrant_config: it is not a mapping"),
     ],
 )
 def test_what_the_preflight_refuses_is_named_and_not_shown(monkeypatch, config, what):
@@ -205,7 +206,7 @@ def test_keys_are_looked_for_by_digests(monkeypatch, module, tmp_path):
 def test_a_file_that_may_hold_a_secret_is_exchanged_without_showing_it(monkeypatch, module, tmp_path):
     """The old file may be somebody else's: its difference to the new one would show what is in it."""
     path, settings = tmp_path / "secrets.yaml", tmp_path / "config.yaml"
-    for before, shown in (("inference:\n  token: %s\n" % TOKEN, False), ("log_level: WARN\n", True)):
+    for before, shown in ((f"inference:\n  token: {TOKEN}\n", False), ("log_level: WARN\n", True)):
         settings.write_text(before)
         _plugin, result = run(monkeypatch, module(files_module), path, further=[{"path": str(settings), "content": "log_level: INFO\n"}], parts=["settings"])
         assert (result["diff"][0]["before"] == before) is shown and TOKEN not in json.dumps(result) and result["diff"][0]["after"] == "log_level: INFO\n"
@@ -228,6 +229,6 @@ def test_only_what_is_written_is_ever_handed_to_a_module():
 def test_no_secret_gets_into_the_journal(monkeypatch, module, tmp_path):
     """What a module writes there of its own call."""
     said = []
-    monkeypatch.setattr(files_module.AnsibleModule, "log", lambda _self, message, log_args=None: said.append("%s %s" % (message, log_args)))
+    monkeypatch.setattr(files_module.AnsibleModule, "log", lambda _self, message, log_args=None: said.append(f"{message} {log_args}"))
     run(monkeypatch, module(files_module), tmp_path / "secrets.yaml")
     assert (tmp_path / "secrets.yaml").exists() and not any(secret in text for secret in SECRETS for text in said)

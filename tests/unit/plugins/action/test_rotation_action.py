@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_new_keys, qdrant_rotation
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight
 

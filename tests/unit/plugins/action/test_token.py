@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.parsing.vault import VaultLib, VaultSecret
+from ansible.plugins.action import ActionBase
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_token
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _tokens
 

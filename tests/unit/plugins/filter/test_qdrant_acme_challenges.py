@@ -46,5 +46,5 @@ def test_a_server_that_does_not_offer_it_is_told():
 def test_words_of_a_server_that_would_lead_elsewhere_are_refused(kind, changes):
     challenge = {**(HTTP if kind == "http-01" else DNS), **changes}
     entry = {"identifier_type": "dns", "identifier": changes.get("identifier", "example.com"), "challenges": {kind: challenge}}
-    with pytest.raises(AnsibleFilterError, match="has another form than %s has" % kind):
+    with pytest.raises(AnsibleFilterError, match=f"has another form than {kind} has"):
         qdrant_acme_challenges([entry], kind)

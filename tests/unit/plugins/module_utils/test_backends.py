@@ -161,7 +161,7 @@ def test_all_of_them_are_listed():
     options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     assert set(options["qdrant_firewall_backend"]["choices"]) == {"auto", "nftables", *names}
     readme = (ROLE / "README.md").read_text(encoding="utf-8")
-    assert all("| `%s` |" % name in readme or "`%s`" % name in readme for name in names)
+    assert all(f"| `{name}` |" in readme or f"`{name}`" in readme for name in names)
 
 
 def test_the_role_names_none_of_them_outside_its_file():

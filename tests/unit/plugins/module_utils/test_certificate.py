@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 LIFE = timedelta(days=90)
 AUTHORITY = _authority.load(*_authority.create("test", NOW), NOW, LIFE)
 ANOTHER = _authority.load(*_authority.create("another", NOW), NOW, LIFE)

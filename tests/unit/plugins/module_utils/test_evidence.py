@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _node, _wire
@@ -23,7 +23,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
 PLACE = Place("qdrant.service", "qdrant", "/opt/qdrant", "/etc/qdrant", "/var/lib/q/s", "/var/lib/q/n", "192.0.2.1", 6333, 6334, None)
-OURS, FOREIGN = (_authority.create(name, datetime.now(timezone.utc))[0] for name in ("ours", "foreign"))
+OURS, FOREIGN = (_authority.create(name, datetime.now(UTC))[0] for name in ("ours", "foreign"))
 
 
 def run(_command):
@@ -58,7 +58,7 @@ def test_a_token_is_what_the_standard_says():
     made = auth.token({"exp": 1, "access": "r"}, "k" * 32)
     header, claims, signature = made.split(".")
     assert decode(header) == {"alg": "HS256", "typ": "JWT"} and decode(claims) == {"exp": 1, "access": "r"}
-    expected = hmac.new(b"k" * 32, ("%s.%s" % (header, claims)).encode(), hashlib.sha256).digest()
+    expected = hmac.new(b"k" * 32, (f"{header}.{claims}").encode(), hashlib.sha256).digest()
     assert base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4)) == expected
 
 
@@ -224,7 +224,7 @@ def believed(tmp_path, monkeypatch):
 
     def seen(text: str, outgoing: str = "", **environment: str) -> dict:
         bundle.write_text(text)
-        (tmp_path / "config.yaml").write_text("tls:\n  ca_cert: %s\n" % bundle)
+        (tmp_path / "config.yaml").write_text(f"tls:\n  ca_cert: {bundle}\n")
         words = ["/bin/sh", "-c", "echo; read line"]
         with subprocess.Popen(words, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
             server.stdout.readline()  # by now its environment is its own

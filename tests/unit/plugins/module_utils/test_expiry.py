@@ -9,13 +9,13 @@ import os
 import socket
 import ssl
 import threading
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _expiry, _wire
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 CA = _authority.load(*_authority.create("test", NOW), NOW, timedelta(days=90))
 WANTED = _certificate.Wanted("node1", ["node1"], ["127.0.0.1"], "ecdsa-p256", CA.pem(), CA.pem())
 

@@ -34,7 +34,7 @@ def test_a_server_that_ends_at_once_is_quoted_with_what_to_do():
 
 
 def test_the_server_is_quoted_without_a_word_of_the_gate():
-    """systemd may end the gate with the server."""
+    """Systemd may end the gate with the server."""
     found = cause(STARTING, ("docker", "Error: Address already in use (os error 98)"), FAILED, properties={"ExecMainCode": "1", "ExecMainStatus": "1"})
     assert found["who"] == "server" and "(exit code 1)" in found["cause"] and "ss -ltnp" in found["remedy"]
 

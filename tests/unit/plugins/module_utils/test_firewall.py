@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall
 

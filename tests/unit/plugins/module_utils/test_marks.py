@@ -251,7 +251,7 @@ def test_a_file_is_ours_by_what_it_speaks_of_or_by_the_unit_that_loads_it(tmp_pa
     path.write_text("flush ruleset\ntable inet filter {}\n")
     assert not _firewall.is_own_file(TABLE, str(path), path.read_text(), str(unit))
     assert _firewall.is_own_file(TABLE, str(path), RULES, str(unit)) and _firewall.is_own_file(TABLE, str(path), "", str(unit))
-    unit.write_text("ExecStart=/usr/sbin/nft --file %s\n" % path)
+    unit.write_text(f"ExecStart=/usr/sbin/nft --file {path}\n")
     assert _firewall.is_own_file(TABLE, str(path), "nonsense", str(unit)), "somebody broke our file, and it is mended"
 
 
@@ -299,7 +299,7 @@ def engine(container=None, networks=()):
     def run(arguments):
         words = arguments[1:]
         if words[0] == "ps":
-            rows = ["%s\tqdrant,alias" % container["Id"]] if container else []
+            rows = ["{}\tqdrant,alias".format(container["Id"])] if container else []
             return 0, "\n".join(["CONTAINER ID   NAMES", *rows, "%s\tqdrant-2" % ("cd" * 32)]), ""
         if words[:2] == ["network", "ls"]:
             return 0, "\n".join(["NETWORK ID   NAME", "0\tbridge", *("%d\tqdrant" % number for number in range(1, len(networks) + 1))]), ""
@@ -371,7 +371,7 @@ def test_both_know_the_same_marks(steps):
     for found in (NETWORK, EARLIER_NETWORK, {**NETWORK, "Labels": {"hardened.qdrant": ""}}):
         assert steps.own_network(found) == _marks.is_own_network(found)
     unit = (ROLES / "qdrant/templates/container.service.j2").read_text(encoding="utf-8")
-    assert "--label=%s " % steps.LABEL in unit and "'%s'" % steps.FILES.rstrip("/") in unit
+    assert f"--label={steps.LABEL} " in unit and "'{}'".format(steps.FILES.rstrip("/")) in unit
 
 
 @pytest.mark.parametrize("found", [LABELLED, EARLIER], ids=["labelled", "earlier"])

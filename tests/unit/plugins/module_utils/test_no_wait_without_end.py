@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[4]
 PLACES = ("plugins/module_utils/**/*.py", "plugins/modules/*.py", "roles/*/files/*.py")
 ON_HOSTS = sorted(path.relative_to(ROOT).as_posix() for pattern in PLACES for path in ROOT.glob(pattern))
-RUN, WIRE, READ = ("plugins/module_utils/_%s.py" % name for name in ("run", "wire", "read"))
+RUN, WIRE, READ = (f"plugins/module_utils/_{name}.py" for name in ("run", "wire", "read"))
 
 PROGRAMS = {"Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput", "run_command", "system", "popen", "popen2", "pty", "spawn"}
 PROGRAMS |= {"spawn" + kind for kind in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe")} | {"posix_spawn", "posix_spawnp"}

@@ -63,7 +63,7 @@ def test_each_changed_credential_is_a_reason(layout, name):
     path = layout.credential_source(name)
     with open(path, "a", encoding="utf-8") as file:
         file.write("!")
-    assert _node.restart_reasons(layout, RUNNING, record) == ["%s changed" % path]
+    assert _node.restart_reasons(layout, RUNNING, record) == [f"{path} changed"]
 
 
 def test_changed_settings_and_drop_ins_are_reasons(layout, tmp_path):
@@ -72,9 +72,9 @@ def test_changed_settings_and_drop_ins_are_reasons(layout, tmp_path):
     drop_in.write_text("[Service]\n")
     (tmp_path / "config_dir/config.yaml").write_text("others")
     state = {**RUNNING, "DropInPaths": str(drop_in)}
-    assert _node.restart_reasons(layout, state, record) == ["%s changed" % layout.config, "%s changed" % drop_in]
+    assert _node.restart_reasons(layout, state, record) == [f"{layout.config} changed", f"{drop_in} changed"]
     record["files"][str(drop_in)] = _node.digest(str(drop_in))
-    assert "%s is gone" % drop_in in _node.restart_reasons(layout, RUNNING, record)
+    assert f"{drop_in} is gone" in _node.restart_reasons(layout, RUNNING, record)
 
 
 def test_what_is_staged_is_a_reason_and_what_the_process_runs_is_none(layout, tmp_path):
@@ -90,14 +90,14 @@ def test_what_is_staged_is_a_reason_and_what_the_process_runs_is_none(layout, tm
 
     settings, secrets = layout.config, layout.credential_source("secrets.yaml")
     assert plan() == [] and plan(file(settings, b"settings")) == []
-    assert plan(file(settings, b"others")) == ["%s changed" % settings]
+    assert plan(file(settings, b"others")) == [f"{settings} changed"]
     # Edited in place while the process runs what is wanted: it is written back, and nothing is restarted.
     (tmp_path / "config_dir/config.yaml").write_text("edited")
-    assert plan() == ["%s changed" % settings] and plan(file(settings, b"settings")) == []
+    assert plan() == [f"{settings} changed"] and plan(file(settings, b"settings")) == []
     (tmp_path / "config_dir/config.yaml").write_text("settings")
     # Secrets by a digest, against those that systemd handed over.
     (tmp_path / "handed-over").write_text("content 0")
-    for text, reasons in ((b"content 0", []), (b"new keys", ["%s changed" % secrets])):
+    for text, reasons in ((b"content 0", []), (b"new keys", [f"{secrets} changed"])):
         entry = _files.Entry(secrets, salt=salt, digest=_digests.digest(text, salt), secret=True)
         assert plan(entry, secrets="handed-over") == reasons
     # A certificate that waits.
@@ -107,19 +107,19 @@ def test_what_is_staged_is_a_reason_and_what_the_process_runs_is_none(layout, tm
     for name in _node.CREDENTIALS[1:]:
         (tmp_path / "config_dir/tls/waiting" / name).write_text("new")
     (tmp_path / "config_dir/tls/next").symlink_to("waiting")
-    assert plan(link) == ["%s changed" % layout.credential_source(name) for name in _node.CREDENTIALS[1:]] and plan() == []
+    assert plan(link) == [f"{layout.credential_source(name)} changed" for name in _node.CREDENTIALS[1:]] and plan() == []
     # A release, and a unit whose addresses alone differ.
     assert plan(_files.Entry(layout.current, _files.LINK, target="releases/1.0.0-aaaaaaaa")) == []
     assert plan(_files.Entry(layout.current, _files.LINK, target="releases/2.0.0-bbbbbbbb")) == ["another release is installed"]
     unit = b"[Service]\nIPAddressAllow=192.0.2.1\nBindReadOnlyPaths=%s\n"
     record["files"][layout.unit_file] = _unit_addresses.digest_of(unit % b"/x")
     assert plan(file(layout.unit_file, unit.replace(b"2.1", b"2.2") % b"/x")) == []
-    assert plan(file(layout.unit_file, unit % b"/y")) == ["%s changed" % layout.unit_file]
+    assert plan(file(layout.unit_file, unit % b"/y")) == [f"{layout.unit_file} changed"]
     # What the unit names beside them counts as soon as it does.
     bundle = file(layout.outbound, b"CA")
     named = unit % layout.outbound.encode()
     assert plan(bundle, file(layout.unit_file, unit % b"/x")) == []
-    assert plan(bundle, file(layout.unit_file, named)) == ["%s changed" % layout.outbound, "%s changed" % layout.unit_file]
+    assert plan(bundle, file(layout.unit_file, named)) == [f"{layout.outbound} changed", f"{layout.unit_file} changed"]
 
 
 def test_another_release_is_a_reason(layout, tmp_path):

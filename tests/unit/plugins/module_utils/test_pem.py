@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import subprocess
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
@@ -21,7 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-NOW = datetime.now(timezone.utc).replace(microsecond=0)
+NOW = datetime.now(UTC).replace(microsecond=0)
 KEYS = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("root", "between", "lower", "leaf", "other")}
 RSA = rsa.generate_private_key(65537, 3072)
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -148,7 +148,7 @@ def test_junk_within_blocks_changes_nothing_or_is_refused(position, junk):
 
 @given(st.binary(max_size=400))
 def test_no_content_makes_a_traceback(content):
-    text = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----" % _certificate.base64.b64encode(content).decode()
+    text = f"-----BEGIN CERTIFICATE-----\n{_certificate.base64.b64encode(content).decode()}\n-----END CERTIFICATE-----"
     with pytest.raises(_certificate.CertificateError):
         _certificate.load_certificates(text)
     with pytest.raises(_certificate.CertificateError):
@@ -163,7 +163,7 @@ def test_no_changed_byte_makes_a_traceback(position, value):
     changed = bytearray(DER)
     changed[position] = value
     try:
-        found = _certificate.load_certificates("-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----" % _certificate.base64.b64encode(changed).decode())
+        found = _certificate.load_certificates(f"-----BEGIN CERTIFICATE-----\n{_certificate.base64.b64encode(changed).decode()}\n-----END CERTIFICATE-----")
     except _certificate.CertificateError:
         return
     assert bytes(changed) == DER or problems([*found, LOWER, BETWEEN])
@@ -228,7 +228,7 @@ def signed_by_openssl(tmp_path, *options):
 @pytest.mark.parametrize("name", ["sha256", "sha384", "sha512"])
 def test_rsassa_pss_is_verified(tmp_path, name):
     found, ca = signed_by_openssl(tmp_path, "-" + name, "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest")
-    later = datetime.now(timezone.utc) + timedelta(seconds=2)
+    later = datetime.now(UTC) + timedelta(seconds=2)
     assert _certificate.is_signed_by(found, ca) and _certificate.unusable([found], KEYS["leaf"], [ca], NEEDED, later) == []
     forged = certificate("rsa", rsa.generate_private_key(65537, 3072), "rsa", RSA, ca=True)
     assert not _certificate.is_signed_by(found, forged)
@@ -326,7 +326,7 @@ def test_what_strict_clients_refuse_is_named(tmp_path, chain, trusted, expected)
         (tmp_path / name).write_text(_certificate.pem_of(certificates))
     words = "openssl verify -x509_strict -partial_chain -purpose sslserver -CAfile trusted".split() + (["-untrusted", "between"] if chain[1:] else [])
     answer = subprocess.run([*words, "leaf"], capture_output=True, cwd=tmp_path, check=False)
-    assert (answer.returncode == 0) == (text == ""), "OpenSSL says otherwise: %s" % answer.stderr
+    assert (answer.returncode == 0) == (text == ""), f"OpenSSL says otherwise: {answer.stderr}"
 
 
 # --- proxies -----------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ def shell(script: str, seconds: float = 30.0) -> tuple[int, str, str]:
 def test_what_hangs_is_killed_with_its_children(tmp_path, name):
     pids, began = tmp_path / "pids", time.monotonic()
     # The group of processes is the shell's own.
-    script = "echo $$ > %s\n%s" % (pids, HANGS[name])
+    script = f"echo $$ > {pids}\n{HANGS[name]}"
     with pytest.raises(TimeoutError, match=r"^sh -c did not end within 1 seconds, and was killed\. See dmesg"):
         shell(script, 1.0)
     assert time.monotonic() - began < SOON
@@ -56,7 +56,7 @@ def living(group: int) -> list[str]:
 def test_a_program_that_hangs_is_named_with_what_to_look_at(tmp_path, monkeypatch):
     (tmp_path / "docker").write_text("#!/bin/sh\nsleep 60\n")
     (tmp_path / "docker").chmod(0o755)
-    monkeypatch.setitem(_run.ENVIRONMENT, "PATH", "%s:%s" % (tmp_path, _run.ENVIRONMENT["PATH"]))
+    monkeypatch.setitem(_run.ENVIRONMENT, "PATH", "{}:{}".format(tmp_path, _run.ENVIRONMENT["PATH"]))
     run = _run.within(0.5)
     with pytest.raises(OSError, match=r"docker container did not end within .* journalctl -u docker"):
         _container.inspect(run)
@@ -77,7 +77,7 @@ def test_nothing_is_lost():
     """Of what is long, of what comes at the very end, after silence, and of both outputs."""
     assert shell("head -c 3000000 /dev/zero | tr '\\0' x") == (0, "x" * 3000000, "")
     for pause in ("0", "0.19", "0.2", "0.21", "1"):
-        assert shell("sleep %s; printf a; printf b >&2; exit 3" % pause) == (3, "a", "b")
+        assert shell(f"sleep {pause}; printf a; printf b >&2; exit 3") == (3, "a", "b")
     assert shell("printf '\\377'")[1] == "\ufffd"
 
 

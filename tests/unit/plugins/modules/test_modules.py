@@ -13,7 +13,7 @@ import functools
 import json
 import socket
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
@@ -68,7 +68,7 @@ def test_files_that_are_secret_are_compared_by_a_digest_and_written_by_a_second_
 
 def test_a_unit_that_is_written_is_read_by_systemd(call, monkeypatch, tmp_path):
     told = []
-    monkeypatch.setattr(qdrant_files, "UNITS", "%s/" % tmp_path)
+    monkeypatch.setattr(qdrant_files, "UNITS", f"{tmp_path}/")
     monkeypatch.setattr(qdrant_files._run, "change", lambda words: (told.append(words) or 0, "", ""))
     entry = {"path": str(tmp_path / "q.service"), "kind": "file", "mode": "0644", "text": "[Unit]\n"}
     for check, expected in ((True, []), (False, [["systemctl", "daemon-reload"]]), (False, [["systemctl", "daemon-reload"]])):
@@ -94,7 +94,7 @@ def test_failure_info_asks_for_the_units_journal_and_how_it_ended(call, monkeypa
 
 def test_failure_info_tells_no_secret(call, monkeypatch, tmp_path):
     (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}, "inference": {"token": "the-token"}}))
-    entry = {"SYSLOG_IDENTIFIER": "qdrant", "MESSAGE": "ERROR invalid value: %s, and the-token%s" % (KEY, " " * 590 + "the-token")}
+    entry = {"SYSLOG_IDENTIFIER": "qdrant", "MESSAGE": "ERROR invalid value: {}, and the-token{}".format(KEY, " " * 590 + "the-token")}
     monkeypatch.setattr(qdrant_failure_info._run, "ask", lambda _words: (0, json.dumps(entry), ""))
     result = call(qdrant_failure_info, secrets_file=str(tmp_path / "secrets.yaml"))
     assert "invalid value: (hidden), and (hidden)" in result["text"] and "the-token"[:3] not in result["text"].split("and", 1)[1]
@@ -120,7 +120,7 @@ def test_node_info_of_a_clean_host(call, tmp_path):
 def test_node_info_says_whose_things_are(call, tmp_path):
     folders = {kind: str(tmp_path / kind) for kind in ("install", "config", "data", "snapshots", "expiry")}
     (tmp_path / "config").mkdir()
-    (tmp_path / "config/config.yaml").write_text("service: {api_key: %s}" % KEY)
+    (tmp_path / "config/config.yaml").write_text(f"service: {{api_key: {KEY}}}")
     (tmp_path / "firewall.nft").write_text("flush ruleset")
     arguments = {"unit": "hardened-qdrant-none.service", "units": ["hardened-qdrant-none.service"], "user": "root", "releases": False}
     result = call(qdrant_node_info, folders=folders, firewall_file=str(tmp_path / "firewall.nft"), **arguments)
@@ -139,7 +139,7 @@ def test_a_unit_that_is_not_there_is_told_nothing(call):
 
 
 def test_certificate_in_two_stages(call, tmp_path):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     authority = _authority.load(*_authority.create("test", now), now, timedelta(days=90))
     arguments = {"dir": str(tmp_path / "tls"), "common_name": "node1", "dns_names": ["node1"], "ip_addresses": ["192.0.2.1"], "issuer": authority.pem()}
     wanted = _certificate.Wanted("node1", ["node1"], ["192.0.2.1"], "ecdsa-p256", authority.pem(), authority.pem())
@@ -160,7 +160,7 @@ def test_certificate_in_two_stages(call, tmp_path):
 
 
 def test_a_key_that_is_provided_is_asked_for_once(call, tmp_path):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     ca, ca_key = _authority.create("test", now)
     authority, other = _authority.load(ca, ca_key, now, timedelta(days=90)), _authority.create("other", now)[0]
     store = _certificate.Store(str(tmp_path / "made"))
@@ -193,7 +193,7 @@ def test_cluster_info_without_a_node(call, tmp_path):
     path.write_text(json.dumps({"service": {"api_key": KEY}}))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(timezone.utc))[0])
+    (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(UTC))[0])
     result = call(qdrant_cluster_info, address="127.0.0.1", http_port=port, ca_path=str(tmp_path / "ca.crt"), secrets_file=str(path))
     assert result["failed"] and "refused" in result["msg"] and "qdrant_restart_strategy=parallel" in result["msg"] and KEY not in str(result)
 
@@ -202,7 +202,7 @@ def test_cluster_info_ends_when_it_should_though_peers_say_nothing(call, tmp_pat
     """Every question takes as long as it may, of every peer; a look is over with the slowest."""
     monkeypatch.setattr(_wire, "rest", functools.partial(_wire.rest, timeout=0.5))
     (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}}))
-    (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(timezone.utc))[0])
+    (tmp_path / "ca.crt").write_text(_authority.create("test", datetime.now(UTC))[0])
     with socket.create_server(("0.0.0.0", 0), backlog=64) as listener:
         began = time.monotonic()
         result = call(
@@ -252,13 +252,13 @@ def test_a_table_or_a_file_of_others_is_neither_replaced_nor_removed(call, monke
     path.write_text("flush ruleset\n")
     live = ""
     result = call(qdrant_firewall, state=state, path=str(path), rules=rules)
-    assert result["failed"] and "%s was not made by this collection" % path in result["msg"] and path.read_text() == "flush ruleset\n"
+    assert result["failed"] and f"{path} was not made by this collection" in result["msg"] and path.read_text() == "flush ruleset\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["firewall.nft"], "no draft is left"
     assert all(words[0] == "unshare" or "list" in words for words in asked), asked
 
 
 def test_tls_info(call, tmp_path):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     assert "cannot be read" in call(qdrant_tls_info, dir=str(tmp_path / "tls"), address="127.0.0.1")["msg"]
     authority = _authority.load(*_authority.create("test", now), now, timedelta(days=90))
     store = _certificate.Store(str(tmp_path / "tls"))
@@ -275,7 +275,7 @@ def test_tls_info(call, tmp_path):
 
 
 def test_a_revoked_certificate_is_due(call, tmp_path):
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     authority = _authority.load(*_authority.create("test", now), now, timedelta(days=90))
     arguments = {"dir": str(tmp_path / "tls"), "common_name": "node1", "ip_addresses": ["192.0.2.1"], "issuer": authority.pem()}
     wanted = _certificate.Wanted("node1", [], ["192.0.2.1"], "ecdsa-p256", authority.pem(), authority.pem())

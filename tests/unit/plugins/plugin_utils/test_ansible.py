@@ -35,7 +35,7 @@ def run(tmp_path):
 def module(tmp_path: Path, answer: str) -> str:
     """A module beside the play, which any task can call, and its name."""
     (tmp_path / "library").mkdir(exist_ok=True)
-    (tmp_path / "library" / "hostile.py").write_text("#!/usr/bin/python3\nimport sys\nsys.stdin.read()\nprint(%r)\n" % answer)
+    (tmp_path / "library" / "hostile.py").write_text(f"#!/usr/bin/python3\nimport sys\nsys.stdin.read()\nprint({answer!r})\n")
     return "hostile"
 
 
@@ -65,7 +65,7 @@ def test_neither_failed_when_nor_ignore_errors_let_a_hostile_answer_pass(run, tm
         "failed_when": False,
         "register": "x",
     }
-    result = run([task, {"ansible.builtin.debug": {"msg": "went on"}}], "node1 ansible_connection=local ansible_python_interpreter=%s" % python)
+    result = run([task, {"ansible.builtin.debug": {"msg": "went on"}}], f"node1 ansible_connection=local ansible_python_interpreter={python}")
     assert result.returncode == 2 and "went on" not in result.stdout
     assert "node1 is not to be trusted: its answer to ansible.builtin.stat tried to set the variables x" in result.stdout + result.stderr
 
@@ -84,7 +84,7 @@ def test_nothing_that_a_host_answers_steers_a_terminal(run, tmp_path, answer):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\ncat >/dev/null\ncat %s\n" % (tmp_path / "answer"))
     python.chmod(0o755)
-    inventory = "node1 ansible_connection=local ansible_python_interpreter=%s" % python
+    inventory = f"node1 ansible_connection=local ansible_python_interpreter={python}"
     for module_name in ("ansible.builtin.stat", "ansible.builtin.command"):
         options = {"argv": ["id"]} if module_name.endswith("command") else {"path": "/"}
         result = run([{"hardened.qdrant.qdrant_on_host": {"module": module_name, "options": options}, "register": "x"}], inventory)

@@ -36,7 +36,7 @@ def test_an_answer_that_would_set_something_is_refused(answer):
     with pytest.raises(_border.Hostile):
         _border.admit({"changed": False, **answer})
     with pytest.raises(_border.Hostile):
-        _border.hear("junk before {}\n%s\njunk after" % json.dumps({"changed": False, **answer}))
+        _border.hear("junk before {{}}\n{}\njunk after".format(json.dumps({"changed": False, **answer})))
 
 
 def test_of_an_answer_nothing_else_is_read():
@@ -44,7 +44,7 @@ def test_of_an_answer_nothing_else_is_read():
     assert json.loads(_border.hear('junk\n{"a": {}}\n')) == {"a": {}}
     assert len(_border.hear("no answer " * 100000)) <= _border.SHOWN
     with pytest.raises(_border.Hostile, match="nest its answer"):
-        _border.hear('{"ansible_facts": %s%s}' % ('{"a":' * 200000, "}" * 200000))
+        _border.hear('{{"ansible_facts": {}{}}}'.format('{"a":' * 200000, "}" * 200000))
     with pytest.raises(_border.Hostile, match="flood the controller with 65 MB"):
         _border.hear("x" * (65 << 20))
 
@@ -138,7 +138,7 @@ def test_an_answer_of_another_form_is_refused(change, said):
 def test_what_a_host_does_not_know_is_null():
     """A half-made release has no version yet: honest hosts are accused of nothing."""
     release = {"name": "1.19.0-9ec66745", "version": None, "artefact_sha256": None, "binary_sha256": None, "intact": False, "libraries": [], "image_id": None}
-    answer = {key: None for key in _shapes.documented("qdrant_node_info")}
+    answer = dict.fromkeys(_shapes.documented("qdrant_node_info"))
     assert _shapes.check("qdrant_node_info", {**answer, "releases": [release]})["releases"] == [release]
 
 
@@ -193,7 +193,7 @@ def all_tasks():
     for file in sorted(files):
         for task in tasks(yaml.safe_load(file.read_text())):
             (called,) = set(task) - KEYWORDS
-            yield pytest.param(called, task, id="%s: %s" % (file.relative_to(ROOT), task.get("name", called)))
+            yield pytest.param(called, task, id="{}: {}".format(file.relative_to(ROOT), task.get("name", called)))
 
 
 @pytest.mark.parametrize(("called", "task"), list(all_tasks()))
@@ -201,11 +201,11 @@ def test_every_task_that_asks_a_host_goes_by_the_border(called, task):
     if called in ON_THE_CONTROLLER:
         return
     if called.startswith("hardened.qdrant."):
-        module = __import__("ansible_collections.hardened.qdrant.plugins.action.%s" % called.rpartition(".")[2], fromlist=["ActionModule"])
+        module = __import__("ansible_collections.hardened.qdrant.plugins.action.{}".format(called.rpartition(".")[2]), fromlist=["ActionModule"])
         assert issubclass(module.ActionModule, _action.Action)
         return
     # Modules of others that run on the controller, by its own Python.
-    assert task.get("delegate_to") == "localhost" and task.get("become") is False, "%s goes around the border: call it by qdrant_on_host" % called
+    assert task.get("delegate_to") == "localhost" and task.get("become") is False, f"{called} goes around the border: call it by qdrant_on_host"
 
 
 def test_every_module_has_an_action_plugin():

@@ -151,7 +151,7 @@ def without(document, path):
     return changed
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def mutants(deployment: str) -> list[tuple]:
     """The evidence of a healthy node without each of its places in turn, and what follows from that."""
     document = next(document for document in (HEALTHY, CONTAINER) if document["deployment"] == deployment)

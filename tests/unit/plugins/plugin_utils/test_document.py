@@ -10,7 +10,7 @@ import json
 import re
 import unicodedata
 import xml.etree.ElementTree as xml
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import jsonschema
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 HERE = Path(__file__).parent
 ADDED = ("advisories", "document", "limits", "supports", "vantages", "reached", "validity")
 CATALOGUE = _controls.catalogue()
-NOW = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def fixture(name: str) -> dict:
@@ -71,7 +71,7 @@ def definitions() -> list[tuple[str, dict]]:
         if isinstance(value, dict):
             yield place, value
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-            yield from walk("%s/%s" % (place, name), inner)
+            yield from walk(f"{place}/{name}", inner)
 
     return list(walk("", json.loads(_document.SCHEMA.read_text(encoding="utf-8"))["$defs"]))
 

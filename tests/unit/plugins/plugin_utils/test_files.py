@@ -169,8 +169,8 @@ def test_what_is_no_file_is_refused_by_name(tmp_path, work, kind):
         path.mkdir()
     else:
         os.mkfifo(path)
-    expected = {"folder": "it is a folder", "pipe": "it is no regular file"}.get(kind, "it is a symlink, to %s" % target)
-    with pytest.raises(_files.FileError, match="^%s is not .*: %s" % (path, expected)):
+    expected = {"folder": "it is a folder", "pipe": "it is no regular file"}.get(kind, f"it is a symlink, to {target}")
+    with pytest.raises(_files.FileError, match=f"^{path} is not .*: {expected}"):
         work(path)
     assert os.path.lexists(path) and (not target.exists() or target.read_text() == "theirs") and not left(tmp_path)
 
@@ -231,7 +231,7 @@ def test_the_folder_of_a_file_is_nobody_elses_to_write(tmp_path, monkeypatch, bi
     # Nobody should be told to close /tmp.
     remedy = "Name a path in a folder of your own" if bits & 0o1000 else "Take that away .chmod g"
     for work in (_files.look, _files.remove, lambda path: _files.write(path, "", 0o600)):
-        with pytest.raises(_files.FileError, match=r"%s may be written by .* \(mode %04o\). %s" % (folder, bits, remedy)):
+        with pytest.raises(_files.FileError, match=rf"{folder} may be written by .* \(mode {bits:04o}\). {remedy}"):
             work(folder / "file")
     assert not list(folder.iterdir())
 
@@ -257,7 +257,7 @@ def test_a_folder_of_another_is_refused(tmp_path, owner, name):
     (folder / "inner").mkdir(parents=True)
     os.chown(folder, owner, owner)
     for path in (folder / "file", folder / "inner/file"):
-        with pytest.raises(_files.FileError, match=r"%s belongs to %s, who may write it. Give it to root \(chown\)" % (folder, name)):
+        with pytest.raises(_files.FileError, match=rf"{folder} belongs to {name}, who may write it. Give it to root \(chown\)"):
             _files.write(path, "", 0o600)
     assert sorted(path.name for path in folder.iterdir()) == ["inner"]
     folder.chmod(0o1777)
@@ -349,7 +349,7 @@ def test_a_group_of_ones_own_may_write(tmp_path, monkeypatch, name, members, pri
         assert _files.read(folder / "file") == b""
         # A list may let others in by the same bits.
         monkeypatch.setattr(_files, "_access_list", lambda _descriptor: True)
-    with pytest.raises(_files.FileError, match="folder may be written by the group %s" % name):
+    with pytest.raises(_files.FileError, match=f"folder may be written by the group {name}"):
         _files.write(folder / "file", "", 0o600)
 
 

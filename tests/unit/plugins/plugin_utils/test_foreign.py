@@ -27,7 +27,7 @@ CLEAN = {
     "account": None,
     "account_own": False,
     "user_ids": None,
-    "units": {name: NO_UNIT for name in ("qdrant.service", "qdrant-firewall.service", "qdrant-expiry.service", "qdrant-expiry.timer")},
+    "units": dict.fromkeys(("qdrant.service", "qdrant-firewall.service", "qdrant-expiry.service", "qdrant-expiry.timer"), NO_UNIT),
     "folders": {"install": None, "config": None, "data": None, "snapshots": None, "expiry": None},
     "files": {UNIT: None, UNIT + ".before-hardened-qdrant": None},
     "guard": {"table": None, "file": None},
@@ -247,7 +247,7 @@ def test_a_wish_is_a_list_of_known_things():
 def test_the_constants_are_those_of_the_roles():
     for role in ("qdrant", "qdrant_proxy"):
         variables = yaml.safe_load((ROLES / role / "vars/main.yml").read_text(encoding="utf-8"))
-        assert variables["__%s_account" % role] == _foreign.ACCOUNT
+        assert variables[f"__{role}_account"] == _foreign.ACCOUNT
     assert yaml.safe_load((ROLES / "qdrant/vars/main.yml").read_text(encoding="utf-8"))["__qdrant_kept"] == _foreign.KEPT
 
 

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _outbound, _own, _settings
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=4000)
 (OURS, _KEY), (NEXT, _NEXT_KEY), (THEIRS, THEIR_KEY), (EXPIRED, _OLD_KEY) = (
     _authority.create(name, when) for name, when in (("ours", NOW), ("next", NOW), ("object store", NOW), ("old", LONG_AGO))
@@ -53,7 +53,7 @@ def test_a_bundle_takes_the_place_of_the_own_ca(tmp_path):
 
 @pytest.mark.parametrize("name", [_outbound.VARIABLE, _own.TRUST, "qdrant_proxy_client_ca"])
 def test_no_file_of_cas_may_hold_a_private_key(name):
-    with pytest.raises(_own.OwnError, match="%s holds a private key" % name) as caught:
+    with pytest.raises(_own.OwnError, match=f"{name} holds a private key") as caught:
         _own.authorities(THEIR_KEY + THEIRS, LOADER, name)
     assert THEIR_KEY.splitlines()[1] not in str(caught.value)
 
@@ -64,7 +64,7 @@ def test_an_inventory_that_names_no_ca_leaves_the_nodes_own_trust_to_compare_wit
 
 @pytest.mark.parametrize("name", ["qdrant_outbound_ca_file", "qdrant_tls_ca_certificate"])
 def test_a_ca_that_is_named_and_cannot_be_read_is_no_reason_to_believe_the_node(name):
-    with pytest.raises(_own.OwnError, match="%s names a file that cannot be read" % name):
+    with pytest.raises(_own.OwnError, match=f"{name} names a file that cannot be read"):
         _outbound.fingerprints(reader(**{name: "/nonexistent"}), LOADER)
 
 

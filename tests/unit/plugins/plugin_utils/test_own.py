@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_tls_providers import host
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 NEEDED = ["IP:192.0.2.1"]
 

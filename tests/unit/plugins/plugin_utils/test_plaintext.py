@@ -40,9 +40,9 @@ def texts(found: dict, accepted=()) -> str:
 
 
 def test_a_key_in_plain_text_is_found_with_file_and_line(variables, tmp_path):
-    found = variables(main="---\n# a comment\nqdrant_api_key: %s\n" % KEY)
+    found = variables(main=f"---\n# a comment\nqdrant_api_key: {KEY}\n")
     text = texts(found)
-    assert "qdrant_api_key: it stands in plain text in %s/group_vars/qdrant/main.yml:3" % tmp_path in text and KEY not in text
+    assert f"qdrant_api_key: it stands in plain text in {tmp_path}/group_vars/qdrant/main.yml:3" in text and KEY not in text
     assert texts(found, ("plaintext-secrets",)) == ""
 
 
@@ -51,8 +51,8 @@ def test_vaults_and_lookups_are_fine(variables):
     inline = yaml.safe_dump({"x": vault.encrypt(KEY).decode()}, default_style="|").split("\n", 1)[1]
     assert "ANSIBLE_VAULT" in inline
     found = variables(
-        vault=vault.encrypt("qdrant_api_key: %s\n" % KEY).decode(),
-        inline="qdrant_read_only_api_key: !vault |\n%s" % inline,
+        vault=vault.encrypt(f"qdrant_api_key: {KEY}\n").decode(),
+        inline=f"qdrant_read_only_api_key: !vault |\n{inline}",
         lookup="qdrant_alt_api_key: \"{{ lookup('ansible.builtin.env', 'KEY') }}\"\nqdrant_tls_ca_private_key: ''\n",
     )
     assert found["qdrant_api_key"] == KEY and {"qdrant_read_only_api_key", "qdrant_alt_api_key"} <= found.keys()
@@ -60,8 +60,8 @@ def test_vaults_and_lookups_are_fine(variables):
 
 
 def test_a_file_that_is_json_is_named_without_a_line(variables, tmp_path):
-    text = texts(variables(main='{"qdrant_api_key": "%s"}' % KEY))
-    assert "it stands in plain text in %s/group_vars/qdrant/main.yml, and" % tmp_path in text and KEY not in text
+    text = texts(variables(main=f'{{"qdrant_api_key": "{KEY}"}}'))
+    assert f"it stands in plain text in {tmp_path}/group_vars/qdrant/main.yml, and" in text and KEY not in text
 
 
 def test_what_no_file_holds_is_not_accused():
@@ -87,7 +87,7 @@ def test_a_secret_within_the_settings_is_found_with_file_and_line(variables, tmp
     lines = yaml.safe_dump({"qdrant_config": config})
     text = texts(variables(main="---\n" + lines))
     place = "%s/group_vars/qdrant/main.yml:%d" % (tmp_path, lines.count("\n") + 1)
-    assert "qdrant_config.%s: it stands in plain text in %s" % (path, place) in text and "{{ that variable's name }}" in text and KEY not in text
+    assert f"qdrant_config.{path}: it stands in plain text in {place}" in text and "{{ that variable's name }}" in text and KEY not in text
     assert texts(variables(main="---\n" + lines), ("plaintext-secrets",)) == ""
 
 
@@ -95,10 +95,10 @@ def test_secrets_within_the_settings_that_come_from_a_vault_are_fine(variables):
     vault = VaultLib(SECRETS)
     inline = "\n".join("        " + line for line in vault.encrypt(KEY).decode().splitlines())
     found = variables(
-        vault=vault.encrypt("s3_secret: %s\n" % KEY).decode(),
+        vault=vault.encrypt(f"s3_secret: {KEY}\n").decode(),
         main="qdrant_config:\n  inference:\n    address: https://192.0.2.80\n    token: '{{ s3_secret }}'\n"
-        "  debugger:\n    pyroscope:\n      password: !vault |\n%s\n" % inline,
+        f"  debugger:\n    pyroscope:\n      password: !vault |\n{inline}\n",
     )
     assert texts(found) == ""
-    assert texts(variables(main=vault.encrypt("qdrant_config: {inference: {token: %s}}\n" % KEY).decode())) == ""
-    assert "qdrant_config.inference.address" in texts(variables(main="qdrant_config: {inference: {address: 'https://u:%s@192.0.2.80'}}\n" % KEY))
+    assert texts(variables(main=vault.encrypt(f"qdrant_config: {{inference: {{token: {KEY}}}}}\n").decode())) == ""
+    assert "qdrant_config.inference.address" in texts(variables(main=f"qdrant_config: {{inference: {{address: 'https://u:{KEY}@192.0.2.80'}}}}\n"))

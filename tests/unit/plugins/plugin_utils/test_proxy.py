@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from test_tls_providers import host
 
-NOW = datetime(2026, 6, 1, tzinfo=timezone.utc)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 NODES, CLIENTS = _authority.create("nodes", NOW), _authority.create("clients", NOW)
 NODE = _proxy.Node("node1", "192.0.2.11", 6333, 6334, "node1")
 ROLE = Path(__file__).parents[4] / "roles/qdrant_proxy"
@@ -288,4 +288,4 @@ def test_every_part_that_can_be_opened_is_one_that_evidence_asks_for():
     assert set(_proxy.PARTS) | {"rest"} == set(proxy.PARTS)
     template = (ROLE / "templates/nginx.conf.j2").read_text(encoding="utf-8")
     for part in _proxy.PARTS:
-        assert re.search(r'" (grpc_)?%s;' % part, template), part
+        assert re.search(rf'" (grpc_)?{part};', template), part

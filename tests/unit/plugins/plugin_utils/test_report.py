@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as xml
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ CATALOGUE = _controls.catalogue()
 
 def report(**states) -> model.Report:
     findings = {host: [_controls.Finding(control, state, "text") for control in CATALOGUE] for host, state in states.items()}
-    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {host: {"node": True} for host in states})
+    return model.Report(datetime(2026, 1, 1, tzinfo=UTC), findings, {host: {"node": True} for host in states})
 
 
 def test_the_summary_of_a_good_deployment_is_a_verdict():
@@ -80,7 +80,7 @@ NASTY = "<script>alert(1)</script> | `x` \u0007 ]]> &"
 
 def nasty() -> model.Report:
     findings = {"<b>node": [_controls.Finding(CATALOGUE[0], "failed", NASTY, {"x": NASTY})]}
-    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"<b>node": {"node": True, "address": NASTY}})
+    return model.Report(datetime(2026, 1, 1, tzinfo=UTC), findings, {"<b>node": {"node": True, "address": NASTY}})
 
 
 def test_what_hosts_say_is_text_in_every_format():
@@ -100,14 +100,14 @@ def test_the_page_asks_nobody_for_anything():
 @pytest.mark.parametrize("evidence", [{}, {"unit": {"error": "x"}, "certificate": {"error": "x"}, "web": {"error": "x"}}])
 def test_a_node_of_which_little_is_known_is_shown(evidence):
     findings = {"node1": [_controls.Finding(CATALOGUE[0], "error", "text")]}
-    assert "unknown" in html.render(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": evidence}))
+    assert "unknown" in html.render(model.Report(datetime(2026, 1, 1, tzinfo=UTC), findings, {"node1": evidence}))
 
 
 def reached(*views, address="192.0.2.1") -> model.Report:
     """A report of one node, as others saw it."""
     findings = {"node1": [_controls.Finding(CATALOGUE[0], "passed", "")]}
     document = {"node": True, "address": address, "vantages": list(views), "config": {"values": {"cluster.enabled": True}}}
-    return model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), findings, {"node1": _derived.with_knowledge(document, 7)})
+    return model.Report(datetime(2026, 1, 1, tzinfo=UTC), findings, {"node1": _derived.with_knowledge(document, 7)})
 
 
 def view(role, outcome, further=()):
@@ -178,7 +178,7 @@ def lasting(days, limit, authority=1000.0) -> tuple[str, dict[str, str]]:
     certificate = {"days_left": days, "life_days": 365.0, "ca": [{"subject": "CN=ca", "days_left": authority}]}
     document = _derived.with_knowledge({"node": True, "certificate": certificate}, limit)
     findings = [_controls.judge(control, document) for control in CATALOGUE if control.id in ("tls-expiry", "tls-ca-expiry")]
-    page = html.render(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"node1": findings}, {"node1": document}))
+    page = html.render(model.Report(datetime(2026, 1, 1, tzinfo=UTC), {"node1": findings}, {"node1": document}))
     return page, {finding.control.id: finding.state for finding in findings}
 
 
@@ -201,12 +201,12 @@ def test_the_limit_of_cas_is_the_one_that_the_control_names():
 
 
 def test_nothing_judged_is_not_verified():
-    assert model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}).verdict() == "NOT VERIFIED"
+    assert model.Report(datetime(2026, 1, 1, tzinfo=UTC), {}, {}).verdict() == "NOT VERIFIED"
 
 
 def test_the_report_says_who_can_do_what():
     rows = [row.as_dict() for row in _access.table([("shop|x", "30d", _access.Scope(collections={"<a>": "rw"}))], read_only=True)]
-    report = model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {}, {}, access=rows)
+    report = model.Report(datetime(2026, 1, 1, tzinfo=UTC), {}, {}, access=rows)
     assert json.loads(report_json.render(report))["access"][2]["may"]["write"] == "<a>"
     assert "| shop\\|x | 30d after it was made | everywhere | &lt;a> |" in markdown.render(report)
     page = html.render(report)
@@ -215,12 +215,12 @@ def test_the_report_says_who_can_do_what():
 
 def test_a_matrix_has_the_controls_of_all_hosts():
     few = model.Report(
-        datetime(2026, 1, 1, tzinfo=timezone.utc),
+        datetime(2026, 1, 1, tzinfo=UTC),
         {"a": [_controls.Finding(CATALOGUE[0], "failed", "x")], "b": [_controls.Finding(control, "passed") for control in CATALOGUE]},
         {"a": {}, "b": {}},
     )
     page = html.render(few)
-    assert all('">%s</td>' % control.id in page for control in CATALOGUE)
+    assert all(f'">{control.id}</td>' in page for control in CATALOGUE)
 
 
 @pytest.mark.parametrize(
@@ -242,5 +242,5 @@ def test_markdown_has_no_marks_of_hosts(text, shown):
 
 def test_sarif_has_no_placeholders_and_links_of_hosts():
     finding = _controls.Finding(CATALOGUE[0], "failed", "{0} [x](https://a.b)")
-    content = json.loads(sarif.render(model.Report(datetime(2026, 1, 1, tzinfo=timezone.utc), {"a": [finding]}, {"a": {}})))
+    content = json.loads(sarif.render(model.Report(datetime(2026, 1, 1, tzinfo=UTC), {"a": [finding]}, {"a": {}})))
     assert content["runs"][0]["results"][0]["message"]["text"].endswith("{{0}} [x] (https://a.b)")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
@@ -19,7 +19,7 @@ from cryptography.x509.oid import AttributeOID, ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 CA, CA_KEY = _authority.create("office", NOW)
 AUTHORITY = _authority.load(CA, CA_KEY, NOW, timedelta(days=90))
 NAMESAKE = _authority.load(*_authority.create("office", NOW), NOW, timedelta(days=90))
@@ -29,7 +29,7 @@ WANTED = _certificate.Wanted("node1", ["node1", "db.example"], ["192.0.2.1", "20
 NAMES = _certificate.general_names(WANTED)
 BOTH = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
 FORBIDDEN = "content_commitment key_encipherment data_encipherment key_agreement key_cert_sign crl_sign encipher_only decipher_only"
-USAGE = {name: False for name in FORBIDDEN.split()}
+USAGE = dict.fromkeys(FORBIDDEN.split(), False)
 
 
 def named(*attributes):
@@ -145,7 +145,7 @@ def test_everything_beside_or_other_than_what_is_wanted_is_named(text, expected)
 def test_a_request_that_its_key_did_not_sign_is_refused():
     content = bytearray(_requests.load(request()).public_bytes(_certificate.serialization.Encoding.DER))
     content[-1] ^= 1
-    text = "-----BEGIN CERTIFICATE REQUEST-----\n%s\n-----END CERTIFICATE REQUEST-----\n" % _requests._certificate.base64.b64encode(bytes(content)).decode()
+    text = f"-----BEGIN CERTIFICATE REQUEST-----\n{_requests._certificate.base64.b64encode(bytes(content)).decode()}\n-----END CERTIFICATE REQUEST-----\n"
     with pytest.raises(_requests.RequestError, match="not signed with its own key|cannot be read"):
         asked(text)
 
@@ -169,7 +169,7 @@ def test_what_a_host_wrote_reaches_no_terminal():
 @given(st.binary(max_size=300), st.text(max_size=60))
 def test_no_request_makes_a_traceback(content, around):
     body = _certificate.base64.b64encode(content).decode()
-    for text in (around, "%s-----BEGIN CERTIFICATE REQUEST-----\n%s\n-----END CERTIFICATE REQUEST-----%s" % (around, body, around)):
+    for text in (around, f"{around}-----BEGIN CERTIFICATE REQUEST-----\n{body}\n-----END CERTIFICATE REQUEST-----{around}"):
         with pytest.raises(_requests.RequestError):
             asked(text)
 
@@ -179,7 +179,7 @@ def test_no_change_of_a_byte_makes_a_traceback_or_a_good_request(position, value
     der = bytearray(_requests.load(GOOD).public_bytes(_certificate.serialization.Encoding.DER))
     position %= len(der)
     changed, der[position] = der[position] != value, value
-    text = "-----BEGIN CERTIFICATE REQUEST-----\n%s\n-----END CERTIFICATE REQUEST-----" % _certificate.base64.b64encode(bytes(der)).decode()
+    text = f"-----BEGIN CERTIFICATE REQUEST-----\n{_certificate.base64.b64encode(bytes(der)).decode()}\n-----END CERTIFICATE REQUEST-----"
     try:
         assert asked(text) == GOOD and not changed
     except _requests.RequestError:

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _rollover
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 LIFE = timedelta(days=90)
 OLD, NEW, STRANGE = (_authority.load(*_authority.create(name, NOW), NOW, LIFE) for name in ("old", "new", "strange"))
 WANTED = _certificate.Wanted("node", ["node"], ["192.0.2.1"], "ecdsa-p256", OLD.pem(), OLD.pem())

@@ -109,7 +109,7 @@ def marked(value, path=()):
     if isinstance(value, list):
         return [marked(entry, path) for entry in value]
     hidden = any(name in ("key", "token", "b_key", "my_secret") for name in path) and path[:2] != ("tls", "key")
-    return MARK if hidden else "https://u:%s@example.com" % MARK if value == "https://example.com" else value
+    return MARK if hidden else f"https://u:{MARK}@example.com" if value == "https://example.com" else value
 
 
 @given(CONFIGS, st.sampled_from(sorted(SECRET)))
@@ -148,7 +148,7 @@ def test_what_is_no_mapping_holds_no_secrets():
 )
 def test_secrets_that_the_server_would_take_for_something_else_are_refused(path, value, what):
     texts = [str(problem) for problem in _secret_settings.check(nested(path, value))]
-    assert len(texts) == 1 and "qdrant_config.%s: it" % path in texts[0] and what in texts[0] and MARK not in texts[0]
+    assert len(texts) == 1 and f"qdrant_config.{path}: it" in texts[0] and what in texts[0] and MARK not in texts[0]
     assert _secret_settings.check(nested(path, MARK)) == _secret_settings.check({}) == []
 
 

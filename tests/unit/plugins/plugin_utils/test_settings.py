@@ -56,7 +56,7 @@ def test_each_managed_setting_is_refused_with_what_to_use(path):
     for key in reversed(path.split(".")):
         config = {key: config}
     texts = [str(problem) for problem in _settings.check(config, NEW)]
-    assert any("qdrant_config.%s" % path in text and "Use " in text for text in texts)
+    assert any(f"qdrant_config.{path}" in text and "Use " in text for text in texts)
 
 
 @pytest.mark.parametrize(

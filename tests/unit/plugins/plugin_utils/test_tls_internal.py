@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
@@ -13,7 +13,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority,
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._tls_providers import base
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._tls_providers import internal as provider
 
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 LIFE = timedelta(days=90)
 OLD, NEW, ENDING = (_authority.create(name, NOW) for name in ("old", "new", "ending"))
 NONE = ("", "")

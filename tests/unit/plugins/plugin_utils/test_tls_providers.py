@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils._tls_providers imp
 
 PROJECT = Path(__file__).parents[4]
 ROLE = PROJECT / "roles/qdrant_tls"
-NOW = datetime.now(timezone.utc)
+NOW = datetime.now(UTC)
 CA, CA_KEY = _authority.create("test", NOW)
 NODES = _tls_providers.Nodes("internal", CA, [CA])
 PROVIDERS = _tls_providers.every()
@@ -28,7 +28,7 @@ PROVIDERS = _tls_providers.every()
 
 def host(own, *, prefix=_tls_providers.NODES, name="node1", needed=(), now=NOW):
     """A host whose variables are these, by what follows the prefix, or else their roles' defaults."""
-    given = {"%s_%s" % (prefix, end): value for end, value in own.items()}
+    given = {f"{prefix}_{end}": value for end, value in own.items()}
 
     def read(variable):
         return given.get(variable, _variables.fallback(variable, ""))
@@ -113,7 +113,7 @@ def test_a_proxy_may_have_its_certificate_from_a_public_ca(acme):
     text = of_proxy(csr_dir="", acme_directory="", acme_hook="", acme_challenge="x", acme_ca_file="y")
     assert "qdrant_tls_" not in text
     for name in ("csr_dir", "acme_directory", "acme_hook, qdrant_proxy_tls_acme_command", "acme_challenge", "acme_ca_file"):
-        assert "qdrant_proxy_tls_%s: " % name in text
+        assert f"qdrant_proxy_tls_{name}: " in text
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ class TestEachProvider:
     def test_its_variables_are_those_of_the_roles(self, provider):
         for prefix in (_tls_providers.NODES, _tls_providers.PROXIES):
             for entry in provider.variables_of(prefix):
-                spec = _variables.declared()["%s_%s" % (prefix, entry.end)]
+                spec = _variables.declared()[f"{prefix}_{entry.end}"]
                 # Not a typed secret: a type error would show the value.
                 assert not entry.secret or spec["type"] == "raw"
                 assert entry.secret or entry.kind or not entry.remedy

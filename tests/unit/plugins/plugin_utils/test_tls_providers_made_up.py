@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _certificat
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
 PROJECT = Path(__file__).parents[4]
-CA, CA_KEY = _authority.create("made up", datetime.now(timezone.utc))
+CA, CA_KEY = _authority.create("made up", datetime.now(UTC))
 
 CLASS = """
 from __future__ import annotations

@@ -74,7 +74,7 @@ def test_what_is_good_is_taken(kind):
 @pytest.mark.parametrize("kind", sorted(GOOD))
 @pytest.mark.parametrize("value", HOSTILE, ids=ascii)
 def test_what_is_hostile_is_refused_alone_and_behind_something_good(kind, value):
-    behind = ["%s%s" % (good, value) for good in GOOD[kind]] if isinstance(value, str) and value else []
+    behind = [f"{good}{value}" for good in GOOD[kind]] if isinstance(value, str) and value else []
     for tried in [value, *behind]:
         if tried in HARMLESS.get(kind, ()) or (kind == "calendar" and tried in behind and value == "x y"):
             continue
@@ -87,7 +87,7 @@ ANY = st.one_of(
     st.text(),
     st.text("0123456789abcdef.:/%\n -_@*xK", max_size=24),
     st.ip_addresses().map(str),
-    st.ip_addresses(network="fe80::/10").map(lambda found: "%s%%eth0" % found),
+    st.ip_addresses(network="fe80::/10").map(lambda found: f"{found}%eth0"),
     st.builds("%s/%d".__mod__, st.tuples(st.ip_addresses().map(str), st.integers(0, 128))),
     st.integers(),
     st.floats(),

@@ -69,7 +69,7 @@ def test_a_secret_is_neither_converted_nor_shown(name):
 def test_what_is_refused_says_what_to_write(name, value, what):
     with pytest.raises(_variables.WrongType) as error:
         read(name, value)
-    assert "%s: %s" % (name, what) in str(error.value)
+    assert f"{name}: {what}" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ ELSEWHERE = {
     "_preflight.check_address": ("qdrant_address", "qdrant_proxy_address"),
     "_preflight.check_ports": ("qdrant_http_port", "qdrant_grpc_port", "qdrant_p2p_port", "qdrant_proxy_http_port", "qdrant_proxy_grpc_port"),
     "_preflight.check_paths": (
-        *("qdrant_%s_dir" % name for name in ("install", "config", "data", "snapshots")),
-        *("qdrant_proxy_%s_dir" % name for name in ("install", "config")),
+        *(f"qdrant_{name}_dir" for name in ("install", "config", "data", "snapshots")),
+        *(f"qdrant_proxy_{name}_dir" for name in ("install", "config")),
     ),
     "_preflight.check_clients, check_release, accepted_risks": ("qdrant_firewall_clients", "qdrant_checksum", "qdrant_accepted_risks"),
     "_container.check": tuple("qdrant_" + name for name in "deployment image image_digest docker_network docker_publish docker_subnet docker_address".split()),
@@ -122,7 +122,7 @@ ELSEWHERE = {
     "what roles hand to qdrant_common": ("qdrant_common_packages",),
     "a name of the inventory, looked up there": ("qdrant_nodes_group", "qdrant_proxy_nodes_group", "qdrant_proxy_group", "qdrant_verify_nodes_group"),
     "arguments of modules, of a command, or of the verdict": (
-        *("qdrant_%stls_acme_%s" % (proxy, name) for proxy in ("", "proxy_") for name in ("contact", "command")),
+        *(f"qdrant_{proxy}tls_acme_{name}" for proxy in ("", "proxy_") for name in ("contact", "command")),
         *("qdrant_tls_revoked", "qdrant_verify_controls", "qdrant_verify_waivers", "qdrant_verify_vantages", "qdrant_verify_addresses"),
     ),
 }
