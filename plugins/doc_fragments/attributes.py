@@ -1,6 +1,8 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""What the documentation of the collection's modules and actions has in common."""
+
 from __future__ import annotations
 
 

@@ -51,7 +51,7 @@ PENDING = ".pending-"
 GENERATION = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}\+*")  # its time, and the first digits of its serial number
 # A key and its request that wait for another party's signature, and survive runs.
 WAITING, REQUEST = ".waiting", "request.pem"
-KEY_TYPES = {
+KEY_TYPES: dict[str, t.Callable[[], t.Any]] = {
     "ecdsa-p256": lambda: ec.generate_private_key(ec.SECP256R1()),
     "ecdsa-p384": lambda: ec.generate_private_key(ec.SECP384R1()),
     "rsa-3072": lambda: rsa.generate_private_key(65537, 3072),
@@ -201,7 +201,8 @@ def pem_of(certificates: t.Iterable[x509.Certificate]) -> str:
 
 def key_pem(key: t.Any) -> str:
     """Return a private key as a PEM text (PKCS #8)."""
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    encoded: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return encoded.decode()
 
 
 def extension(thing: t.Any, kind: t.Any) -> t.Any:
@@ -251,7 +252,8 @@ def key_type(key: t.Any) -> str:
 def public_bytes(key: t.Any) -> bytes:
     """Return the public key of a private or public key, for comparing."""
     public = key.public_key() if hasattr(key, "public_key") else key
-    return public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    encoded: bytes = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded
 
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -724,7 +726,7 @@ class Store:
             mine = public_bytes(load_key(self.read(KEY)))
             same = same_certificates(self.read(CERTIFICATE), chain)
             reasons = [] if same and mine == public_bytes(load_key(key)) else ["another certificate is provided"]
-            return reasons if same_certificates(self.read(TRUST), trust) else reasons + ["the trusted CAs change"]
+            return reasons if same_certificates(self.read(TRUST), trust) else [*reasons, "the trusted CAs change"]
         except (OSError, ValueError, CertificateError) as error:
             return [f"what is there cannot be read: {error}"]
 

@@ -27,7 +27,7 @@ DANGEROUS = (
 # Of namespaces, by the engine's names.
 MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "userns": "UsernsMode", "cgroup": "CgroupnsMode"}
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 
 def ask(run: Run, *arguments: str) -> t.Any:

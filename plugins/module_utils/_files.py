@@ -168,7 +168,7 @@ def apply(entries: t.Sequence[Entry]) -> None:
         for temporary, path in drafts:
             os.replace(temporary, path)
     except BaseException:
-        for temporary, path in drafts:
+        for temporary, _path in drafts:
             if temporary.endswith(SUFFIX):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary)

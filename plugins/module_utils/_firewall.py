@@ -235,8 +235,10 @@ def _holds_port(elements: t.Iterable[str], port: int) -> bool:
 
 @dataclass(frozen=True)
 class Packet:
-    """The first packet of a TCP connection over a family (``ipv4``, ``ipv6``) to a port: one of a stranger's, or, where ``users`` are named,
-    one of the server's to a stranger. A stranger has an address that no set and no rule names, unless they name everyone.
+    """The first packet of a TCP connection over a family (``ipv4``, ``ipv6``) to a port.
+
+    It is a stranger's, or, where ``users`` are named, the server's to a stranger. A stranger has an address that no set and no rule names,
+    unless they name everyone.
 
     Where the server is in a container, its network has an interface on the host, ``bridge``; what comes from there is ``inside``, and goes to a
     stranger or, ``to_host``, to a port of the host.
@@ -244,13 +246,13 @@ class Packet:
 
     family: str
     port: int
-    users: t.Tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
     bridge: str = ""
     inside: bool = False
     to_host: bool = False
 
     @property
-    def hooks(self) -> t.Tuple[str, ...]:
+    def hooks(self) -> tuple[str, ...]:
         if self.inside:
             return ("prerouting", "input") if self.to_host else ("prerouting", "forward", "postrouting")
         return ("output", "postrouting") if self.users else INCOMING

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which things of a host the collection made itself, by marks that it writes with them or before them. A run that was killed after any of its steps left
-nothing without a mark but what is empty, or what lies under a name that comes before the mark.
+"""Which things of a host the collection made itself, by marks that it writes with them or before them.
 
+A run that was killed after any of its steps left nothing without a mark but what is empty, or what lies under a name that comes before the mark.
 Nothing here changes the host or has an opinion, and no text of a file is returned: what others wrote into a unit or a setting may be secret.
 """
 
@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.hardened.qdrant.plugins.module_utils import _firewall, _read, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 # Lines of units that have stood in them since their first release; one of them is enough, so that a unit that somebody changed stays ours, and is mended.
 UNITS: dict[str, tuple[str, ...]] = {

@@ -40,7 +40,7 @@ HINTS = {
 HINT = "dmesg, and ps -ef for what it waits for"
 
 # Arguments in, (return code, standard output, standard error) out. An OSError is a program that is not there, that does not end, or that floods.
-Run = t.Callable[[t.List[str]], t.Tuple[int, str, str]]
+Run = t.Callable[[list[str]], tuple[int, str, str]]
 
 
 def within(seconds: float) -> Run:

@@ -87,7 +87,7 @@ def main() -> None:
     try:
         active = _node.unit_state(params["unit"], run).get("ActiveState") == "active"
         show = ["systemctl", "show", "--property=ActiveExitTimestampMonotonic,ActiveEnterTimestampMonotonic", "--", params["unit"]]
-        code, output, unused = run(show)
+        code, output, _error = run(show)
     except OSError as error:
         module.fail_json(msg=f"Cannot look at the node: {error}. It must run systemd.")
     times = dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}

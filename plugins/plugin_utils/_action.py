@@ -139,9 +139,8 @@ class HostAction(Action):
         self._play_context.pipelining = True  # for connections without that option, such as those of containers
         if self.sends_secrets and not self._connection.is_pipelining_enabled():
             become = getattr(self._connection.become, "name", "none")
-            raise AnsibleActionFail(
-                f"Keys would lie in a file of the host: the connection {self._connection.transport} with the become method {become} takes modules by files alone. Use ssh and sudo."
-            )
+            means = f"the connection {self._connection.transport} with the become method {become}"
+            raise AnsibleActionFail(f"Keys would lie in a file of the host: {means} takes modules by files alone. Use ssh and sudo.")
 
     def _host(self, variables: Variables) -> str:
         return str(self._task.delegate_to or variables.get("inventory_hostname", "the host"))

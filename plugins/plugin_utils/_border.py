@@ -111,7 +111,7 @@ _JSON_ESCAPE = re.compile(r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-
 
 
 def escape_output(output: str) -> str:
-    """Return what a module printed, without what steers a terminal: JSON stays JSON, and its texts have ``\\u001b``, six characters, for an escape."""
+    r"""Return what a module printed, without what steers a terminal: JSON stays JSON, and its texts have ``\u001b``, six characters, for an escape."""
     output = output.replace("\r\n", "\n")
     if not (output.isascii() and output.replace("\n", "").replace("\t", "").isprintable()):
         output = "".join(character if _shows(character) else _json_escape(character) for character in output)
@@ -143,8 +143,8 @@ def _names(names: t.Iterable[t.Any]) -> str:
 def accusation(host: str, asked: str, error: Hostile) -> str:
     """Return what a user is told of a host whose answer was refused."""
     return (
-        f"{host} is not to be trusted: its answer to {asked} tried to {error}. Nothing of it was believed, and this run ends here. No module answers like that; "
-        "somebody else does. Take the host off the network, find out how it was broken into, and rotate what it knows: hardened.qdrant.rotate_api_keys, "
+        f"{host} is not to be trusted: its answer to {asked} tried to {error}. Nothing of it was believed, and this run ends here. No module answers like "
+        "that; somebody else does. Take the host off the network, find out how it was broken into, and rotate what it knows: hardened.qdrant.rotate_api_keys, "
         "and the certificates of its cluster."
     )
 
@@ -152,15 +152,15 @@ def accusation(host: str, asked: str, error: Hostile) -> str:
 def misshapen(host: str, module: str, error: object) -> str:
     """Return what a user is told of an answer that is not what the module documents."""
     return (
-        f"{host} is not to be trusted: its answer to {module} {error}. Nothing of it was believed. The module does not answer like that: see which Python the host runs "
-        "(ansible_python_interpreter), and whether it is what its distribution installed."
+        f"{host} is not to be trusted: its answer to {module} {error}. Nothing of it was believed. The module does not answer like that: see which Python "
+        "the host runs (ansible_python_interpreter), and whether it is what its distribution installed."
     )
 
 
 def shadow_accusation(host: str, names: t.Iterable[str]) -> str:
     """Return what a user is told of facts that outrank the inventory's variables."""
     return (
-        f"Facts of {host} replace variables: {_names(names)}. They come from a module that ran on the host earlier in this run, or from a fact cache, and hosts are not "
-        "believed: variables come from the inventory, the vault and the command line. Find out which module returned them; clear the cache "
+        f"Facts of {host} replace variables: {_names(names)}. They come from a module that ran on the host earlier in this run, or from a fact cache, and "
+        "hosts are not believed: variables come from the inventory, the vault and the command line. Find out which module returned them; clear the cache "
         "(--flush-cache), and set inject_facts_as_vars = false below [defaults] in ansible.cfg, which keeps facts and variables apart."
     )

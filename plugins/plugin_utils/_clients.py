@@ -48,8 +48,8 @@ def nodes_trust(read: t.Callable[[str, str], t.Any], hosts: t.Iterable[str], loa
             except Exception as error:  # also whatever keeps it from being templated
                 why = str(error).rstrip(".") if isinstance(error, _own.OwnError) else f"{name} cannot be read"
                 raise ClientError(
-                    f"The CAs of the node {host} are not known, and a CA that nodes trust must not sign for clients: {why}. Give its secrets, such as the vault's "
-                    "password."
+                    f"The CAs of the node {host} are not known, and a CA that nodes trust must not sign for clients: {why}. Give its secrets, such as the "
+                    "vault's password."
                 ) from None
     return list(found.values())
 
@@ -58,7 +58,8 @@ def check_apart(authority_pem: str, nodes: t.Iterable[str]) -> None:
     """Refuse to sign for clients with a CA that nodes trust, or one below it: the cluster port takes whoever shows a certificate for a client from there."""
     if _certificate.of_authorities(_certificate.load_certificates(authority_pem), [ca for pem in nodes for ca in _certificate.load_certificates(pem)]):
         raise ClientError(
-            f"{_authority.CLIENTS.certificate} is the nodes' CA or comes from it, and whoever has a client's certificate from there opens the cluster port. Make another: {_authority.CLIENTS.maker}"
+            f"{_authority.CLIENTS.certificate} is the nodes' CA or comes from it, and whoever has a client's certificate from there "
+            f"opens the cluster port. Make another: {_authority.CLIENTS.maker}"
         )
 
 

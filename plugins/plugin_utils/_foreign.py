@@ -155,7 +155,8 @@ def _folders(found: Judgement, state: State, prefix: str, user: str) -> None:
     away = "Name an empty one in qdrant_data_dir"
     # Only what looks like Qdrant's: its owner changes through and through.
     thing = "data_dir" if any(name in DATA for name in data.get("others") or []) else ""
-    how = f"All of it belongs to {user} then. Choose as qdrant_version the version that wrote it, or the next minor one; a node that was a peer of a cluster stays one"
+    version = "Choose as qdrant_version the version that wrote it, or the next minor one"
+    how = f"All of it belongs to {user} then. {version}; a node that was a peer of a cluster stays one"
     _folder(found, data, "qdrant_data_dir", away, thing, how)
     snapshots = folders.get("snapshots") or {}
     kept = (state.get("files") or {}).get(snapshots.get("path")) or {}

@@ -242,7 +242,8 @@ def choose(backend: t.Any, there: t.Mapping[str, t.Any]) -> tuple[str, str, Find
         for other in active:
             if other != backend:
                 found.warnings.append(
-                    f"{other} is active and gets no rules for peers and clients, because {where} is {backend}. It will drop peers and clients unless you let them in."
+                    f"{other} is active and gets no rules for peers and clients, because {where} is {backend}. "
+                    "It will drop peers and clients unless you let them in."
                 )
     for name in active:
         found.warnings += [f"{name} has a rule of its own for Qdrant's ports. The guard decides before it: {rule}" for rule in state[name]["foreign"]]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import math
 import os
 import re
@@ -46,7 +47,7 @@ def entropy(key: str) -> float:
 
 def _consecutive(key: str) -> bool:
     """Return whether most characters follow the one before by a constant step: aaaa, abcd, 9876."""
-    steps = Counter(ord(right) - ord(left) for left, right in zip(key, key[1:]))
+    steps = Counter(ord(right) - ord(left) for left, right in itertools.pairwise(key))
     return bool(steps) and max(steps[step] for step in (-1, 0, 1)) > len(key) / 2
 
 

@@ -93,7 +93,10 @@ def _places(own: t.Any, view: Json) -> list[tuple[t.Any, str, bool, t.Any]]:
     """Return where a vantage tried a node, by family: address, family, whether it is the own one, and what was seen, or why nothing was."""
     told = view.get("further")
     further = [entry for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
-    places = [(own, family(own), True, view), *((entry.get("address"), family(entry.get("address")), False, entry) for entry in further)]
+    places: list[tuple[t.Any, str, bool, t.Any]] = [
+        (own, family(own), True, view),
+        *((entry.get("address"), family(entry.get("address")), False, entry) for entry in further),
+    ]
     lack = NO_ADDRESS if isinstance(told, list) else NOT_TRIED
     places += [(lack, name, False, lack) for name in FAMILIES if name not in {place[1] for place in places}]
     return sorted(places, key=lambda place: place[1])

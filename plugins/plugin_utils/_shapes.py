@@ -18,11 +18,8 @@ import yaml
 
 MODULES = Path(__file__).parent.parent / "modules"
 
-# What every module may answer beside what it documents.
-COMMON = frozenset(
-    ("changed", "failed", "skipped", "msg", "diff", "rc", "invocation", "warnings", "deprecations", "exception", "module_stdout", "module_stderr")
-    + ("ansible_facts",)  # the interpreter, at most: the border saw to that
-)
+# What every module may answer beside what it documents. Of ansible_facts the interpreter, at most: the border saw to that.
+COMMON = frozenset("changed failed skipped msg diff rc invocation warnings deprecations exception module_stdout module_stderr ansible_facts".split())
 
 # The types of Ansible's documentation, by those of JSON.
 TYPES: dict[str, tuple[type, ...]] = {

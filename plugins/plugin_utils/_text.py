@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Texts that came from a host, made fit to be shown: on a terminal, in a log, in a report.
+r"""Texts that came from a host, made fit to be shown: on a terminal, in a log, in a report.
 
 A control character steers the terminal that a text is printed to; a mark of direction shows a text as another than it is; what has no
-width hides in one. Each is shown as an escape (``\\x1b``, ``\\u202e``), so that a reader sees that it was there. Both functions give
+width hides in one. Each is shown as an escape (``\x1b``, ``\u202e``), so that a reader sees that it was there. Both functions give
 the same for what they gave, so a text may pass more than once.
 """
 

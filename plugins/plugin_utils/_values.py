@@ -13,7 +13,7 @@ import ipaddress
 import re
 import typing as t
 
-Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # What a network may hold before it is as good as everyone, as a length of its prefix: 10.0.0.0/8 is a company's, 0.0.0.0/7 is nobody's.
 NARROW = {4: 8, 6: 16}

@@ -20,7 +20,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _
 try:
     import jsonschema
 except ImportError:
-    jsonschema = None
+    jsonschema = None  # type: ignore[assignment]  # a library that may be missing has no type of its own
 
 SCHEMA = Path(__file__).with_name("wanted.schema.json")
 SECTIONS = {"folders": _files.FOLDER, "files": _files.FILE, "links": _files.LINK, "absent": _files.ABSENT}

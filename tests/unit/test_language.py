@@ -20,8 +20,8 @@ CATALOGUE = sorted(PROJECT.glob("plugins/plugin_utils/controls/*.yml"))
 
 # What a task's or a play's name may begin with. A verb that is missing is added here; "See", "Say", "Have", "Take" and "Tell" say too little to be.
 VERBS = set(
-    """Adopt Allow Announce Answer Apply Arm Ask Change Check Close Collect Compare Compute Configure Confirm Converge Copy Create Deploy Disable Download Enable
-    Fetch Find Finish Group Guard Install Issue Judge Keep List Load Make Mask Move Observe Open Order Plan Publish Pull Read Record Refuse Register
+    """Adopt Allow Announce Answer Apply Arm Ask Change Check Close Collect Compare Compute Configure Confirm Converge Copy Create Deploy Disable Download
+    Enable Fetch Find Finish Group Guard Install Issue Judge Keep List Load Make Mask Move Observe Open Order Plan Publish Pull Read Record Refuse Register
     Reload Remove Rename Render Renew Replace Report Request Reset Restart Restore Rotate Run Set Show Stage Start Stop Store Switch Unpack Update
     Validate Verify Wait Write""".split()
 )

@@ -62,7 +62,7 @@ def probes(rest: ways.Way, grpc: ways.Way, keys: dict[str, str]) -> dict[tuple[s
         return lambda: ways.status(grpc.grpc(method, message, sent, secret))
 
     wrong = random.token_urlsafe(32)
-    probes = {
+    probes: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("rest", "none"): ask_rest(),
         ("rest", "wrong"): ask_rest(api_key=wrong),
         ("rest", "empty"): ask_rest(api_key=""),

@@ -75,4 +75,5 @@ def observe(place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[
     questions.update({("auth", *where): probe for where, probe in auth.probes(rest, grpc, keys).items()})
     questions.update({("web", *where): probe for where, probe in web.probes(rest).items()})
     questions.update(vantage.questions(targets))
-    return config.without_secrets(asking.ask(questions), secrets)
+    document: Json = config.without_secrets(asking.ask(questions), secrets)
+    return document

@@ -33,7 +33,7 @@ def way(path: str) -> list[str]:
 def changeable(paths: t.Iterable[str]) -> list[str]:
     """Return the paths, and the folders on their ways, that someone else than root may change."""
     found = []
-    for path in sorted({step for path in paths for step in way(os.path.realpath(path))}):
+    for path in sorted({step for given in paths for step in way(os.path.realpath(given))}):
         status = os.stat(path)
         sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
         if status.st_uid != 0 or (status.st_mode & 0o022 and not sticky):

@@ -13,7 +13,7 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _node, _rea
 
 # Bytes of a text, such as the kernel's table of connections, with 150 for each.
 LONGEST = 64 << 20
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 # Seconds: within a host an answer takes milliseconds.
 LOCAL_TIMEOUT = 6.0
 

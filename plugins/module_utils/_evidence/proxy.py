@@ -8,6 +8,7 @@ A proxy holds no key of Qdrant's, so none is asked with: what is sent as one is 
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets as random
@@ -160,6 +161,10 @@ def log(place: Place, run: Run) -> Json:
 
 def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
     """Return the evidence of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
+
+    def asks_rest(path: str) -> t.Callable[[], t.Any]:
+        return lambda: ways.status(_rest(place, path))
+
     questions: dict[tuple[str, ...], t.Callable[[], t.Any]] = {
         ("unit",): lambda: unit.observe(place, run),
         ("process",): lambda: _process(place, run),
@@ -170,16 +175,16 @@ def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
         ("certificate",): lambda: certificate(place),
         ("hsts",): lambda: _hsts(place),
         ("log",): lambda: log(place, run),
-        ("anonymous", "rest"): lambda: ways.status(_rest(place, "/collections")),
+        ("anonymous", "rest"): asks_rest("/collections"),
         ("anonymous", "wrong"): lambda: ways.status(_rest(place, "/collections", {"api-key": random.token_urlsafe(32)})),
     }
     # What a port makes of clients' certificates shows in what it answers: nginx takes the handshake, and refuses the request.
     questions.update({where: question for where, question in tls.questions(place).items() if where[0] == "tls"})
     for part, (path, method) in PARTS.items():
         if part not in opened:
-            questions["closed", "rest", path] = lambda path=path: ways.status(_rest(place, path))
+            questions["closed", "rest", path] = asks_rest(path)
             if method and "grpc" in place.ports():
-                questions["closed", "grpc", method] = lambda method=method: _grpc(place, method)
+                questions["closed", "grpc", method] = functools.partial(_grpc, place, method)
     if "grpc" in place.ports():
         questions["anonymous", "grpc"] = lambda: _grpc(place, "/qdrant.Collections/List")
     return {"grpc": "grpc" in place.ports(), **asking.ask(questions)}

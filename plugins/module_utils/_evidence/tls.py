@@ -28,13 +28,20 @@ def questions(place: Place) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
     """Return questions about each port's TLS. Each stands alone: a server that only speaks an outdated version fails the first one."""
     asked: dict[tuple[str, ...], t.Callable[[], t.Any]] = {}
     for name, target in place.ports().items():
-        asked["tls", name] = lambda target=target: served(place, target)
-        asked["tls", name, "plaintext"] = lambda target=target: taken(_wire.plaintext(target, LOCAL_TIMEOUT))
-        for what in ("version", "suite"):
-            asked["tls", name, "outdated_" + what] = lambda target=target, what=what: taken(_wire.accepts_outdated(target, what, LOCAL_TIMEOUT))
-        asked["client_certificates", name, "none"] = lambda target=target: taken(_wire.accepts_client(target, timeout=LOCAL_TIMEOUT))
-        asked["client_certificates", name, "foreign"] = lambda target=target: taken(foreign_client(target))
+        asked.update(_questions_to(place, name, target))
     return asked
+
+
+def _questions_to(place: Place, name: str, target: _wire.Target) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
+    """Return questions about the TLS of one port, which the document calls by a name."""
+    return {
+        ("tls", name): lambda: served(place, target),
+        ("tls", name, "plaintext"): lambda: taken(_wire.plaintext(target, LOCAL_TIMEOUT)),
+        ("tls", name, "outdated_version"): lambda: taken(_wire.accepts_outdated(target, "version", LOCAL_TIMEOUT)),
+        ("tls", name, "outdated_suite"): lambda: taken(_wire.accepts_outdated(target, "suite", LOCAL_TIMEOUT)),
+        ("client_certificates", name, "none"): lambda: taken(_wire.accepts_client(target, timeout=LOCAL_TIMEOUT)),
+        ("client_certificates", name, "foreign"): lambda: taken(foreign_client(target)),
+    }
 
 
 def taken(outcome: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import email.utils
+import functools
 import time
 import typing as t
 
@@ -47,5 +48,5 @@ def questions(targets: t.Iterable[Json]) -> dict[tuple[str, ...], t.Callable[[],
             for name, port in entry["ports"].items():
                 if port:
                     target = _wire.Target(address, port)
-                    asked[("seen", entry["name"], *where, name)] = lambda target=target, grpc=name == "grpc": reach(target, grpc)
+                    asked[("seen", entry["name"], *where, name)] = functools.partial(reach, target, name == "grpc")
     return asked

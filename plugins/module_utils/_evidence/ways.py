@@ -19,7 +19,8 @@ def status(answer: t.Any) -> int:
     """Return an answer's status. One that did not come is a lack of evidence, not an answer."""
     if answer.error is not None:
         raise OSError(answer.error)
-    return answer.status
+    code: int = answer.status
+    return code
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ def probes(rest: ways.Way) -> dict[tuple[str, ...], t.Callable[[], t.Any]]:
 
     def version() -> t.Any:
         answer = rest.rest("/")
-        if ways.status(answer) != 200:
-            raise OSError("HTTP %d" % answer.status)
+        status = ways.status(answer)
+        if status != 200:
+            raise OSError(f"HTTP {status}")
         return json.loads(answer.body)["version"]
 
     def dashboard() -> t.Any:

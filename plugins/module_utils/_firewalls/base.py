@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
-Json = t.Dict[str, t.Any]
+Json = dict[str, t.Any]
 
 PORT = re.compile(r"\b(\d+)(?::(\d+))?(?=[,/ ]|$)")
 

@@ -85,7 +85,7 @@ def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
     names = [name for host in sorted(hosts, key=lambda host: -len(by_host[host])) for name in by_host[host]]
     for name in dict.fromkeys(names):
         found = [by_host[host].get(name) for host in hosts]
-        control = [finding.control for finding in found if finding][0]
+        control = next(finding.control for finding in found if finding)
         yield {"id": name, "title": control.title, "severity": control.severity, "states": [finding.state if finding else "" for finding in found]}
 
 
@@ -125,7 +125,8 @@ def _host(host: str, report: Report) -> dict[str, t.Any]:
     """Return a node's line in the table of nodes."""
     evidence = report.evidence[host]
     certificate = section(evidence, "certificate")
-    left, life = certificate.get("days_left"), certificate.get("life_days")
+    left: t.Any = certificate.get("days_left")
+    life: t.Any = certificate.get("life_days")
     known = isinstance(left, (int, float)) and isinstance(life, (int, float)) and life > 0
     return {
         "name": host,

@@ -88,8 +88,8 @@ class Acme(base.Provider):
         directory = str(host.value("acme_directory"))
         if is_public(directory):
             what = (
-                f"{urlsplit(directory).hostname} is a public CA, which gives nodes no certificate that they can use: it lacks the extended key usage clientAuth, without which peers "
-                "refuse each other, and seldom names an address"
+                f"{urlsplit(directory).hostname} is a public CA, which gives nodes no certificate that they can use: it lacks "
+                "the extended key usage clientAuth, without which peers refuse each other, and seldom names an address"
             )
             found.refuse(host.variable("acme_directory"), what, ALTERNATIVE)
         super().check_node(host, trusted, cluster, found)

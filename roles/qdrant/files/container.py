@@ -38,6 +38,10 @@ ON_HOST = ("nsenter", "--target=1", "--mount")
 
 
 def run(*command: str, check: bool = True, longer: int = 0) -> str:
+    """Return what a command prints.
+
+    :raises OSError: it failed, unless ``check`` is off, or did not end within PATIENCE and ``longer`` seconds.
+    """
     try:
         result = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PATIENCE + longer)
     except subprocess.TimeoutExpired:
@@ -57,11 +61,13 @@ def named(kind: str) -> list:
 
 
 def own_container(found: dict) -> bool:
+    """Return whether the unit made a container, by label or by what is mounted."""
     labels = found["Config"].get("Labels") or {}
     return LABEL in labels or any(str(mount.get("Source", "")).startswith(FILES) for mount in found.get("Mounts") or [])
 
 
 def own_network(found: dict) -> bool:
+    """Return whether the unit made a network, by label or by its interface on the host."""
     return LABEL in (found.get("Labels") or {}) or (found.get("Options") or {}).get("com.docker.network.bridge.name") == BRIDGE
 
 
@@ -108,6 +114,7 @@ def mounted(folder: str) -> list:
 
 
 def prepare(arguments: argparse.Namespace) -> None:
+    """Make what the container needs: credentials and folders that its user can read, and its network. Nothing of an earlier one stays."""
     clear(arguments)
     refuse_foreign(network=bool(arguments.subnet))
     os.makedirs(os.path.dirname(arguments.folder), mode=0o700, exist_ok=True)
@@ -122,11 +129,13 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 
 def stop(arguments: argparse.Namespace) -> None:
+    """Tell the server to end, and kill it after the given seconds."""
     for found in filter(own_container, named("container")):
         run("docker", "stop", "--time=%d" % arguments.time, found["Id"], longer=arguments.time)
 
 
 def clear(arguments: argparse.Namespace) -> None:
+    """Remove the unit's own container, network, mounts and copies of credentials."""
     for found in filter(own_container, named("container")):
         run("docker", "rm", "--force", "--volumes", found["Id"])
     for found in filter(own_network, named("network")):
@@ -145,6 +154,7 @@ def clear(arguments: argparse.Namespace) -> None:
 
 
 def main() -> int:
+    """Run the step that the unit names; return 1 if it failed, with the reason in the journal."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     steps = parser.add_subparsers(dest="step", required=True)
     step = steps.add_parser("prepare")

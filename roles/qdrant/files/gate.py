@@ -52,6 +52,7 @@ def credential(name: str) -> str:
 
 
 def read(name: str) -> str:
+    """Return the text of a credential."""
     with open(credential(name), encoding="ascii") as file:
         return file.read()
 
@@ -239,6 +240,7 @@ def expect_grpc(target, metadata: dict, tls, wanted: int, what: str) -> None:
 
 
 def parse(words: list) -> argparse.Namespace:
+    """Return the step, as ``run``, and what the unit says to it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     steps = parser.add_subparsers(dest="step", required=True)
     step = steps.add_parser("record")
@@ -264,6 +266,7 @@ def parse(words: list) -> argparse.Namespace:
 
 
 def main() -> int:
+    """Run the step that the unit names; return 1 if the node must not run, with the reason in the journal."""
     arguments = parse(sys.argv[1:])
     try:
         arguments.run(arguments)

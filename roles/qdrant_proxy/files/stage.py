@@ -118,6 +118,7 @@ def replace(main_pid: int, seconds: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    """Run a step of the unit (``start``, ``next``, or the switch to the next set); return 1 if it failed, with the reason in the journal."""
     step, unit, user, config_dir, binary, *running = arguments
     group = grp.getgrnam(user).gr_gid
     try:

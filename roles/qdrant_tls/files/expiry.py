@@ -31,6 +31,7 @@ HELP = {
 
 
 def credential(name: str) -> str:
+    """Return the text of a credential that systemd gives the unit."""
     with open(os.path.join(os.environ["CREDENTIALS_DIRECTORY"], name), encoding="ascii") as file:
         return file.read()
 
@@ -107,6 +108,7 @@ def told(disk, served: dict, now: datetime, warn_days: float, fail_days: float) 
 
 
 def main() -> int:
+    """Write the metrics and log the days left; return 1 if a certificate has too few."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--address", required=True)
     parser.add_argument("--ports", required=True, type=lambda text: [int(port) for port in text.split(",")])

@@ -35,12 +35,12 @@ def main():
         file.write(payload)
     if b"_ANSIBALLZ_WRAPPER" not in payload:
         if len(sys.argv) > 1:
-            os.execv(REAL, [REAL] + sys.argv[1:])
+            os.execv(REAL, [REAL, *sys.argv[1:]])
         return subprocess.run([REAL], input=payload, check=False).returncode
     module = re.search(rb"ansible_module='([\w.]+)'", payload).group(1).decode()
     with open(FOLDER + "/asked", "a") as file:
         file.write(module + "\n")
-    done = subprocess.run([REAL] + sys.argv[1:], input=payload, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run([REAL, *sys.argv[1:]], input=payload, capture_output=True, check=False)
     output = done.stdout.decode()
     with open(FOLDER + "/plan.json") as file:
         rule = next((rule for rule in json.load(file) if re.search(rule["module"], module)), {})

@@ -38,13 +38,13 @@ def test_a_client_creates_writes_and_searches(proxies, key, prefer_grpc, number)
 
 
 def test_a_wrong_key_and_none_are_refused(proxies, collection):
-    for proxy in proxies:
-        assert proxy.get("/collections").status_code == 401
+    for each in proxies:
+        assert each.get("/collections").status_code == 401
         with pytest.raises(UnexpectedResponse) as refused:
-            proxy.client(secrets.token_urlsafe(32)).get_collections()
+            each.client(secrets.token_urlsafe(32)).get_collections()
         assert refused.value.status_code == 401
         with pytest.raises(grpc.RpcError) as unauthenticated:
-            proxy.client(secrets.token_urlsafe(32), prefer_grpc=True).get_collections()
+            each.client(secrets.token_urlsafe(32), prefer_grpc=True).get_collections()
         assert unauthenticated.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
@@ -69,7 +69,8 @@ def test_what_is_no_api_is_closed_even_with_the_key(proxy, key, status, path):
 @pytest.mark.parametrize("method", ["/qdrant.Snapshots/ListFull", "/qdrant.Collections/CollectionClusterInfo", "/qdrant.PointsInternal/Upsert",
                                     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"])  # fmt: skip
 def test_what_is_no_api_is_closed_over_grpc(proxy, key, method):
-    credentials = grpc.ssl_channel_credentials(open(proxy.ca, "rb").read())
+    with open(proxy.ca, "rb") as file:
+        credentials = grpc.ssl_channel_credentials(file.read())
     with grpc.secure_channel("%s:%d" % (proxy.host.address, proxy.grpc), credentials) as channel:
         with pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary(method)(b"", metadata=[("api-key", key)], timeout=20)
@@ -77,17 +78,17 @@ def test_what_is_no_api_is_closed_over_grpc(proxy, key, method):
 
 
 def test_tls_is_as_it_should_be(proxies):
-    for proxy in proxies:
-        assert "max-age=31536000" in proxy.get("/metrics").headers["strict-transport-security"]
-        for port in (proxy.rest, proxy.grpc):
-            context = ssl.create_default_context(cafile=proxy.ca)
+    for each in proxies:
+        assert "max-age=31536000" in each.get("/metrics").headers["strict-transport-security"]
+        for port in (each.rest, each.grpc):
+            context = ssl.create_default_context(cafile=each.ca)
             context.maximum_version = ssl.TLSVersion.TLSv1_1
             context.set_ciphers("ALL:@SECLEVEL=0")
-            with pytest.raises(OSError), socket.create_connection((proxy.host.address, port), timeout=10) as plain:
-                context.wrap_socket(plain, server_hostname=proxy.host.address)
-            assert proxy.served(port)
+            with pytest.raises(OSError), socket.create_connection((each.host.address, port), timeout=10) as plain:
+                context.wrap_socket(plain, server_hostname=each.host.address)
+            assert each.served(port)
             for request in (b"GET /collections HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"nonsense\r\n\r\n"):
-                with socket.create_connection((proxy.host.address, port), timeout=10) as plain:
+                with socket.create_connection((each.host.address, port), timeout=10) as plain:
                     plain.sendall(request)
                     try:
                         answer = plain.recv(16)
@@ -162,7 +163,7 @@ def test_the_proxies_hold_no_key_of_qdrants(deployment, proxy):
 
 
 def test_the_distributions_own_service_never_ran(proxies):
-    for proxy in proxies:
-        assert proxy.host.run("systemctl is-enabled nginx.service || true").strip() == "masked"
-        assert proxy.host.run("journalctl --no-pager -o cat -u nginx.service | grep -c Started || true").strip() == "0"
-        assert not proxy.host.run("ss -Htln sport = :80").strip()
+    for each in proxies:
+        assert each.host.run("systemctl is-enabled nginx.service || true").strip() == "masked"
+        assert each.host.run("journalctl --no-pager -o cat -u nginx.service | grep -c Started || true").strip() == "0"
+        assert not each.host.run("ss -Htln sport = :80").strip()

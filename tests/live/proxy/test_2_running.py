@@ -61,7 +61,7 @@ def test_requests_go_on_while_one_node_after_the_other_is_away(deployment, proxy
         # Its ports are closed at once; until its last connection has ended may take a while, and is not waited for.
         node.run("systemctl stop --no-block qdrant")
         try:
-            wait_for(lambda: not node.run("ss -tlnH 'sport = 6333 or sport = 6334'"))
+            wait_for(lambda node=node: not node.run("ss -tlnH 'sport = 6333 or sport = 6334'"))
             ask()
         finally:
             node.run("systemctl start qdrant")  # ends when both ports answer
@@ -113,8 +113,10 @@ def test_a_stranger_in_a_nodes_place_is_refused(deployment, proxy, key, what):
 
 
 def test_a_connection_made_during_a_reload_does_not_outlive_it(proxy):
-    """Its handshake begins before the reload and ends after it: nginx 1.22 and 1.26 do not tell such a connection to end, and it would go by the
-    settings of before, whoever these trusted. By hand, with less time than it has otherwise.
+    """Its handshake begins before the reload and ends after it.
+
+    nginx 1.22 and 1.26 do not tell such a connection to end, and it would go by the settings of before, whoever these trusted. By hand, with
+    less time than it has otherwise.
     """
     proxy.host.run(
         "cp -p /etc/qdrant-proxy/nginx.conf /run/kept; "

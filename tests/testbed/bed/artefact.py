@@ -67,7 +67,7 @@ ARTEFACTS = {"qdrant": QDRANT, "sarif": SARIF}
 
 def matches_integrity(content: bytes, integrity: str) -> bool:
     """Whether content has the digest of an npm integrity string, ALGORITHM-BASE64 (W3C Subresource Integrity)."""
-    algorithm, unused, expected = integrity.partition("-")
+    algorithm, _dash, expected = integrity.partition("-")
     return hmac.compare_digest(base64.b64encode(hashlib.new(algorithm, content).digest()).decode(), expected)
 
 

@@ -114,7 +114,7 @@ def _list(unused: argparse.Namespace) -> int:
 
 def _exec(options: argparse.Namespace) -> int:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    testbed, unused, name = options.host.rpartition("/")
+    testbed, _slash, name = options.host.rpartition("/")
     found = [host for bed in map(hosts.need, [testbed] if testbed else hosts.names()) for host in bed.hosts if host.name == name]
     if len(found) != 1:
         places = ", ".join(f"{host.testbed}/{host.name}" for host in found)

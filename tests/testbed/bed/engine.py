@@ -71,7 +71,7 @@ def _start() -> None:
     with log.open("wb") as stream:
         # A session of its own: the engine outlives this command and its terminal.
         engine = subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True, cwd="/")
-    for unused in range(300):
+    for _attempt in range(300):
         if reachable():
             return
         if engine.poll() is not None:

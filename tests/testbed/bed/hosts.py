@@ -109,7 +109,7 @@ def parse_spec(text: str, group: str) -> Spec:
 
     :raises Failure: the text has another form.
     """
-    name, unused, image = text.partition("=")
+    name, _equals, image = text.partition("=")
     if not _NAME.fullmatch(name) or image not in images.SUITES:
         raise Failure(f"{text!r}: write NAME=IMAGE, with a name of a-z, 0-9 and -, and one of the images {', '.join(images.SUITES)}")
     return Spec(name, image, group)

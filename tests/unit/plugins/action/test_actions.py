@@ -396,7 +396,7 @@ def test_a_phase_decides_who_signs_and_who_is_trusted(monkeypatch, phase, signer
 
 
 def test_the_old_ca_need_not_be_readable_once_it_is_dropped(monkeypatch):
-    plugin, run = certificate(monkeypatch, [{"changed": False, "reasons": []}], node(**ROLLING, qdrant_tls_ca_private_key=""), phase="drop")
+    _plugin, run = certificate(monkeypatch, [{"changed": False, "reasons": []}], node(**ROLLING, qdrant_tls_ca_private_key=""), phase="drop")
     assert run()["changed"] is False
 
 

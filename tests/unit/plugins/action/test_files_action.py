@@ -1,8 +1,9 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only compares gets no secret: the controller's halves of qdrant_files, qdrant_plan_info and qdrant_keys_info, with
-the modules themselves behind them.
+"""What only compares gets no secret.
+
+The controller's halves of qdrant_files, qdrant_plan_info and qdrant_keys_info, with the modules themselves behind them.
 """
 
 from __future__ import annotations

@@ -32,9 +32,12 @@ def subject(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)] if text else [])
 
 
+SHA256 = hashes.SHA256()
+
+
 def certificate(
     name, key, issuer, issuer_key, *, ca=False, without=(), identifier=None, theirs=None, names=(), usages=BOTH, critical=True, length=None,
-    algorithm=hashes.SHA256(), start=-1, days=90
+    algorithm=SHA256, start=-1, days=90
 ):  # fmt: skip
     """A certificate as RFC 5280 has it, but for one thing. ``identifier`` and ``theirs``: key identifiers of the subject and its issuer."""
     own = x509.SubjectKeyIdentifier(identifier) if identifier else x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -129,7 +132,7 @@ JUNK = st.text(max_size=200) | st.sampled_from(["-----BEGIN ", "-----BEGIN CERTI
 
 @given(st.lists(JUNK, min_size=4, max_size=4))
 def test_junk_around_blocks_changes_nothing_or_is_refused(junk):
-    text = "".join(part for pair in zip(junk, [*map(lambda entry: _certificate.pem_of([entry]), CHAIN), ""]) for part in pair)
+    text = "".join(part for pair in zip(junk, [*(_certificate.pem_of([entry]) for entry in CHAIN), ""]) for part in pair)
     try:
         assert _certificate.load_certificates(text) == CHAIN
     except _certificate.CertificateError:

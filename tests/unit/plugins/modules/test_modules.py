@@ -1,10 +1,10 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_failure_info, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info,
-qdrant_files, qdrant_node_info, qdrant_plan_info, qdrant_tls_info and qdrant_unit_addresses, called as Ansible calls them: arguments in, JSON out.
+"""Modules, called as Ansible calls them: arguments in, JSON out.
 
-What they do on real hosts is tested there.
+They are qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_failure_info, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info,
+qdrant_files, qdrant_node_info, qdrant_plan_info, qdrant_tls_info and qdrant_unit_addresses. What they do on real hosts is tested there.
 """
 
 from __future__ import annotations

@@ -38,8 +38,10 @@ def named(*attributes):
 
 NODE = named((NameOID.COMMON_NAME, "node1"))
 
+SHA256 = hashes.SHA256()
 
-def request(key=KEY, subject=NODE, names=NAMES, purposes=BOTH, extensions=(), attributes=(), algorithm=hashes.SHA256()):
+
+def request(key=KEY, subject=NODE, names=NAMES, purposes=BOTH, extensions=(), attributes=(), algorithm=SHA256):
     """A request that differs from what is wanted in one way."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     for extension, critical in ((names and x509.SubjectAlternativeName(names), False), (purposes and x509.ExtendedKeyUsage(purposes), False), *extensions):

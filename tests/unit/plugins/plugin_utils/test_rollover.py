@@ -14,6 +14,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority,
 NOW = datetime.now(UTC)
 LIFE = timedelta(days=90)
 OLD, NEW, STRANGE = (_authority.load(*_authority.create(name, NOW), NOW, LIFE) for name in ("old", "new", "strange"))
+FOLLOWING = NEW.pem()
 WANTED = _certificate.Wanted("node", ["node"], ["192.0.2.1"], "ecdsa-p256", OLD.pem(), OLD.pem())
 
 
@@ -34,7 +35,7 @@ def disks(tmp_path_factory) -> dict:
     return {**shown, "strange": (leaves[STRANGE], STRANGE.pem()), "": ("", ""), "garbage": ("nothing", "nothing")}
 
 
-def phase_of(disks, *names, following=NEW.pem()):
+def phase_of(disks, *names, following=FOLLOWING):
     states = {"node%d" % number: _rollover.state(*disks[name], OLD.pem(), following) for number, name in enumerate(names, 1)}
     return _rollover.phase_of(states, OLD.pem(), following)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -37,7 +38,7 @@ def text(found: _rotation.Plan) -> str:
 def test_three_phases_and_none_refuses_a_client_that_moves_between_them():
     phases = [keys("A"), keys("A", "B"), keys("B", "A"), keys("B")]
     steps = []
-    for before, after in zip(phases, phases[1:]):
+    for before, after in itertools.pairwise(phases):
         # Every mixture of nodes that were restarted and nodes that were not: an interrupted phase goes on.
         for done in range(3):
             found = plan([after] * done + [before] * (3 - done), after)
