@@ -13,11 +13,8 @@ DROP_INS = "/run/systemd/system/qdrant.service.d"
 
 def drop_in(*lines: str) -> str:
     """A script that puts lines into a drop-in of the unit's section Service."""
-    return "mkdir -p {}; printf '%s\\n' '[Service]' {} > {}/test.conf; systemctl daemon-reload".format(
-        DROP_INS,
-        " ".join(f"'{line}'" for line in lines),
-        DROP_INS,
-    )
+    quoted = " ".join(f"'{line}'" for line in lines)
+    return f"mkdir -p {DROP_INS}; printf '%s\\n' '[Service]' {quoted} > {DROP_INS}/test.conf; systemctl daemon-reload"
 
 
 # How to break a node, and what its journal must say.

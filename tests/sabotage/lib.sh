@@ -15,6 +15,7 @@ GUARD="inet hardened_qdrant"
 ADDRESS=$(sed -n 's/.*--address=\([0-9.]*\).*/\1/p' $UNIT | head -n 1)
 
 # Whoever sets `undoing` is told by this code that it did not get to its end.
+# shellcheck disable=SC2154  # case.yml sets it
 trap '[ -z "${undoing:-}" ] || exit 97' EXIT
 
 # Copy what `undo` puts back. The folder is in memory and root's alone: it holds secrets.

@@ -85,7 +85,8 @@ def _controls_by_host(report: Report) -> t.Iterator[dict[str, t.Any]]:
     names = [name for host in sorted(hosts, key=lambda host: -len(by_host[host])) for name in by_host[host]]
     for name in dict.fromkeys(names):
         found = [by_host[host].get(name) for host in hosts]
-        control = next(finding.control for finding in found if finding)
+        controls = [finding.control for finding in found if finding]
+        control = controls[0]
         yield {"id": name, "title": control.title, "severity": control.severity, "states": [finding.state if finding else "" for finding in found]}
 
 

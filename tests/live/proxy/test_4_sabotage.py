@@ -52,9 +52,9 @@ ROUNDS = {
     # Root, with all its rights and a shell in reach, and a program that nobody installed.
     "process": (
         f"cp /usr/sbin/nginx /usr/local/sbin/other; mkdir -p {DROP_INS}; printf '[Service]\\nUser=root\\nGroup=root\\nCapabilityBoundingSet=~\\n"
-        "NoNewPrivileges=no\\nRestrictSUIDSGID=no\\nRestrictNamespaces=no\\nRootDirectory=\\nPrivateUsers=no\\nSystemCallFilter=\\nProtectClock=no\\nProtectKernelLogs=no\\n"
-        "ProtectKernelModules=no\\nProtectKernelTunables=no\\nProtectHostname=no\\nMemoryDenyWriteExecute=no\\nLockPersonality=no\\nRestrictRealtime=no\\n"
-        "RestrictAddressFamilies=\\nSystemCallArchitectures=\\nPrivateDevices=no\\nKeyringMode=inherit\\nExecStart=\\n"
+        "NoNewPrivileges=no\\nRestrictSUIDSGID=no\\nRestrictNamespaces=no\\nRootDirectory=\\nPrivateUsers=no\\nSystemCallFilter=\\nProtectClock=no\\n"
+        "ProtectKernelLogs=no\\nProtectKernelModules=no\\nProtectKernelTunables=no\\nProtectHostname=no\\nMemoryDenyWriteExecute=no\\nLockPersonality=no\\n"
+        "RestrictRealtime=no\\nRestrictAddressFamilies=\\nSystemCallArchitectures=\\nPrivateDevices=no\\nKeyringMode=inherit\\nExecStart=\\n"
         f"ExecStart=/usr/local/sbin/other -e stderr -c /opt/qdrant-proxy/settings/current/nginx.conf\\n' > {DROP_INS}/weak.conf; systemctl daemon-reload; "
         "systemctl restart qdrant-proxy; sleep 1",
         {"proxy-process-unprivileged", "proxy-process-capabilities", "proxy-process-no-shell", "proxy-process-is-installed", "proxy-unit-no-drop-ins",

@@ -29,7 +29,7 @@ def entry(path, kind=_files.FILE, **changes) -> _files.Entry:
         (lambda path: None, ["missing"]),
         (lambda path: path.mkdir(), ["kind"]),
         (lambda path: path.symlink_to("/etc/hostname"), ["kind"]),
-        (lambda path: os.mkfifo(path), ["kind"]),
+        (os.mkfifo, ["kind"]),
         (lambda path: path.write_bytes(b"other"), ["content"]),
         (lambda path: (path.write_bytes(b"text"), path.chmod(0o664)), ["mode"]),
         (lambda path: (path.write_bytes(b"text"), path.chmod(0o4644)), ["mode"]),
