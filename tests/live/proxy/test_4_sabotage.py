@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.action import qdrant_verify
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _controls
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _controls, _derived
 from conftest import ENVIRONMENT, PROJECT
 from fixtures import proxies, proxy
 
@@ -92,7 +92,7 @@ def failing(deployment, proxy) -> dict[str, str]:
     result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=PROJECT, env=environment, timeout=180)
     output = json.loads(result.stdout[result.stdout.index("{") :])
     seen = {"proxy": output["plays"][0]["tasks"][0]["hosts"][proxy.host.name]["proxy"]}
-    document = qdrant_verify.with_knowledge(seen, qdrant_verify.FAIL_DAYS)
+    document = _derived.with_knowledge(seen, qdrant_verify.FAIL_DAYS)
     findings = [_controls.judge(control, document) for control in CONTROLS]
     return {finding.control.id: finding.text for finding in findings if finding.state in ("failed", "error")}
 
