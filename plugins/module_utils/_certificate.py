@@ -641,14 +641,21 @@ class Store:
         return load_certificates(self.read(CERTIFICATE))[0]
 
     def look(self, report: t.Callable[[], Report]) -> Report:
-        """Return what is due: of the generation in use if it is nothing, otherwise of the staged one, where there is one.
+        """Return what is due: of the staged generation, if it is nothing, so that a renewal that was killed is completed; otherwise of the one in use.
 
-        From then on that one is read.
+        From then on the generation that was judged is read. Where something is due of both, it is the staged one if its key and certificate stay.
         """
-        found = report()
-        if os.path.islink(self.next) and (found.reissue or found.reinstall):
+        staged = None
+        if os.path.islink(self.next):
             self._newest = self.next
-            found = report()
+            staged = report()
+            if not (staged.reissue or staged.reinstall):
+                return staged
+        self._newest = self.current
+        found = report()
+        if staged and not staged.reissue and (found.reissue or found.reinstall):
+            self._newest = self.next
+            return staged
         return found
 
     def report(self, wanted: Wanted, now: datetime) -> Report:
