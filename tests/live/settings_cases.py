@@ -34,10 +34,13 @@ BESIDE = {
     "storage.collection.quantization.binary": {"always_ram": True},
     "storage.collection.quantization.turbo": {"always_ram": True},
 }
+# What the row says holds below its smallest value.
+TAKEN = {"cluster.peer_id": 1 << 53}
 # By row: why values of the right type are not tried on a server on loopback.
 NOT_TRIED = {
     **dict.fromkeys(("service.http_port", "service.grpc_port", "service.metrics_port", "cluster.p2p.port"), "every server here has ports of its own"),
-    "service.enable_tls": "the server would need certificates",
+    **dict.fromkeys(("service.enable_tls", "cluster.p2p.enable_tls"), "the server would need certificates"),
+    "storage.performance.search_timeout_sec": "whether a search ends before its time is up is chance",
 }
 
 
@@ -103,6 +106,8 @@ def effect_beyond(setting: Setting, value: t.Any) -> str:
     """Return what comes of a value that is out of range. An integer of the wrong sign or size is one of a wrong type to the server."""
     if setting.use or (setting.type == "integer" and (value < 0 or value in (256, 65536, 1 << 32))):
         return "ends"
+    if TAKEN.get(setting.name) == value:
+        return "works"
     return {"ends": "ends", "broken": "broken"}.get(setting.otherwise, "works")
 
 
