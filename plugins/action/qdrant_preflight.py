@@ -323,8 +323,10 @@ class ActionModule(_action.ControllerAction):
         settings = _settings.merge(hardened, config if isinstance(config, dict) else {})
         weakened = [risk for risk in _settings.weakened(settings) if risk.name != "audit-forwarded-headers" or not self._proxies_alone()]
         self._take(_preflight.check_risks(weakened, address in ("0.0.0.0", "::"), accepted))
-        targets = _network.targets(self._read("qdrant_firewall_targets", []))[0]
-        self._take(_preflight.check_inference(_settings.lookup(settings, "inference.address"), targets, accepted))
+        inference = _settings.lookup(settings, "inference.address")
+        # Names among the targets are resolved for it.
+        targets = _network.targets(self._read("qdrant_firewall_targets", []))[0] if inference else []
+        self._take(_preflight.check_inference(inference, targets, accepted))
         # What is secret goes the way of the API keys, by the action plugin of qdrant_files.
         return _secret_settings.split(settings)[0]
 
