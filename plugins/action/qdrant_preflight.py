@@ -21,6 +21,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _container,
     _foreign,
     _inputs,
+    _known_settings,
     _network,
     _outbound,
     _own,
@@ -304,7 +305,8 @@ class ActionModule(_action.ControllerAction):
 
     def _check_settings(self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]) -> _settings.Settings:
         config = self._read("qdrant_config")
-        self._take(_settings.check(config, version) + _secret_settings.check(config))
+        self._take(_known_settings.check(config, version, accepted))
+        self._take(_secret_settings.check(config))
         audit = bool(self._read("qdrant_audit", False))
         self._take(_settings.check_audit(audit, version))
         hardened = _settings.hardened(
@@ -318,10 +320,22 @@ class ActionModule(_action.ControllerAction):
             dashboard=bool(self._read("qdrant_dashboard")),
             audit=audit,
         )
+        settings = _settings.merge(hardened, config if isinstance(config, dict) else {})
+        weakened = [risk for risk in _settings.weakened(settings) if risk.name != "audit-forwarded-headers" or not self._proxies_alone()]
+        self._take(_preflight.check_risks(weakened, address in ("0.0.0.0", "::"), accepted))
+        inference = _settings.lookup(settings, "inference.address")
+        # Names among the targets are resolved for it.
+        targets = _network.targets(self._read("qdrant_firewall_targets", []))[0] if inference else []
+        self._take(_preflight.check_inference(inference, targets, accepted))
         # What is secret goes the way of the API keys, by the action plugin of qdrant_files.
-        settings = _secret_settings.split(_settings.merge(hardened, config if isinstance(config, dict) else {}))[0]
-        self._take(_preflight.check_risks(_settings.weakened(settings), address in ("0.0.0.0", "::"), accepted))
-        return settings
+        return _secret_settings.split(settings)[0]
+
+    def _proxies_alone(self) -> bool:
+        """Return whether no client but this collection's proxies, which say themselves for whom they ask, reaches the node."""
+        group = str(self._read("qdrant_proxy_group", "qdrant_proxy"))
+        clients = self._read("qdrant_firewall_clients", [])
+        proxies = {group, *self._vars["groups"].get(group, [])}
+        return isinstance(clients, list) and bool(clients) and {str(client) for client in clients} <= proxies and len(proxies) > 1
 
     def _unreachable(self, names: list[str]) -> list[str]:
         """Return nodes of the group that this run lost on its way here."""

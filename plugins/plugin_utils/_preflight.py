@@ -13,6 +13,7 @@ import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import OTHER_RISKS, RISK_NAMES, Problem, Risk, Version
@@ -331,6 +332,33 @@ def check_risks(weakened: t.Sequence[Risk], bind_all: bool, accepted: t.Mapping[
         if name not in running:
             found.warnings.append(f"qdrant_accepted_risks names {name}, which no setting runs. Remove it.")
     return found
+
+
+def check_inference(address: t.Any, targets: t.Sequence[t.Mapping[str, t.Any]], accepted: t.Collection[str]) -> list[Problem]:
+    """Return whether a service for inference is asked in clear, or is none of the places that the server may connect to.
+
+    :param targets: as of ``_network.targets``. The message does not hold the address, which may have a password in it.
+    """
+    if not isinstance(address, str) or "inference-address" in accepted:
+        return []
+    where = "qdrant_config.inference.address"
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:
+        return [Problem(where, "it is no URL", "Write https://HOST:PORT/PATH")]
+    if parts.scheme != "https":
+        return [risk_problem(where, f"it is not an https URL, and {OTHER_RISKS['inference-address']} in clear", "inference-address")]
+    if any(target["port"] == port and (host == target.get("name") or _lies_in(host, target["address"])) for target in targets):
+        return []
+    what = f"qdrant_firewall_targets does not name it, and {OTHER_RISKS['inference-address']}"
+    remedy = f"Add its {{host: NAME, port: {port}}} to qdrant_firewall_targets, or accept the risk: qdrant_accepted_risks: "
+    return [Problem(where, what, remedy + "[{risk: inference-address, reason: why}]")]
+
+
+def _lies_in(host: str, network: str) -> bool:
+    """Return whether a host is an address of a network."""
+    return _is_ip(host) and ipaddress.ip_address(host) in ipaddress.ip_network(network)
 
 
 def bootstrap(name: str, names: t.Sequence[str], states: t.Mapping[str, t.Mapping[str, t.Any]], uris: t.Mapping[str, str], cluster: bool) -> str:

@@ -3,15 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Qdrant's settings: the hardened defaults, what a user may merge over them, and what would weaken a node.
 
-Qdrant ignores settings that it does not know. So a typing error in a protective setting opens the node without a word, and
-settings are checked here against the ones that Qdrant has.
+Which settings Qdrant has, and what their values may be, stands in _known_settings.
 """
 
 from __future__ import annotations
 
 import copy
-import difflib
-import re
 import typing as t
 from dataclasses import dataclass
 
@@ -52,6 +49,11 @@ RISKS = (
     Risk("telemetry", "telemetry_disabled", (True,), "the node would report to Qdrant's makers"),
     Risk("snapshot-url-recovery", "service.enable_snapshot_url_recovery", (False, None), "a client could make the node fetch any URL"),
     Risk("metrics-port", "service.metrics_port", (None,), "the metrics port asks for no key"),
+    Risk("audit-forwarded-headers", "audit.trust_forwarded_headers", (False, None), "a client could write any address into the audit log"),
+    Risk("debugger", "debugger.pyroscope", (None,), "the node would send profiles of itself to another server"),
+    Risk("recovery-mode", "storage.recovery_mode", (None,), "the node would load no collection, and could only list and delete them"),
+    Risk("listener", "storage.node_type", ("Normal", None), "the node would take writes and answer no search"),
+    Risk("feature-flags", "feature_flags", (None,), "unfinished parts of the server would write data in forms that others may not read"),
 )
 # Risks that are no single setting. Their checks are in _preflight.
 OTHER_RISKS = {
@@ -62,6 +64,8 @@ OTHER_RISKS = {
     "plaintext-secrets": "whoever reads the inventory, or any copy of it, has them",
     "token-manage": "its token could do everything that the API key can",
     "outbound-system-cas": "every CA that an operating system trusts could speak for a peer, which is sent the API key",
+    "inference-address": "texts of clients, and the token for inference, would be sent there",
+    "unknown-setting": "the server may ignore the setting without a word",
     "image-unpinned": "whoever holds the registry could exchange the server",
 }
 RISK_NAMES = tuple(risk.name for risk in RISKS) + tuple(OTHER_RISKS)
@@ -90,27 +94,7 @@ MANAGED = {
     "cluster.p2p.port": "qdrant_p2p_port",
 }
 
-# Qdrant's own settings: by section, those whose names are checked. Below them anything goes.
-KNOWN: dict[str, frozenset[str]] = {
-    "": frozenset(
-        "log_level logger debugger service storage cluster tls telemetry_disabled load_collections_from inference gpu audit "
-        "feature_flags slow_requests_log".split()
-    ),
-    "service": frozenset(
-        "host http_port grpc_port metrics_port max_request_size_mb max_workers enable_cors enable_tls api_key alt_api_key "
-        "read_only_api_key jwt_rbac hide_jwt_dashboard enable_static_content static_content_dir verify_https_client_certificate "
-        "enable_snapshot_url_recovery enforce_internal_auth hardware_reporting slow_query_secs enable_metrics_prefix metrics_prefix".split()
-    ),
-    "cluster": frozenset("enabled p2p consensus grpc_timeout_ms connection_timeout resharding_enabled peer_id".split()),
-    "cluster.p2p": frozenset("port enable_tls connection_pool_size".split()),
-    "storage": frozenset(
-        "storage_path snapshots_path snapshots_config temp_path on_disk_payload performance optimizers wal node_type update_concurrency "
-        "update_queue_size mmap_advice hnsw_index collection max_collections quotas shard_transfer_method async_scorer handle_collection_load_errors "
-        "recovery_mode optimizers_overwrite update_rate_limit search_threads quantization".split()
-    ),
-}
-
-# Settings that came with a version.
+# Settings that roles and controls ask for, and that came with a version, as in the data of _known_settings.
 SINCE: dict[str, Version] = {
     "service.metrics_port": (1, 17, 0),
     "service.enforce_internal_auth": (1, 18, 0),
@@ -189,36 +173,6 @@ def paths(settings: Settings, prefix: str = "") -> t.Iterator[str]:
             yield from paths(value, path)
 
 
-def check(config: Settings, version: Version) -> list[Problem]:
-    """Return the problems of a user's ``qdrant_config``: settings that are managed, unknown, of another version or of a wrong type."""
-    if not isinstance(config, dict):
-        what = "it is not a mapping but {}".format(type(config).__name__.lstrip("_"))
-        return [Problem("qdrant_config", what, "Write settings by section, as in Qdrant's own file")]
-    # The server reads a name with a dot or an index, where it stands first, as a path: the setting would be there, and not be seen here.
-    problems = [
-        Problem(f"qdrant_config.{name}", "it is a path, not a section", "Write one name below the other") for name in config if re.search(r"[.\[]", str(name))
-    ]
-    for path in paths(config):
-        section, _dot, key = path.rpartition(".")
-        where = f"qdrant_config.{path}"
-        if path in MANAGED:
-            problems.append(Problem(where, "the role sets it", f"Use {MANAGED[path]}"))
-        elif section in KNOWN and key not in KNOWN[section]:
-            near = difflib.get_close_matches(key, KNOWN[section], 1)
-            remedy = "Did you mean %s?" % (near[0] if not section else f"{section}.{near[0]}") if near else "Remove it"
-            problems.append(Problem(where, "Qdrant has no such setting and would ignore it", remedy.rstrip("?")))
-        elif path in SINCE and version < SINCE[path]:
-            wanted = "%d.%d.%d" % SINCE[path]
-            problems.append(Problem(where, f"Qdrant has it from {wanted} on, and older ones ignore it", "Raise qdrant_version or remove it"))
-        elif path in KNOWN and not isinstance(lookup(config, path), dict):
-            problems.append(Problem(where, "it is a section, not a value", "Write the section's settings below it"))
-    for risk in RISKS:
-        value = lookup(config, risk.path)
-        if isinstance(risk.safe[0], bool) and value is not None and not isinstance(value, bool):
-            problems.append(Problem(f"qdrant_config.{risk.path}", "it is not a boolean", "Write true or false, without quotes"))
-    return problems
-
-
 def check_audit(audit: bool, version: Version) -> list[Problem]:
     """Return whether the version has an audit log, if one is wanted."""
     if not audit or version >= SINCE["audit"]:
@@ -230,7 +184,12 @@ def check_audit(audit: bool, version: Version) -> list[Problem]:
 
 def weakened(settings: Settings) -> list[Risk]:
     """Return the risks that the settings run."""
-    return [risk for risk in RISKS if not any(lookup(settings, risk.path) is safe for safe in risk.safe)]
+    return [risk for risk in RISKS if not any(_is(lookup(settings, risk.path), safe) for safe in risk.safe)]
+
+
+def _is(value: t.Any, safe: t.Any) -> bool:
+    """Return whether a value is a safe one. For Python 1 equals true; an empty section is none."""
+    return isinstance(value, bool) == isinstance(safe, bool) and (value == safe or (safe is None and value == {}))
 
 
 def supports(version: Version) -> dict[str, bool]:

@@ -112,6 +112,56 @@ def test_all_problems_come_in_one_message(monkeypatch):
     assert "nothing was changed" in text
 
 
+INFERENCE = "https://token:s3cr3t@infer.example.com:8443/v1"
+
+
+@pytest.mark.parametrize(
+    ("address", "targets", "words"),
+    [
+        ("http://192.0.2.80/v1", [{"host": "192.0.2.80", "port": 80}], "it is not an https URL"),
+        ("192.0.2.80:443", [], "it is not an https URL"),
+        ("https://[192.0.2.80", [], "it is no URL"),
+        ("https://192.0.2.80:70000", [], "it is no URL"),
+        ("https://192.0.2.80/v1", [{"host": "192.0.2.80", "port": 444}], "Add its {host: NAME, port: 443} to qdrant_firewall_targets"),
+        (INFERENCE, [], "Add its {host: NAME, port: 8443} to qdrant_firewall_targets"),
+        ("https://192.0.2.80/v1", [{"host": "192.0.2.0/24", "port": 443}], ""),
+        (INFERENCE, [{"host": "infer.example.com", "address": "192.0.2.80", "port": 8443}], ""),
+    ],
+)
+def test_a_service_for_inference_is_asked_by_https_and_where_the_server_may_connect_to(monkeypatch, address, targets, words):
+    changes = {"qdrant_config": {"inference": {"address": address}}, "qdrant_firewall_targets": targets}
+    if not words:
+        preflight(monkeypatch, **changes)
+        return
+    with pytest.raises(AnsibleActionFail) as error:
+        preflight(monkeypatch, **changes)
+    assert words in str(error.value) and "s3cr3t" not in str(error.value)
+    if "https URL" in words or "Add its" in words:
+        preflight(monkeypatch, **changes, qdrant_accepted_risks=[{"risk": "inference-address", "reason": "a test"}])
+
+
+@pytest.mark.parametrize(("clients", "ours"), [(["qdrant_proxy"], True), (["proxy1"], True), (["qdrant_proxy", "192.0.2.9"], False), ([], False), ("x", False)])
+def test_who_trusts_forwarded_headers_has_this_collection_s_proxies_for_its_only_clients(monkeypatch, clients, ours):
+    variables = node(qdrant_config={"audit": {"trust_forwarded_headers": True}}, qdrant_audit=True, qdrant_firewall_clients=clients)
+    variables["groups"]["qdrant_proxy"] = ["proxy1"]
+    variables["hostvars"]["proxy1"] = {"ansible_host": "192.0.2.50"}
+    plugin = action(qdrant_preflight.ActionModule, monkeypatch)
+    if ours:
+        plugin.run(task_vars=variables)
+        return
+    with pytest.raises(AnsibleActionFail, match="risk: audit-forwarded-headers"):
+        plugin.run(task_vars=variables)
+
+
+def test_an_accepted_setting_that_the_table_does_not_know_is_warned_of(monkeypatch):
+    changes = {"qdrant_config": {"storage": {"new_setting": 1}}}
+    with pytest.raises(AnsibleActionFail, match="risk: unknown-setting"):
+        preflight(monkeypatch, **changes)
+    result = preflight(monkeypatch, **changes, qdrant_accepted_risks=[{"risk": "unknown-setting", "reason": "our own build"}])
+    assert result["settings"]["storage"]["new_setting"] == 1
+    assert any("qdrant_config.storage.new_setting" in warning for warning in result["warnings_found"])
+
+
 def seen(monkeypatch, look, **changes):
     """The preflight of a node that was looked at with these results beside the usual ones."""
     variables = node(**changes)

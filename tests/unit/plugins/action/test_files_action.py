@@ -29,7 +29,7 @@ CONFIG = {
     "log_level": "INFO",
     "inference": {"address": "https://192.0.2.80/v1", "token": TOKEN},
     "storage": {"snapshots_config": {"snapshots_storage": "s3", "s3_config": {"bucket": "b", "access_key": ACCESS, "secret_key": S3}}},
-    "debugger": {"pyroscope": {"url": "https://192.0.2.81", "user": "q", "password": PASSWORD}},
+    "debugger": {"pyroscope": {"url": "https://192.0.2.81", "identifier": "node1", "user": "q", "password": PASSWORD}},
 }
 SECRETS = (KEY, READ_ONLY, S3, ACCESS, TOKEN, PASSWORD)
 
@@ -151,7 +151,11 @@ def test_the_file_and_the_settings_are_what_the_user_wrote(monkeypatch, module, 
         "storage": {"snapshots_config": {"s3_config": {"access_key": ACCESS, "secret_key": S3}}},
         "debugger": {"pyroscope": {"password": PASSWORD}},
     }
-    settings = action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=node(qdrant_config=CONFIG))
+    further = {
+        "qdrant_firewall_targets": [{"host": "192.0.2.80", "port": 443}],
+        "qdrant_accepted_risks": [{"risk": "debugger", "reason": "profiles are wanted"}],
+    }
+    settings = action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=node(qdrant_config=CONFIG, **further))
     assert not any(secret in str(settings) for secret in SECRETS)
     assert settings["settings"]["storage"]["snapshots_config"] == {"snapshots_storage": "s3", "s3_config": {"bucket": "b"}}
     assert settings["settings"]["inference"] == {"address": "https://192.0.2.80/v1"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.hardened.qdrant.plugins.module_utils import _secret_names, _secrets
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _secret_settings, _settings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _known_settings, _secret_settings, _settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,7 +57,7 @@ def test_every_secret_setting_is_taken_out_of_the_file_that_all_can_read(path):
 
 @pytest.mark.parametrize("path", SECRET)
 def test_a_secret_with_a_variable_of_its_own_is_refused_by_name(path):
-    found = [str(problem) for problem in _settings.check(nested(path, MARK), (1, 19, 0)) if problem.where == "qdrant_config." + path]
+    found = [str(problem) for problem in _known_settings.check(nested(path, MARK), (1, 19, 0)).problems if problem.where == "qdrant_config." + path]
     assert not any(MARK in text for text in found)
     assert bool(found) == bool(SECRET[path]) and SECRET[path] in "".join(found)
 
