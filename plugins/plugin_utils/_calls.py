@@ -51,7 +51,7 @@ class Call(t.NamedTuple):
 
     @property
     def reads(self) -> bool:
-        """Whether asking changes nothing, whoever asks and whatever the server makes of it."""
+        """Return whether asking changes nothing, whoever asks and whatever the server makes of it."""
         if self.port == "rest":
             return self.method == "GET"
         return self.need in (NOTHING, _access.KNOWN, _access.READ, _access.WHOLE, _access.SERVER)

@@ -88,6 +88,10 @@ DESTROYS = {
     "POST /collections/{collection_name}/truncate_unapplied_wal",
     "PUT /collections/{collection_name}/snapshots/recover",
     "POST /collections/{collection_name}/snapshots/upload",
+    "PUT /collections/{collection_name}/shards/{shard}/snapshots/recover",
+    "POST /collections/{collection_name}/shards/{shard}/snapshots/upload",
+    "POST /collections/{collection_name}/shards/{shard}/snapshot/partial/recover",
+    "POST /collections/{collection_name}/shards/{shard}/snapshot/partial/recover_from",
 }
 
 
@@ -207,8 +211,8 @@ class Asked:
 
 
 def cells(version: str, credentials: t.Iterable[Credential], lasting: bool) -> list[tuple[_calls.Call, Credential]]:
-    """Return what is asked of a server of a version. ``lasting``: also by who may, where it lasts."""
-    calls = [call for call in _calls.of(version) if call.port != "p2p"]
+    """Return what is asked of a server of a version: what is made first, and what removes it afterwards. ``lasting``: also by who may, where it lasts."""
+    calls = sorted((call for call in _calls.of(version) if call.port != "p2p"), key=lambda call: call.method == "DELETE")
     return [(call, one) for call in calls for one in credentials if lasting or call.call not in LASTING or not allowed(one, call)]
 
 
@@ -226,3 +230,11 @@ def wrong(asked: Asked, call: _calls.Call, credential: Credential) -> str:
     if not may:
         right = status == (REFUSED[call.port] if credential.refusal is None else credential.refusal[call.port == "grpc"])
     return "" if right else f"{credential.kind}, {call.call}: {status}, though it needs {call.need}"
+
+
+def surplus(asked: Asked, version: str, key: str) -> list[str]:
+    """Return the calls that a server of a version answers on its public ports, though the data gives them to other versions, or to the port of nodes."""
+    there = {call.call for call in _calls.of(version) if call.port != "p2p"}
+    others = {call.call: call for call in _calls.known() if call.call not in there}
+    public = [call._replace(port="grpc" if call.port == "p2p" else call.port) for call in others.values()]
+    return [call.call for call in public if asked.status(key, call, ABSENT) != NO_CALL[call.port]]

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from collections import Counter
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -98,6 +100,30 @@ def test_a_row_that_is_wrong_is_refused(change, what):
     row = {"call": "GET /", "port": "rest", "need": "nothing", "part": "api", "documented": True, "versions": ["1.19.0"], **change}
     with pytest.raises(ValueError, match=what):
         _calls.parse({"versions": ["1.19.0"], "calls": [row]})
+
+
+def test_the_page_is_made_from_the_data():
+    made = subprocess.run([sys.executable, str(PROJECT / "scripts/lib/calls_doc")], check=True, capture_output=True, text=True).stdout
+    assert made == (PROJECT / "docs/calls.md").read_text(encoding="utf-8"), "run scripts/lib/calls_doc > docs/calls.md"
+
+
+def test_the_matrix_of_the_page_about_access_is_what_the_model_says():
+    """Its columns are operations, its rows the rights of a token."""
+    page = (PROJECT / "docs/access.md").read_text(encoding="utf-8")
+    columns = [["list", "telemetry"], ["read"], ["write"], ["index", "snapshot"], ["snapshots"], ["cluster", "metrics"], ["create", "delete"]]
+    operations = {operation.name: operation for operation in _access.OPERATIONS}
+    assert sorted(name for column in columns for name in column) == sorted(operations)
+    scopes = {f"{{shop: {right}}}": scope for right, scope in SHOP.items()}
+    scopes.update({right: _access.Scope(right) for right in _access.GLOBAL_RIGHTS})
+    for title, scope in scopes.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{title}` |"))
+        shown = [cell.strip() for cell in row.split("|")[2:-1]]
+        for names, text in zip(columns, shown, strict=True):
+            for name in names:
+                operation = operations[name]
+                everywhere = "all" if operation.of_collection else "yes"
+                wanted = (everywhere if scope.everywhere or not operation.of_collection else "shop") if _access.may(scope, operation, "shop") else ""
+                assert text == wanted, (title, name)
 
 
 # --- the script ----------------------------------------------------------------------------------------------------------
