@@ -54,6 +54,8 @@ class Call(t.NamedTuple):
         """Return whether asking changes nothing, whoever asks and whatever the server makes of it."""
         if self.port == "rest":
             return self.method == "GET"
+        if self.port == "p2p":
+            return self.call.rpartition("/")[2].startswith("Get")
         return self.need in (NOTHING, _access.KNOWN, _access.READ, _access.WHOLE, _access.SERVER)
 
     def asked(self, collection: str = ABSENT) -> str:
