@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _document, _proxy, _tls_providers, _variables
 
-OPTIONS = ("address", "http_port", "grpc_port", "open", "user", "install_dir", "config_dir")
+OPTIONS = ("address", "http_port", "grpc_port", "user", "install_dir", "config_dir")
 
 
 class ActionModule(_action.HostAction):
@@ -24,6 +24,9 @@ class ActionModule(_action.HostAction):
                 if value is not None:
                     arguments.setdefault(option, value)
             arguments.setdefault("server_name", self._server_name(variables))
+            opened = _variables.read(self._templar, variables, "qdrant_proxy_open", [])
+            arguments.setdefault("closed_paths", _proxy.closed_paths(opened))
+            arguments.setdefault("closed_methods", _proxy.closed_methods(opened))
         except _variables.VariableError as error:
             raise AnsibleActionFail(str(error)) from None
         arguments.setdefault("address", _variables.address_of(variables["inventory_hostname"], variables["hostvars"]))

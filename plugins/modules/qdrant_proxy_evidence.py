@@ -34,11 +34,16 @@ options:
     description: The name by which clients verify the proxy. Empty for its address.
     type: str
     default: ""
-  open:
-    description: The parts of the API that are open beside collections and points.
+  closed_paths:
+    description: The paths of REST that should be closed. From the calls of all known versions of Qdrant, and C(qdrant_proxy_open).
     type: list
     elements: str
-    default: []
+    required: true
+  closed_methods:
+    description: The methods of gRPC that should be closed. As O(closed_paths).
+    type: list
+    elements: str
+    required: true
   user:
     description: The user that the proxy should run as.
     type: str
@@ -57,6 +62,8 @@ EXAMPLES = r"""
 - name: Observe the proxy
   hardened.qdrant.qdrant_proxy_evidence:
     address: 192.0.2.21
+    closed_paths: [/metrics, /dashboard/]
+    closed_methods: [/qdrant.StorageRead/ListFiles]
   register: proxy
 """
 
@@ -80,7 +87,8 @@ def main() -> None:
             "http_port": {"type": "int", "default": 6333},
             "grpc_port": {"type": "int", "default": 6334},
             "server_name": {"type": "str", "default": ""},
-            "open": {"type": "list", "elements": "str", "default": []},
+            "closed_paths": {"type": "list", "elements": "str", "required": True},
+            "closed_methods": {"type": "list", "elements": "str", "required": True},
             "user": {"type": "str", "default": "qdrant-proxy"},
             "install_dir": {"type": "path", "default": "/opt/qdrant-proxy"},
             "config_dir": {"type": "path", "default": "/etc/qdrant-proxy"},
@@ -95,7 +103,7 @@ def main() -> None:
         p2p_port=None,
         **{name: params[name] for name in ("user", "install_dir", "config_dir", "address", "http_port", "grpc_port", "server_name")},
     )
-    module.exit_json(changed=False, proxy=proxy.observe(place, params["open"], _run.ask))
+    module.exit_json(changed=False, proxy=proxy.observe(place, params["closed_paths"], params["closed_methods"], _run.ask))
 
 
 if __name__ == "__main__":

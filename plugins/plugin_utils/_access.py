@@ -31,6 +31,8 @@ _EVERYWHERE = {
     "r": frozenset((KNOWN, READ, WHOLE, SERVER)),
     "m": frozenset((KNOWN, READ, WHOLE, POINTS, WRITE, SERVER, MANAGE)),
 }
+OF_COLLECTION = (READ, WHOLE, POINTS, WRITE)
+NEEDS = (KNOWN, READ, WHOLE, POINTS, WRITE, SERVER, MANAGE)
 COLLECTION_RIGHTS, GLOBAL_RIGHTS = tuple(_COLLECTION), tuple(_EVERYWHERE)
 
 
@@ -44,7 +46,7 @@ class Operation:
 
     @property
     def of_collection(self) -> bool:
-        return self.need in (READ, WHOLE, POINTS, WRITE)
+        return self.need in OF_COLLECTION
 
 
 OPERATIONS = (
@@ -75,11 +77,16 @@ FULL, READ_ONLY, NOBODY = Scope("m"), Scope("r"), Scope()
 
 def may(scope: Scope, operation: Operation, collection: str = "") -> bool:
     """Return whether a credential may do something, in a collection if the operation belongs to one."""
+    return has(scope, operation.need, collection)
+
+
+def has(scope: Scope, need: str, collection: str = "") -> bool:
+    """Return whether a credential has what is needed, in a collection if that is about one."""
     if scope.everywhere:
-        return operation.need in _EVERYWHERE[scope.everywhere]
-    if operation.of_collection:
-        return operation.need in _COLLECTION.get(scope.collections.get(collection, ""), frozenset())
-    return operation.need == KNOWN and bool(scope.collections)
+        return need in _EVERYWHERE[scope.everywhere]
+    if need in OF_COLLECTION:
+        return need in _COLLECTION.get(scope.collections.get(collection, ""), frozenset())
+    return need == KNOWN and bool(scope.collections)
 
 
 def where(scope: Scope, operation: Operation) -> str:

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _network, _own, _preflight, _values
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _calls, _network, _own, _preflight, _values
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._preflight import Findings
 
 PARTS = ("dashboard", "metrics", "telemetry", "cluster", "snapshots")
+DASHBOARD = "/dashboard/"  # files, so no call
 ERROR_LOGS = ("crit", "error")
 # Numbers by variable: the lowest and the highest that make sense.
 NUMBERS = {
@@ -155,6 +156,17 @@ def check_values(values: t.Mapping[str, t.Any], opened: t.Any, error_log: t.Any,
     if error_log not in ERROR_LOGS:
         found.refuse("qdrant_proxy_error_log", f"it is {error_log!r}", "Write {}".format(" or ".join(ERROR_LOGS)))
     return found
+
+
+def closed_paths(opened: t.Collection[str]) -> list[str]:
+    """Return the paths of REST that a proxy closes, of all known versions: all but those of the API and of the parts that are ``opened``."""
+    paths = {call.asked() for call in _calls.known() if call.port == "rest" and call.part not in ("api", *opened)}
+    return sorted(paths | (set() if "dashboard" in opened else {DASHBOARD}))
+
+
+def closed_methods(opened: t.Collection[str]) -> list[str]:
+    """Return the methods of gRPC that a proxy closes, as ``closed_paths`` does. Of those the ones that change nothing, should one reach a node."""
+    return sorted({call.call for call in _calls.known() if call.port != "rest" and call.reads and call.part not in ("api", *opened)})
 
 
 def check_client_ca(pem: str, nodes_trust: t.Iterable[str], now: datetime) -> Findings:

@@ -30,16 +30,6 @@ DIRECTIVES = (
     "proxy_pass grpc_pass proxy_ssl_verify grpc_ssl_verify proxy_ssl_name grpc_ssl_name proxy_ssl_trusted_certificate grpc_ssl_trusted_certificate "
     "access_log error_log ssl_verify_client client_max_body_size"
 ).split()
-# By part of the API a REST path and, where there is one, a method of gRPC.
-PARTS = {
-    "dashboard": ("/dashboard/", None),
-    "metrics": ("/metrics", None),
-    "telemetry": ("/telemetry", None),
-    "cluster": ("/cluster", "/qdrant.Collections/CollectionClusterInfo"),
-    "snapshots": ("/snapshots", "/qdrant.Snapshots/ListFull"),
-    # Never open.
-    "rest": ("/logger", "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
-}
 COPIES = {
     "nginx.conf": "nginx.conf",
     "upstream-ca.crt": "upstream-ca.crt",
@@ -159,8 +149,8 @@ def log(place: Place, run: Run) -> Json:
     return {"logged": any(marker in line for line in lines), "keys": sum(key in line for line in lines)}
 
 
-def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
-    """Return the evidence of a proxy. ``opened`` are the parts of the API that should be open beside collections and points."""
+def observe(place: Place, paths: t.Iterable[str], methods: t.Iterable[str], run: Run) -> Json:
+    """Return the evidence of a proxy. ``paths`` of REST and ``methods`` of gRPC are those that should be closed."""
 
     def asks_rest(path: str) -> t.Callable[[], t.Any]:
         return lambda: ways.status(_rest(place, path))
@@ -180,11 +170,8 @@ def observe(place: Place, opened: t.Collection[str], run: Run) -> Json:
     }
     # What a port makes of clients' certificates shows in what it answers: nginx takes the handshake, and refuses the request.
     questions.update({where: question for where, question in tls.questions(place).items() if where[0] == "tls"})
-    for part, (path, method) in PARTS.items():
-        if part not in opened:
-            questions["closed", "rest", path] = asks_rest(path)
-            if method and "grpc" in place.ports():
-                questions["closed", "grpc", method] = functools.partial(_grpc, place, method)
+    questions.update({("closed", "rest", path): asks_rest(path) for path in paths})
     if "grpc" in place.ports():
+        questions.update({("closed", "grpc", method): functools.partial(_grpc, place, method) for method in methods})
         questions["anonymous", "grpc"] = lambda: _grpc(place, "/qdrant.Collections/List")
     return {"grpc": "grpc" in place.ports(), **asking.ask(questions)}

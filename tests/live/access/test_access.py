@@ -9,32 +9,26 @@ The cells come from data: credentials with their scope, operations with their re
 from __future__ import annotations
 
 import json
+import re
 import time
-from dataclasses import dataclass, field
+import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
 import pytest
 import yaml
 from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _tokens
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _calls, _tokens
+from cells import Asked, Credential, allowed, cells, surplus, text, wrong
 from qdrant_client import grpc as pb
+from server import name as version
 from support import token_of
 
 A, B, VICTIM, NEW = "live_a", "live_b", "live_victim", "live_new"
 VECTORS = {"vectors": {"size": 2, "distance": "Dot"}, "replication_factor": 3}
-OK, DENIED, UNAUTHENTICATED = 0, 7, 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
+OK, DENIED, INTERNAL, UNAUTHENTICATED = 0, 7, 13, 16  # gRPC status codes, https://grpc.io/docs/guides/status-codes/
 ALICE = [{"key": "name", "value": "alice"}]
-
-
-@dataclass(frozen=True)
-class Credential:
-    """A kind of credential and what it should reach. ``refusal`` is the one answer that it gets to everything, REST and gRPC."""
-
-    kind: str
-    secret: str | None = field(repr=False)
-    scope: _access.Scope = _access.NOBODY
-    refusal: tuple[int, int] | None = None
 
 
 def credentials(secrets: dict, folder: Path) -> list[Credential]:
@@ -112,6 +106,7 @@ class Server:
         address = deployment.nodes[0].address
         self._rest, self._grpc, self._tls = _wire.Target(address, 6333), _wire.Target(address, 6334), _wire.Tls(ca_file=deployment.ca)
         self.key = deployment.secrets["qdrant_api_key"]
+        self.asked = Asked(self._rest, self._grpc, self._tls)
 
     def rest(self, secret: str | None, method: str, path: str, body: dict | None = None) -> int:
         headers = {"content-type": "application/json", **({} if secret is None else {"api-key": secret})}
@@ -125,6 +120,9 @@ class Server:
         answer = _wire.grpc(self._grpc, "/qdrant." + method, metadata=metadata, message=message.SerializeToString(), tls=self._tls, timeout=60)
         assert answer.status is not None, answer.error
         return answer.status
+
+    def raw(self, secret: str, method: str, message: bytes):
+        return _wire.grpc(self._grpc, method, metadata={"api-key": secret}, message=message, tls=self._tls, timeout=60)
 
     def there(self, name: str) -> bool:
         return self.rest(self.key, "GET", "/collections/" + name) == 200
@@ -168,6 +166,12 @@ CELLS = [(kind, name, way) for kind in range(KINDS) for name, request in REQUEST
 def test_the_matrix_is_whole(known):
     assert len(known) == KINDS and len({credential.kind for credential in known}) == KINDS
     assert REQUESTS.keys() == OPERATIONS.keys(), "the access model and the requests name the same operations"
+    needs = {call.call: call.need for call in _calls.of(version())}
+    for name, request in REQUESTS.items():
+        method, path, *_body = request.rest
+        route = re.sub("|".join((A, VICTIM, NEW)), "{collection_name}", f"{method} {path.partition('?')[0]}")
+        assert needs[route] == OPERATIONS[name].need, name
+        assert request.grpc is None or needs["/qdrant." + request.grpc[0]] == OPERATIONS[name].need, name
     proof = (Path(__file__).parents[3] / "docs/proof.md").read_text(encoding="utf-8")
     assert "| %d cells of credentials by operations" % len(CELLS) in proof
     allowed = [_access.may(credential.scope, operation, A) for credential in known for operation in OPERATIONS.values()]
@@ -195,6 +199,53 @@ def test_what_the_access_model_promises_is_what_the_server_does(server, known, k
         assert server.there(VICTIM) != may, what
     if request.makes_new:
         assert server.there(NEW) == may, what
+
+
+# By version whose calls are known: all kinds of credentials by all calls, without those that last on the server and would be let in.
+CALL_CELLS = {"1.16.3": 2669, "1.18.3": 2992, "1.19.0": 3009}
+
+
+def test_the_cells_of_the_version_are_whole(known):
+    asked = cells(version(), known, lasting=False)
+    assert len(asked) == CALL_CELLS[_calls.version_for(version())]
+    proof = (Path(__file__).parents[3] / "docs/proof.md").read_text(encoding="utf-8")
+    assert ", ".join(f"{count} for {known_version}" for known_version, count in CALL_CELLS.items()) in proof
+    let_in = sum(allowed(credential, call) for call, credential in asked)
+    assert len(asked) / 10 < let_in < len(asked) * 9 / 10
+
+
+@pytest.mark.parametrize("kind", range(KINDS))
+def test_every_call_of_the_version_lets_in_whom_it_should(server, known, kind):
+    asked = cells(version(), known[kind : kind + 1], lasting=False)
+    assert asked and [text for text in (wrong(server.asked, call, credential) for call, credential in asked) if text] == []
+
+
+def test_calls_of_other_versions_and_between_nodes_are_not_there(server):
+    if version() in _calls.versions():
+        assert surplus(server.asked, version(), server.key) == []
+
+
+@pytest.mark.since("1.18.0")
+def test_who_reads_points_reads_raw_files_deleted_points_included(server, known):
+    """Known, and said in docs/access.md: it is closed by the proxy, and for the content of files by a confinement without io_uring."""
+    marker, path = "live-deleted-" + uuid.uuid4().hex, f"/collections/{A}/points"
+    point = {"points": [{"id": 77, "vector": [1, 2], "payload": {"name": marker}}]}
+    assert server.rest(server.key, "PUT", f"{path}?wait=true", point) == server.rest(server.key, "POST", f"{path}/delete?wait=true", {"points": [77]}) == 200
+
+    def ask(kind: str, method: str, shard: int, file: str, more: bytes = b""):
+        secret = next(one.secret for one in known if one.kind == kind)
+        return server.raw(secret, f"/qdrant.StorageRead/{method}", text(1, A) + bytes([0x10, shard]) + text(3, file) + more)
+
+    for kind in ("read-only key", "token a:r", "token a:prw"):
+        # A cluster spreads the collection over shards, of which each node has a copy here.
+        listed = {shard: ask(kind, "ListFiles", shard, "wal/open") for shard in range(3)}
+        assert listed[0].status == OK
+        logs = [(shard, name.decode()) for shard, answer in listed.items() for name in re.findall(rb"wal/open-\d+", answer.body)]
+        # A range of 64 KiB (field 5), from the start.
+        read = [ask(kind, "ReadBytes", shard, name, b"\x28\x80\x80\x04") for shard, name in logs]
+        statuses = {answer.status for answer in read}
+        assert statuses == {INTERNAL} or (statuses == {OK} and any(marker.encode() in answer.body for answer in read)), statuses
+    assert ask("token of another collection", "ListFiles", 0, "wal/open").status == DENIED
 
 
 def test_what_a_list_holds_is_what_the_token_reaches(deployment, server, known):

@@ -13,6 +13,7 @@ import time
 
 import grpc
 import pytest
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _proxy
 from fixtures import collection, key, proxies, proxy
 from proxied import wait_for
 from qdrant_client import models
@@ -66,7 +67,13 @@ def test_what_is_no_api_is_closed_even_with_the_key(proxy, key, status, path):
     assert proxy.get(path, headers={"api-key": key}).status_code == status
 
 
+def test_every_call_that_no_part_holds_is_closed_even_with_the_key(proxy, key):
+    answers = {path: proxy.get(path, headers={"api-key": key}).status_code for path in _proxy.closed_paths(_proxy.PARTS)}
+    assert len(answers) > 8 and set(answers.values()) == {403}, answers
+
+
 @pytest.mark.parametrize("method", ["/qdrant.Snapshots/ListFull", "/qdrant.Collections/CollectionClusterInfo", "/qdrant.PointsInternal/Upsert",
+                                    "/qdrant.StorageRead/ListFiles", "/qdrant.StorageRead/ReadBytes",
                                     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"])  # fmt: skip
 def test_what_is_no_api_is_closed_over_grpc(proxy, key, method):
     with open(proxy.ca, "rb") as file:

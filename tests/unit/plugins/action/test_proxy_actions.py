@@ -19,7 +19,7 @@ from ansible_collections.hardened.qdrant.plugins.action import (
     qdrant_proxy_preflight,
 )
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _plaintext
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _plaintext, _proxy
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from test_actions import CA, CA_KEY, KEY, NOW, READ_ONLY, action, node
@@ -213,7 +213,9 @@ def test_a_proxy_is_observed_where_the_inventory_says(monkeypatch):
     plugin = action(qdrant_proxy_evidence.ActionModule, monkeypatch, [{"proxy": {}}], http_port=8443)
     plugin.run(task_vars=proxy(monkeypatch, qdrant_proxy_open=["metrics"]))
     sent = plugin.calls[0]["module_args"]
-    assert (sent["address"], sent["http_port"], sent["grpc_port"], sent["open"]) == (ADDRESS, 8443, 6334, ["metrics"])
+    assert (sent["address"], sent["http_port"], sent["grpc_port"]) == (ADDRESS, 8443, 6334)
+    assert sent["closed_paths"] == _proxy.closed_paths(["metrics"]) and "/metrics" not in sent["closed_paths"]
+    assert sent["closed_methods"] == _proxy.closed_methods([])
     assert sent["server_name"] == ""
     assert not any(secret in str(sent) for secret in (KEY, READ_ONLY, CA_KEY))
 

@@ -14,7 +14,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import proxy
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _clients, _network, _proxy, _tls_providers
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _calls, _clients, _network, _proxy, _tls_providers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from test_tls_providers import host
@@ -284,8 +284,55 @@ def test_settings_are_read_from_what_nginx_reads():
         assert proxy.upstreams(written) == [{"address": "192.0.2.11", "port": 6333, "name": "node1"}]
 
 
-def test_every_part_that_can_be_opened_is_one_that_evidence_asks_for():
-    assert set(_proxy.PARTS) | {"rest"} == set(proxy.PARTS)
+def part_of(path: str) -> str:
+    """Return the part of the API that nginx takes a path for, by the map in its settings."""
     template = (ROLE / "templates/nginx.conf.j2").read_text(encoding="utf-8")
-    for part in _proxy.PARTS:
-        assert re.search(rf'" (grpc_)?{part};', template), part
+    for line in template.partition("map $uri $qdrant_part {")[2].partition("}\n")[0].splitlines():
+        found = re.fullmatch(r'\s*(?:"(~?)(.+)"|default) (\w+);', line)
+        if found and (found[2] is None or (re.search(found[2], path) if found[1] else found[2] == path)):
+            return found[3]
+    raise AssertionError(path)
+
+
+def test_nginx_takes_every_call_for_the_part_that_the_data_gives_it_to():
+    for call in _calls.known():
+        rest = {"/": "api"}.get(call.path, part_of(call.asked()))
+        if call.port == "rest":
+            assert rest == call.part and part_of(call.asked("shop")) == call.part, call.call
+        else:
+            assert rest == {"api": "grpc", "none": "none"}.get(call.part, f"grpc_{call.part}"), call.call
+    assert part_of(_proxy.DASHBOARD) == "dashboard" and part_of("/collections/shop/anything") == "none"
+    # A path of REST is none of gRPC's, and the other way round, whichever port it comes to.
+    assert not {call.path for call in _calls.known() if call.port == "rest"} & {call.path for call in _calls.known() if call.port != "rest"}
+
+
+def test_what_is_closed_is_asked_for():
+    everything, nothing_grpc = _proxy.closed_paths([]), _proxy.closed_methods([])
+    for path in (
+        "/quotas",
+        "/audit/logs",
+        "/profiler/slow_requests",
+        "/debugger",
+        "/logger",
+        "/telemetry",
+        "/metrics",
+        "/issues",
+        "/stacktrace",
+        "/cluster",
+        "/snapshots",
+    ):
+        assert path in everything
+    assert "/collections" not in everything and "/" not in everything and "/healthz" not in everything
+    assert {"/qdrant.StorageRead/ReadBytes", "/qdrant.Snapshots/ListFull", "/qdrant.QdrantInternal/GetTelemetry"} <= set(nothing_grpc)
+    assert not {"/qdrant.Snapshots/CreateFull", "/qdrant.Raft/Send", "/qdrant.Points/Count"} & set(nothing_grpc)
+    for part, path in (
+        ("metrics", "/metrics"),
+        ("dashboard", "/dashboard/"),
+        ("snapshots", "/snapshots"),
+        ("cluster", "/cluster/telemetry"),
+        ("telemetry", "/telemetry"),
+    ):
+        assert set(everything) - set(_proxy.closed_paths([part])) and path not in _proxy.closed_paths([part]), part
+    # What no part of qdrant_proxy_open holds stays closed.
+    assert "/quotas" in _proxy.closed_paths(_proxy.PARTS) and "/qdrant.StorageRead/ReadBytes" in _proxy.closed_methods(_proxy.PARTS)
+    assert set(_proxy.PARTS) - {"dashboard"} == set(_calls.PARTS) - {"api", "none"}
