@@ -283,11 +283,13 @@ class ActionModule(_action.ControllerAction):
     def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str], deployment: str) -> None:
         version, file = self._read("qdrant_version"), self._read("qdrant_binary_file")
         checksum = self._read("qdrant_checksum")
+        pinned, known = self._read("qdrant_checksums", {}), self._read("__qdrant_checksums", {})
+        self._take(_preflight.check_checksums(pinned, known))
         # An image is checked with its container; what a version must be like is the same.
         problems = _preflight.check_release(
             version=version,
             checksum=checksum,
-            known=self._read("__qdrant_checksums", {}),
+            known=_preflight.known_checksums(pinned, known),
             architecture=state.get("architecture"),
             file=file,
             url=self._read("qdrant_download_url"),

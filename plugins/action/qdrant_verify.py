@@ -94,8 +94,12 @@ class ActionModule(_action.ControllerAction):
 
     def _weaknesses(self, variables: dict[str, t.Any], today: date) -> _weaknesses.Known:
         """Return the list of weaknesses: the collection's own, or a newer one of the user's."""
+        hosts = variables.get("hostvars") or {}
+        # The play's first host may be none of the nodes, whose variable it is.
+        of_nodes = (_variables.of_host(host, hosts, _weaknesses.VARIABLE, "") for host in hosts)
         try:
-            known, warnings = _weaknesses_file.load(str(_variables.read(self._templar, variables, _weaknesses.VARIABLE, "") or ""), today)
+            path = _variables.read(self._templar, variables, _weaknesses.VARIABLE, "") or next(filter(None, of_nodes), "")
+            known, warnings = _weaknesses_file.load(str(path), today)
         except (_weaknesses_file.Refused, _variables.VariableError) as error:
             raise AnsibleActionFail(str(error)) from None
         for warning in warnings:

@@ -9,10 +9,10 @@ Pure functions: bytes in, lists out.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import typing as t
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class Weakness:
 class Known:
     """A list: complete up to a day, for releases up to the newest that it knows."""
 
-    date: date
+    date: dt.date
     newest: Version
     source: str
     entries: tuple[Weakness, ...]
@@ -102,7 +102,7 @@ class Known:
         """Return what the old version has and the new one has not."""
         return [entry for entry in self.entries if entry.affects(old) and not entry.affects(new)]
 
-    def described(self, today: date) -> Json:
+    def described(self, today: dt.date) -> Json:
         """Return {date, age_days, newest}, for reports."""
         return {"date": self.date.isoformat(), "age_days": (today - self.date).days, "newest": text_of(self.newest)}
 
@@ -123,10 +123,10 @@ def _known(content: Json) -> Known:
     for entry in content["weaknesses"]:
         ranges = tuple(Range(version_of(one["introduced"]), version_of(one["fixed"]) if "fixed" in one else None) for one in entry["affected"])
         entries.append(Weakness(tuple(entry["ids"]), entry["severity"], entry["summary"], ranges, entry["source"]))
-    return Known(date.fromisoformat(content["date"]), version_of(content["newest"]), content["source"], tuple(entries))
+    return Known(dt.date.fromisoformat(content["date"]), version_of(content["newest"]), content["source"], tuple(entries))
 
 
-def parse(data: bytes, today: date) -> Known:
+def parse(data: bytes, today: dt.date) -> Known:
     """Return the list that a file holds.
 
     :raises WeaknessError: it does not fit the schema, or is dated in the future.

@@ -87,7 +87,10 @@ def test_what_is_no_list_is_refused_with_the_place(data, what):
         _weaknesses.parse(data, TODAY)
 
 
-@given(st.binary(max_size=64) | st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(json.dumps).map(str.encode))
+@given(
+    st.binary(max_size=64)
+    | st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)).map(json.dumps).map(str.encode)
+)
 def test_nothing_but_a_list_passes(data):
     with pytest.raises(_weaknesses.WeaknessError):
         _weaknesses.parse(data, TODAY)
