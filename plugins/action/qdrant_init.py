@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _files, _init, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _authority, _files, _init, _pinning, _releases, _vault
 
 INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "inventory.yml", "inventory.yaml")
 
@@ -19,7 +19,7 @@ INVENTORIES = ("hosts", "hosts.yml", "hosts.yaml", "hosts.ini", "inventory", "in
 class ActionModule(_action.ControllerAction):
     """One call, on the controller alone."""
 
-    _VALID_ARGS = frozenset(("dir", "group", "vault_id", "common_name", "what"))
+    _VALID_ARGS = frozenset(("dir", "group", "vault_id", "common_name", "what", "release", "api_url", "image", "ca_file", "download_url", "timeout"))
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {}
@@ -30,6 +30,7 @@ class ActionModule(_action.ControllerAction):
         settings = folder / "group_vars" / arguments["group"]
         created: list[str] = []
         kept: list[str] = []
+        told: list[str] = []
 
         def put(path: Path, text: str, mode: int) -> None:
             """Write a file or, in check mode, see that it could be written."""
@@ -45,7 +46,17 @@ class ActionModule(_action.ControllerAction):
             created.append(str(path))
             put(path, text(), mode)
 
+        def release() -> None:
+            """Pin a release for a new deployment, first of all: with anything there, a version was chosen, if only by leaving it to the collection."""
+            if settings.is_dir() and any(settings.iterdir()):
+                return
+            pinned, lines = _pinning.first(settings, arguments, now.date(), self._task.check_mode)
+            told.extend(lines)
+            if pinned:
+                created.append(str(settings / _releases.FILE))
+
         def deployment() -> None:
+            release()
             if any((folder / name).exists() for name in INVENTORIES):
                 kept.append(str(next(folder / name for name in INVENTORIES if (folder / name).exists())))
             else:
@@ -89,6 +100,6 @@ class ActionModule(_action.ControllerAction):
         now = datetime.now(UTC)
         try:
             {"next_ca": next_ca, "client_ca": client_ca, "deployment": deployment}[arguments["what"]]()
-        except (_authority.AuthorityError, _files.FileError, _vault.VaultError) as error:
+        except (_authority.AuthorityError, _files.FileError, _pinning.PinningError, _vault.VaultError) as error:
             raise AnsibleActionFail(str(error)) from None
-        return {**result, "changed": bool(created), "created": created, "kept": kept}
+        return {**result, "changed": bool(created), "created": created, "kept": kept, "release": told}

@@ -34,6 +34,8 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _tokens,
     _values,
     _variables,
+    _weaknesses,
+    _weaknesses_file,
 )
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
@@ -282,11 +284,13 @@ class ActionModule(_action.ControllerAction):
     def _check_release(self, state: dict[str, t.Any], accepted: dict[str, str], deployment: str) -> None:
         version, file = self._read("qdrant_version"), self._read("qdrant_binary_file")
         checksum = self._read("qdrant_checksum")
+        pinned, known = self._read("qdrant_checksums", {}), self._read("__qdrant_checksums", {})
+        self._take(_preflight.check_checksums(pinned, known))
         # An image is checked with its container; what a version must be like is the same.
         problems = _preflight.check_release(
             version=version,
             checksum=checksum,
-            known=self._read("__qdrant_checksums", {}),
+            known=_preflight.known_checksums(pinned, known),
             architecture=state.get("architecture"),
             file=file,
             url=self._read("qdrant_download_url"),
@@ -301,7 +305,17 @@ class ActionModule(_action.ControllerAction):
         self._take(_preflight.check_upgrade(state.get("installed_version"), version, accepted))
         parsed = _preflight.parse_version(version)
         if parsed:
-            self._warnings += [f"Qdrant {version} {text}." for text in _settings.advisories(parsed)]
+            self._warnings += [f"Qdrant {version} {text}." for text in self._weaknesses().of(parsed)]
+
+    def _weaknesses(self) -> _weaknesses.Known:
+        """Return the list of weaknesses, the collection's own where the user's cannot be used."""
+        try:
+            known, warnings = _weaknesses_file.load(str(self._read(_weaknesses.VARIABLE, "") or ""), datetime.now(UTC).date())
+        except _weaknesses_file.Refused as error:
+            self._problems.append(error.problem)
+            return _weaknesses.own()
+        self._warnings += warnings
+        return known
 
     def _check_settings(self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]) -> _settings.Settings:
         config = self._read("qdrant_config")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
@@ -25,6 +25,8 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _report,
     _tokens,
     _variables,
+    _weaknesses,
+    _weaknesses_file,
 )
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import model, terminal
 
@@ -57,11 +59,12 @@ class ActionModule(_action.ControllerAction):
             raise AnsibleActionFail(str(error)) from None
         # What the controller adds is not of the host.
         drift = _drift.between(earlier["evidence"], observed) if earlier else []
-        documents = {host: _derived.with_knowledge(document, limit) for host, document in observed.items()}
         now = datetime.now(UTC)
+        weaknesses = self._weaknesses(variables, now.date())
+        documents = {host: _derived.with_knowledge(document, limit, weaknesses) for host, document in observed.items()}
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
         access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)
-        report = model.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access)
+        report = model.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access, weaknesses.described(now.date()))
         paths = self._write(report, arguments["report_dir"]) if arguments["report_dir"] else []
         display.display("\n{}{}\n".format(terminal.summary(report), f"\nReport: {paths[0]}" if paths else ""))
         result.update(
@@ -88,6 +91,20 @@ class ActionModule(_action.ControllerAction):
             return int(_variables.read(self._templar, variables, "qdrant_tls_fail_days", FAIL_DAYS))
         except (_variables.VariableError, TypeError, ValueError):
             raise AnsibleActionFail("qdrant_tls_fail_days is no number of days. Write one, such as %d." % FAIL_DAYS) from None
+
+    def _weaknesses(self, variables: dict[str, t.Any], today: date) -> _weaknesses.Known:
+        """Return the list of weaknesses: the collection's own, or a newer one of the user's."""
+        hosts = variables.get("hostvars") or {}
+        # The play's first host may be none of the nodes, whose variable it is.
+        of_nodes = (_variables.of_host(host, hosts, _weaknesses.VARIABLE, "") for host in hosts)
+        try:
+            path = _variables.read(self._templar, variables, _weaknesses.VARIABLE, "") or next(filter(None, of_nodes), "")
+            known, warnings = _weaknesses_file.load(str(path), today)
+        except (_weaknesses_file.Refused, _variables.VariableError) as error:
+            raise AnsibleActionFail(str(error)) from None
+        for warning in warnings:
+            display.warning(warning)
+        return known
 
     def _access(self, variables: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         """Who can do what, by the inventory. Of the keys only whether they are set is looked at; what cannot be read is left out."""

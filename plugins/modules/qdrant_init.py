@@ -14,6 +14,8 @@ description:
   - Makes an inventory, a file of settings, and a vault with new secrets, in a folder on the controller. API keys have 256 bits; the
     CA's key is made here and kept in the vault alone.
   - Never overwrites a file. A run that is killed is finished by the next one.
+  - Asks upstream for its newest release and pins that in C(release.yml), by version, SHA-256 for each architecture and the image's digest. Where upstream
+    cannot be asked, nothing is pinned, the collection's own version is deployed, and RV(release) says which weaknesses that has.
   - Encrypts with the vault password that the run was given, and refuses to work without.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
@@ -21,6 +23,7 @@ extends_documentation_fragment:
   - hardened.qdrant.attributes
   - hardened.qdrant.attributes.info
   - hardened.qdrant.attributes.action
+  - hardened.qdrant.upstream
 attributes:
   check_mode:
     description: Can run in C(check_mode) and says which files it would make.
@@ -48,6 +51,12 @@ options:
     type: str
     choices: [deployment, next_ca, client_ca]
     default: deployment
+  release:
+    description: >-
+      The version that a new deployment starts with; V(newest) for upstream's newest; V(none) to ask nobody and leave it to the collection. A folder of
+      settings that holds anything is no new deployment.
+    type: str
+    default: newest
 """
 
 EXAMPLES = r"""
@@ -59,6 +68,11 @@ EXAMPLES = r"""
 RETURN = r"""
 created:
   description: The files that were, or in check mode would be, made.
+  returned: success
+  type: list
+  elements: str
+release:
+  description: Which release was pinned, and what is known against it, for a person. Empty where the deployment is not new.
   returned: success
   type: list
   elements: str

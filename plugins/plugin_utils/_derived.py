@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight, _reachability, _settings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight, _reachability, _settings, _weaknesses
 
 Json = dict[str, t.Any]
 AUTHORITY_DAYS = 90  # that a CA must have left, for its replacement takes planning
@@ -43,16 +43,16 @@ def _view(seen: Json) -> Json:
     return {**seen, "further": further}
 
 
-def with_knowledge(document: Json, certificate_days: int) -> Json:
+def with_knowledge(document: Json, certificate_days: int, weaknesses: _weaknesses.Known | None = None) -> Json:
     """Return a document with ``limits`` (days), what is known of its version (``advisories``, and which settings it ``supports``), and the judgements.
 
-    Without a version both of these are missing, so what depends on them fails.
+    ``weaknesses`` is the list to judge by, left out the collection's own. Without a version both of these are missing, so what depends on them fails.
     """
     document = {**document, "limits": {"certificate_days": certificate_days, "authority_days": AUTHORITY_DAYS}}
     web = document.get("web")
     version = _preflight.parse_version(web.get("version")) if isinstance(web, dict) else None
     if version is not None:
-        document.update(advisories=_settings.advisories(version), supports=_settings.supports(version))
+        document.update(advisories=(weaknesses or _weaknesses.own()).of(version), supports=_settings.supports(version))
     return {**document, **judgements(document)}
 
 

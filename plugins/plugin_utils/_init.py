@@ -41,7 +41,7 @@ all:
 
 SETTINGS = """\
 ---
-# Settings of all nodes. Secrets are in vault.yml beside this file. The roles' READMEs list what else there is.
+# Settings of all nodes. Secrets are in vault.yml beside this file, the release is in release.yml. The roles' READMEs list what else there is.
 
 # Who may use the API: addresses and networks. Nobody else reaches it.
 qdrant_firewall_clients: []

@@ -238,6 +238,32 @@ def parse_version(text: t.Any) -> Version | None:
     return (parts[0], parts[1], parts[2]) if parts else None
 
 
+def check_checksums(pinned: t.Any, known: t.Mapping[str, t.Mapping[str, str]]) -> list[Problem]:
+    """Return the digests that an inventory pins, by version and architecture. ``known`` are the collection's, which they must not contradict."""
+    where, remedy = "qdrant_checksums", "Let hardened.qdrant.releases write it, or write {VERSION: {ARCHITECTURE: SHA-256}}, in small letters and quotes"
+    if not isinstance(pinned, t.Mapping):
+        return [Problem(where, "it is no mapping", remedy)]
+    problems = []
+    for version, digests in pinned.items():
+        if parse_version(version) is None or not isinstance(digests, t.Mapping):
+            problems.append(Problem(f"{where}.{_values.shown(version)}", "it is no version with a digest for each architecture", remedy))
+            continue
+        for architecture, digest in digests.items():
+            place = f"{where}.{version}.{_values.shown(architecture)}"
+            if architecture not in ARCHITECTURES or not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+                problems.append(Problem(place, "it is no SHA-256 of a release for {}".format(" or ".join(ARCHITECTURES)), remedy))
+            elif known.get(version, {}).get(architecture, digest) != digest:
+                what = "the collection knows another digest of upstream's file"
+                problems.append(Problem(place, what, "Find out which of the two is upstream's; for a file of your own set qdrant_checksum"))
+    return problems
+
+
+def known_checksums(pinned: t.Any, known: t.Mapping[str, t.Mapping[str, str]]) -> dict[str, t.Mapping[str, str]]:
+    """Return the digests by version and architecture that a node is checked against: the collection's, and the inventory's as far as they are any."""
+    added = {version: digests for version, digests in pinned.items() if isinstance(digests, t.Mapping)} if isinstance(pinned, t.Mapping) else {}
+    return {version: {**known.get(version, {}), **added.get(version, {})} for version in {**known, **added}}
+
+
 def check_release(
     *, version: t.Any, checksum: t.Any, known: t.Mapping[str, t.Mapping[str, str]], architecture: str | None, file: str, url: str
 ) -> list[Problem]:
@@ -251,9 +277,11 @@ def check_release(
     if digest and not re.fullmatch(r"[0-9a-fA-F]{64}", digest):
         problems.append(Problem("qdrant_checksum", "it is no SHA-256", "Write the 64 hexadecimal digits that sha256sum prints"))
     if not digest and (file or architecture not in known.get(str(version), {})):
-        what = "nothing is known of the file" if file else f"the checksum of version {version} is not known"
-        command = "sha256sum %s" % (file or "FILE, after downloading and checking the release")
-        problems.append(Problem("qdrant_checksum", what, f"Nothing unverified is installed: set it to the output of {command}"))
+        what = "nothing is known of the file" if file else f"the checksum of version {version} for {architecture or 'this host'} is not known"
+        remedy = f"Nothing unverified is installed: set it to the output of sha256sum {file or 'FILE, after downloading and checking the release'}"
+        named = version if parse_version(version) else "VERSION"
+        pin = f", or pin upstream's: ansible-playbook -i INVENTORY hardened.qdrant.releases -e qdrant_release={named}"
+        problems.append(Problem("qdrant_checksum", what, remedy + ("" if file else pin)))
     if file and not os.path.isfile(file):
         problems.append(Problem("qdrant_binary_file", f"{file} is no file on the controller", "Write the path of the release's .tar.gz or binary"))
     if not file and not re.match(r"https://", url):

@@ -103,15 +103,6 @@ SINCE: dict[str, Version] = {
     "storage.quotas": (1, 19, 0),
 }
 
-# Weaknesses of servers older than a version.
-ADVISORIES: tuple[tuple[Version, str], ...] = (
-    ((1, 17, 1), "restores snapshots from any file of the host (file://)"),
-    ((1, 18, 1), "lets the read-only key upload snapshots (GHSA-3v92-w72v-j994)"),
-    ((1, 18, 2), "lets REST requests past the key check (qdrant#9254), and malicious snapshots read memory (qdrant#9268)"),
-    ((1, 19, 0), "lets S3 snapshots out of their folder (qdrant#10085)"),
-    ((1, 19, 0), "takes an empty key where an empty one is configured (qdrant#9199)"),
-)
-
 
 def hardened(
     *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: bool = False
@@ -195,8 +186,3 @@ def _is(value: t.Any, safe: t.Any) -> bool:
 def supports(version: Version) -> dict[str, bool]:
     """Return whether a version has each of the settings that came later than others."""
     return {path: version >= since for path, since in SINCE.items()}
-
-
-def advisories(version: Version) -> list[str]:
-    """Return known weaknesses of a version."""
-    return ["%s (mended in %d.%d.%d)" % (text, *fixed) for fixed, text in ADVISORIES if version < fixed]

@@ -64,7 +64,7 @@ def bed(hosts: int, packages: tuple[str, ...] = ()) -> Iterator[Bed]:
         nodes = ["--host=node%d=%s" % (number, IMAGES[(number - 1) % 2]) for number in range(1, hosts + 1)]
         run(TESTBED, "up", NAME, *nodes, *("--with=" + package for package in packages), "--output", str(inventory))
         try:
-            run("ansible-playbook", "hardened.qdrant.init", "-e", f"qdrant_init_dir={inventory}", env=environment)
+            run("ansible-playbook", "hardened.qdrant.init", "-e", f"qdrant_init_dir={inventory}", "-e", "qdrant_release=none", env=environment)
             (inventory / "group_vars/qdrant/bench.yml").write_text(
                 'qdrant_version: "{version}"\nqdrant_binary_file: {path}\nqdrant_checksum: {sha256}\nqdrant_verify_fail_on: high\n'.format(**server)
                 + f"qdrant_verify_report_dir: {folder}/report\n",

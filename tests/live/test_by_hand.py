@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _settings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _weaknesses
 from conftest import PROJECT
 from server import name, parse
 from test_refusals import inventory, snapshot
@@ -60,7 +60,7 @@ BY_HAND = {
     "tls-rest-plaintext", "tls-grpc-plaintext", "process-unprivileged", "process-no-shell", "process-bound-to-address", "process-root-read-only",
     "process-capabilities-effective", "process-no-new-privileges", "config-cors-off", "unit-active", "firewall-table",
 }  # fmt: skip
-if _settings.advisories(parse(name())):
+if _weaknesses.own().of(parse(name())):
     BY_HAND.add("version-without-advisories")
 
 

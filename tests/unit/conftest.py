@@ -9,6 +9,8 @@ machine. To look for new ones: pytest tests/unit --hypothesis-profile explore
 
 from __future__ import annotations
 
+from ansible_collections.hardened.qdrant.tests.unit.upstream_server import certified as certified
+from ansible_collections.hardened.qdrant.tests.unit.upstream_server import upstream as upstream
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)

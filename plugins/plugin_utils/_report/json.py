@@ -22,6 +22,7 @@ def render(report: Report) -> str:
         "hosts": {host: [finding.as_dict() for finding in findings] for host, findings in sorted(report.findings.items())},
         "evidence": report.evidence,
         "access": report.access,
+        "weaknesses": report.weaknesses,
         "reach": _reachability.connections(report.evidence),
     }
     if report.since:

@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report, cells_of
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report, cells_of, weaknesses_text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.terminal import drift_text
 
 FILE = "report.md"
@@ -31,6 +31,8 @@ def render(report: Report) -> str:
             control = finding.control
             cells = (_cell(host), _code(control.id), control.severity, _cell(f"{control.title}. {finding.text}"), _cell(control.remedy))
             lines.append("| {} |".format(" | ".join(cells)))
+    if report.weaknesses:
+        lines += ["", _cell(weaknesses_text(report)) + "."]
     lines += _reach_lines(report)
     if report.access:
         names = [operation.title for operation in _access.OPERATIONS]

@@ -29,6 +29,8 @@ class Report:
     since: str = ""
     # Who can do what, as the access model gives it: rows of {who, kind, until, may: {operation: where}}.
     access: list[dict[str, t.Any]] = field(default_factory=list)
+    # The list of weaknesses that was judged by: {date, age_days, newest}.
+    weaknesses: dict[str, t.Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = dict(zip(self.findings, _text.clean_all(dict.fromkeys(self.findings))))
@@ -80,6 +82,12 @@ def _data(value: t.Any) -> t.Any:
         return str(entry) if isinstance(entry, float) and not math.isfinite(entry) else entry
 
     return finite(_text.clean_all(value, LONGEST, KEPT))
+
+
+def weaknesses_text(report: Report) -> str:
+    """Return which list of weaknesses was judged by, and how old it is; empty where none was."""
+    text = "Known weaknesses: list of {date}, {age_days} days old, of Qdrant up to {newest}"
+    return text.format_map(report.weaknesses) if report.weaknesses else ""
 
 
 def section(evidence: dict[str, t.Any], name: str) -> dict[str, t.Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report, weaknesses_text
 
 LINES = 16  # of findings in the terminal's summary, so that it fits one screen
 
@@ -37,6 +37,8 @@ def summary(report: Report) -> str:
         lines += ["    " + drift_text(change) for change in report.drift[: LINES // 4]]
         if len(report.drift) > LINES // 4:
             lines.append("    ... and %d more, in the report" % (len(report.drift) - LINES // 4))
+    if report.weaknesses:
+        lines.append(weaknesses_text(report))
     counted = report.counts()
     lines.append("%s: %d of %d controls hold on %d hosts" % (report.verdict(), counted[_controls.PASSED], report.judged(), len(report.findings)))
     return "\n".join(lines)

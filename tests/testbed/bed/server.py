@@ -27,7 +27,7 @@ _ARCHIVES = {b"\x1f\x8b": "tar -xzf", b"\xfd7zXZ": "tar -xJf", b"\x28\xb5\x2f\xf
 _TAR_MARK = slice(257, 262)
 # e_machine of elf(5), by what uname calls the processor.
 _MACHINES = {"x86_64": 62, "aarch64": 183}
-_SETTINGS = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/_settings.py"
+_WEAKNESSES = Path(__file__).resolve().parents[3] / "plugins/plugin_utils/_weaknesses.py"
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,10 @@ def _ask(path: Path) -> str:
 
 def advisories(version: str) -> list[str]:
     """The known weaknesses of a version, from the collection's own list. The file is loaded by its path: no collection is installed here."""
-    spec = importlib.util.spec_from_file_location("_qdrant_settings", _SETTINGS)
-    assert spec and spec.loader, _SETTINGS
-    settings = importlib.util.module_from_spec(spec)
+    spec = importlib.util.spec_from_file_location("_qdrant_weaknesses", _WEAKNESSES)
+    assert spec and spec.loader, _WEAKNESSES
+    weaknesses = importlib.util.module_from_spec(spec)
     # Where dataclasses look for their module.
-    sys.modules[spec.name] = settings
-    spec.loader.exec_module(settings)
-    return settings.advisories(tuple(map(int, version.split("."))))
+    sys.modules[spec.name] = weaknesses
+    spec.loader.exec_module(weaknesses)
+    return weaknesses.own().of(weaknesses.version_of(version))

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[3]
 
 
 def init(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.init", "-e", f"qdrant_init_dir={folder}", *arguments]
+    command = ["ansible-playbook", "-i", "localhost,", "hardened.qdrant.init", "-e", f"qdrant_init_dir={folder}", "-e", "qdrant_release=none", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_VAULT")}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment, timeout=120)
 

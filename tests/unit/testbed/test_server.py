@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _settings
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _weaknesses
 from ansible_collections.hardened.qdrant.tests.testbed.bed import artefact, cli, server, server_image
 from ansible_collections.hardened.qdrant.tests.testbed.bed.shell import Failure
 
@@ -40,14 +40,14 @@ def test_a_file_says_itself_what_it_is(tmp_path: Path, monkeypatch: pytest.Monke
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert server.at_hand() == server.Server(path, "1.19.0", digest)
     assert cli.main(["server"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"path": str(path), "version": "1.19.0", "sha256": digest, "advisories": _settings.advisories((1, 19, 0))}
+    assert json.loads(capsys.readouterr().out) == {"path": str(path), "version": "1.19.0", "sha256": digest, "advisories": _weaknesses.own().of((1, 19, 0))}
     assert cli.main(["artefact"]) == 0 and capsys.readouterr().out == f"{path}\n"
     assert cli.main(["server", "--version"]) == 0 and capsys.readouterr().out == "1.19.0\n"
 
 
 def test_what_is_known_of_a_version_is_what_the_collection_knows() -> None:
     for version in ((1, 16, 3), (1, 18, 2), (1, 19, 0)):
-        assert server.advisories("%d.%d.%d" % version) == _settings.advisories(version)
+        assert server.advisories("%d.%d.%d" % version) == _weaknesses.own().of(version)
 
 
 @pytest.mark.parametrize("said", ["", "qdrant", "qdrant 1.19", "qdrant 1.19.0-dev", "qdrant-edge 1.19.0", "ls (GNU coreutils) 9.1", "qdrant 1.19.0\nand more"])

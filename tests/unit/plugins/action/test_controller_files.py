@@ -64,7 +64,7 @@ def run(monkeypatch):
 # Each writes one or more files into a folder, by these words; the names of the files.
 WRITERS = {
     "qdrant_controller_file": (qdrant_controller_file, lambda folder: {"path": str(folder / "file"), "content": "text"}, ["file"]),
-    "qdrant_init": (qdrant_init, lambda folder: {"dir": str(folder.parent.parent)}, ["main.yml", "ca.crt", "vault.yml"]),
+    "qdrant_init": (qdrant_init, lambda folder: {"dir": str(folder.parent.parent), "release": "none"}, ["main.yml", "ca.crt", "vault.yml"]),
     "qdrant_new_keys": (qdrant_new_keys, lambda folder: {"file": str(folder / "keys.yml")}, ["keys.yml"]),
     "qdrant_network_policy": (qdrant_network_policy, lambda folder: {"dir": str(folder)}, ["network-policies.yaml", "values.yaml", "statefulset-patch.yaml"]),
     "qdrant_token": (

@@ -72,11 +72,6 @@ def test_merging_changes_neither_side():
     assert (base, over) == ({"a": {"b": [1]}}, {"a": {"c": 2}})
 
 
-def test_advisories_end_with_the_version_that_mends_them():
-    assert len(_settings.advisories(OLD)) == len(_settings.ADVISORIES)
-    assert _settings.advisories(NEW) == []
-
-
 def test_the_audit_log_comes_with_its_version():
     assert "audit" not in hardened(NEW)
     settings = hardened(NEW, audit=True)

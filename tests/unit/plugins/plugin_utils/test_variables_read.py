@@ -107,7 +107,9 @@ ELSEWHERE = {
         *(f"qdrant_proxy_{name}_dir" for name in ("install", "config")),
     ),
     "_preflight.check_clients, check_release, accepted_risks": ("qdrant_firewall_clients", "qdrant_checksum", "qdrant_accepted_risks"),
+    "_preflight.check_checksums": ("qdrant_checksums",),
     "_container.check": tuple("qdrant_" + name for name in "deployment image image_digest docker_network docker_publish docker_subnet docker_address".split()),
+    "_weaknesses_file.load": ("qdrant_weaknesses_file",),
     "_network.plan": tuple("qdrant_firewall_" + name for name in "backend peers targets resolvers rollback".split()),
     "_known_settings.check, _tokens.check_entries": ("qdrant_config", "qdrant_access"),
     "_proxy.check_values, check_clients, serials, check_addresses": tuple(
