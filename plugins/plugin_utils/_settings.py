@@ -51,6 +51,7 @@ RISKS = (
     Risk("cors", "service.enable_cors", (False,), "any web page could use a browser's access to the API"),
     Risk("telemetry", "telemetry_disabled", (True,), "the node would report to Qdrant's makers"),
     Risk("snapshot-url-recovery", "service.enable_snapshot_url_recovery", (False, None), "a client could make the node fetch any URL"),
+    Risk("no-internal-auth", "service.enforce_internal_auth", (True, None), "whoever has a node's certificate could read and write without a key"),
     Risk("metrics-port", "service.metrics_port", (None,), "the metrics port asks for no key"),
 )
 # Risks that are no single setting. Their checks are in _preflight.
@@ -145,6 +146,8 @@ def hardened(
     }
     if version >= SINCE["service.enable_snapshot_url_recovery"]:
         service["enable_snapshot_url_recovery"] = False
+    if cluster and version >= SINCE["service.enforce_internal_auth"]:
+        service["enforce_internal_auth"] = True
     # A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
     log = {"audit": {"enabled": True, "dir": STORAGE + "/audit", "rotation": "daily", "max_log_files": 30}} if audit else {}
     return {
@@ -214,7 +217,9 @@ def check(config: Settings, version: Version) -> list[Problem]:
             problems.append(Problem(where, "it is a section, not a value", "Write the section's settings below it"))
     for risk in RISKS:
         value = lookup(config, risk.path)
-        if isinstance(risk.safe[0], bool) and value is not None and not isinstance(value, bool):
+        # Null is the server's own default, which is not the hardened one.
+        given = value is not None or (risk.path == "service.enforce_internal_auth" and risk.path in set(paths(config)))
+        if isinstance(risk.safe[0], bool) and given and not isinstance(value, bool):
             problems.append(Problem(f"qdrant_config.{risk.path}", "it is not a boolean", "Write true or false, without quotes"))
     return problems
 
