@@ -131,7 +131,6 @@ class ActionModule(_action.ControllerAction):
         self._take(_tokens.check_entries(self._read("qdrant_access", []), self._read("qdrant_jwt_rbac"), accepted))
         others = {key: self._secret(key) for key in ("qdrant_api_key", "qdrant_read_only_api_key")}
         self._take(_rotation.check_alternate(self._secret("qdrant_alt_api_key"), others, version))
-        self._take(_rotation.check_internal_auth(self._read("qdrant_config"), {host: state.get("installed_version") for host, state in states.items()}))
         self._take(_plaintext.check(_plaintext.of_node(self._vars), accepted, _variables.origin))
         tls = self._check_tls(names, states)
         outbound = self._check_outbound(accepted)
@@ -150,10 +149,15 @@ class ActionModule(_action.ControllerAction):
         self._check_release(states.get(name, {}), accepted, deployment)
         take_over = self._check_foreign(states.get(name, {}), deployment, places.bridge, accepted)
         settings = self._check_settings(places.bind, ports, cluster, version, accepted)
+        waits = _rotation.without_internal_auth(states, name) if _settings.lookup(settings, "service.enforce_internal_auth") is True else []
+        if waits:
+            # The server's own default is not to ask. A later part of the run, or the next one, finds all nodes upgraded.
+            del settings["service"]["enforce_internal_auth"]
 
         uris = {host: self._uri(address, ports["qdrant_p2p_port"]) for host, address in addresses.items()}
         return {
             "settings": settings,
+            "internal_auth_waits": waits,
             "peers": [{"name": host, "address": addresses[host]} for host in names if host != name],
             "firewall": {**firewall, "bridge": places.bridge},
             "outbound": outbound,

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _action, _files, _tokens, _variables, _vault
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _action, _files, _rotation, _token_file, _tokens, _variables, _vault
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._settings import Problem
 
 display = Display()
@@ -26,18 +24,19 @@ GRANT = ("access", "lifetime", "value_exists", "file", "vault")
 class ActionModule(_action.ControllerAction):
     """One token a call. The key is read by name: options are shown, variables are not."""
 
-    _VALID_ARGS = frozenset(("application", *GRANT, "key_variable", "show", "force", "vault_id", "known_collections"))
+    _VALID_ARGS = frozenset(("application", *GRANT, "key_variable", "nodes", "show", "force", "vault_id", "known_collections"))
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = {}
-        arguments = {"key_variable": "qdrant_api_key", "show": False, "force": False, "vault_id": "", "known_collections": None, **self._task.args}
+        defaults = {"key_variable": "qdrant_api_key", "nodes": None, "show": False, "force": False, "vault_id": "", "known_collections": None}
+        arguments = {**defaults, **self._task.args}
         now = time.time()
         try:
             grant = self._grant(arguments, variables)
-            key = _variables.read(self._templar, variables, arguments["key_variable"], "")
+            key = _variables.read(self._templar, variables, self._key_variable(arguments), "")
             token = _tokens.sign(grant, key, now)
-            path = self._path(grant, variables)
-            there = self._read(path)
+            path = _token_file.path(grant, variables.get("ansible_inventory_sources"))
+            there = _token_file.read(path, self._loader) if path else None
             reasons = _tokens.due(grant, there, key, now) if path else ["no file is named, so it is kept nowhere"]
             if boolean(arguments["force"]) and not reasons:
                 reasons = ["asked for"]
@@ -68,6 +67,13 @@ class ActionModule(_action.ControllerAction):
             "unknown_collections": unknown,
         }
 
+    @staticmethod
+    def _key_variable(arguments: dict[str, t.Any]) -> str:
+        """Return the name of the variable with the key: as given, or the one that stays, where the nodes are."""
+        if not arguments["nodes"]:
+            return str(arguments["key_variable"])
+        return "qdrant_" + _rotation.staying([_rotation.Node.seen(str(name), keys) for name, keys in arguments["nodes"].items()])
+
     def _grant(self, arguments: dict[str, t.Any], variables: dict[str, t.Any]) -> _tokens.Grant:
         """What the token is for: options, or the application's entry in the inventory."""
         application = str(arguments.get("application") or "")
@@ -86,33 +92,6 @@ class ActionModule(_action.ControllerAction):
         if problems or grant is None:
             raise _tokens.TokenError(problems)
         return grant
-
-    @staticmethod
-    def _path(grant: _tokens.Grant, variables: dict[str, t.Any]) -> Path | None:
-        """Return the token's file. Raises TokenError for one that Ansible would read as part of the inventory, a token as the name of a host."""
-        if not grant.file:
-            return None
-        path = Path(os.path.abspath(os.path.expanduser(grant.file)))
-        for source in variables.get("ansible_inventory_sources") or []:
-            if os.path.isdir(source) and Path(os.path.abspath(source)) in path.parents:
-                what = f"{path} is in the inventory's folder, which Ansible reads as a whole"
-                raise _tokens.TokenError([Problem(f"file of {grant.application}", what, "Write a path outside of it")])
-        return path
-
-    def _read(self, path: Path | None) -> str | None:
-        """Return the token that is there; None for none, and for a file that is no token's or is open to others."""
-        found = _files.look(path) if path else None
-        if found is None or not found.private:
-            return None
-        text = found.data.decode("utf-8", "replace")
-        if not _vault.encrypted(text):
-            return text.strip()
-        content = _vault.decrypt(self._loader, text)
-        try:
-            token = yaml.safe_load(content or "")["qdrant_token"]
-        except (yaml.YAMLError, KeyError, TypeError):
-            return None
-        return token if isinstance(token, str) else None
 
     def _write(self, path: Path, token: str, grant: _tokens.Grant, vault_id: str) -> None:
         text = token + "\n"

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
+from ansible_collections.hardened.qdrant.plugins.module_utils import _digests, _read
 
 NAMES = ("api_key", "alt_api_key", "read_only_api_key")
 OTHER = "other"
 CREDENTIALS = "/run/credentials"  # where systemd puts the copies that a process was started with
+NOTE = "staying-key.json"  # beside the secrets: which key stays when the rotation that is under way has ended
 
 
 def running_file(unit: str) -> str:
@@ -44,6 +46,29 @@ def identify(service: dict[str, t.Any] | None, salt: str, wanted: dict[str, str]
         same = [other for other in NAMES if value and wanted.get(other) and _digests.same(str(value).encode(), salt, wanted[other])]
         found[name] = same[0] if same else OTHER if value else None
     return found
+
+
+def enforces(config: str) -> bool:
+    """Return whether a file of settings, as the role writes it, makes the node ask other nodes for a key."""
+    try:
+        text = _read.text(config)
+    except OSError:
+        return False
+    return re.search(r"^ +enforce_internal_auth: true *$", text, re.MULTILINE) is not None
+
+
+def staying(note: str, service: dict[str, t.Any] | None, named: dict[str, str | None] | None) -> dict[str, t.Any] | None:
+    """Return the key that a note says stays, {key, since}: its name among the wanted ones, and seconds since 1970; None if the node does not have it.
+
+    The note holds a salted digest of the key, made by the first phase of a rotation: {salt, digest, since}. ``named`` is ``service`` as identified.
+    """
+    try:
+        content = json.loads(_read.text(note))
+        salt, digest, since = str(content["salt"]), str(content["digest"]), float(content["since"])
+        found = [name for name in NAMES if (service or {}).get(name) and _digests.same(str((service or {})[name]).encode(), salt, digest)]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {"key": (named or {}).get(found[0]), "since": since} if found else None
 
 
 def outage(properties: dict[str, str]) -> float | None:

@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - hardened.qdrant.attributes.action
 options:
   path:
-    description: The file of the node's keys, as M(hardened.qdrant.qdrant_files) writes it.
+    description: The file of the node's keys, as M(hardened.qdrant.qdrant_files) writes it. The settings are read beside it.
     type: path
     default: /etc/qdrant/secrets.yaml
   unit:
@@ -59,11 +59,25 @@ running:
   returned: always
   type: dict
   contains: *keys
+enforces:
+  description: Whether the settings on disk make the node ask other nodes for a key.
+  returned: always
+  type: bool
+staying:
+  description: The key that the first phase of a rotation noted as the one that stays; null without a note, and if the node does not have that key.
+  returned: always
+  type: dict
+  sample: {"key": "alt_api_key", "since": 1764192000.0}
+  contains:
+    key: {description: "Its name among the wanted ones, or V(other).", type: str}
+    since: {description: "When it was noted, in seconds since 1970.", type: float}
 outage:
   description: Seconds between the unit's last stop and its last start; null if it was not stopped since the host booted.
   returned: always
   type: float
 """
+
+import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _node, _run
@@ -91,10 +105,14 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"Cannot look at the node: {error}. It must run systemd.")
     times = dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
+    service, folder = _keys.load(params["path"]), os.path.dirname(params["path"])
+    disk = _keys.identify(service, salt, wanted)
     module.exit_json(
         changed=False,
-        disk=_keys.identify(_keys.load(params["path"]), salt, wanted),
+        disk=disk,
         running=_keys.identify(_keys.load(_keys.running_file(params["unit"])), salt, wanted) if active else None,
+        enforces=_keys.enforces(os.path.join(folder, "config.yaml")),
+        staying=_keys.staying(os.path.join(folder, _keys.NOTE), service, disk),
         outage=_keys.outage(times),
     )
 

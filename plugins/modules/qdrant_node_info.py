@@ -121,6 +121,10 @@ installed_version:
   description: Version of the release in use, or null.
   returned: always
   type: str
+internal_auth:
+  description: Whether the settings on disk make the node ask other nodes for a key.
+  returned: always
+  type: bool
 installed:
   description: Whether the node has a unit of Qdrant.
   returned: always
@@ -266,7 +270,7 @@ import time
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _marks, _node, _run, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _keys, _marks, _node, _run, _unit_addresses
 
 TABLE = "inet hardened_qdrant"
 
@@ -301,6 +305,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "releases": [asdict(release) for release in releases],
         "release": current,
         "installed_version": next((release.version for release in releases if release.name == current), None),
+        "internal_auth": _keys.enforces(layout.config),
         "installed": installed,
         "active": state.get("ActiveState") == "active",
         "state": "{} ({})".format(state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),

@@ -34,6 +34,13 @@ settings:
   description: The node's settings of Qdrant, the hardened defaults with the variable C(qdrant_config) merged in, without secrets.
   returned: success
   type: dict
+internal_auth_waits:
+  description:
+    - The nodes that must be upgraded before any node asks others for a key, while they are not. C(settings) leave it out then.
+    - A node that is no part of the run is among them, unless this one asks for keys already.
+  returned: success
+  type: list
+  elements: str
 peers:
   description: The other nodes of the cluster.
   returned: success

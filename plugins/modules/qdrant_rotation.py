@@ -8,12 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: qdrant_rotation
-short_description: Plan a rotation of a Qdrant cluster's API keys
+short_description: Plan a change of a Qdrant cluster's API keys
 version_added: 0.1.0
 description:
-  - Announces the effect of a rotation to the keys of the vault on every node, its cost, and the tokens that end. Changes nothing.
+  - Announces the effect of a change to the keys of the vault on every node, its cost, and the tokens that end. Changes nothing.
   - The plan comes from the keys of the running processes, so an interrupted rotation goes on where it stopped.
-  - Fails where there is a better way, or none, and names the remedy.
+  - Fails where there is a better way, or none, and names the remedy. So it does where nodes that ask each other for a key
+    (C(service.enforce_internal_auth)) would refuse each other on the way.
 author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
@@ -25,6 +26,12 @@ options:
     description: By host name, the results of M(hardened.qdrant.qdrant_keys_info).
     type: dict
     required: true
+  deploys:
+    description:
+      - Whether the run takes settings into use as well, and makes nodes where there are none, as the playbook C(site) does.
+      - Nothing is said then unless a key changes.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -58,8 +65,14 @@ dying_tokens:
   returned: success
   type: list
   elements: str
-token_key:
-  description: The name of the variable with the key that tokens are signed with from now on.
+remake_tokens:
+  description: Whether the tokens of C(qdrant_access) are to be made anew, since the key that signs them changes, or changed in a run that was killed.
+  returned: success
+  type: bool
+note:
+  description:
+    - In the first phase, the content of a file beside each node's keys that notes which key stays, by a salted digest. Empty otherwise.
+    - M(hardened.qdrant.qdrant_keys_info) reads it.
   returned: success
   type: str
 """

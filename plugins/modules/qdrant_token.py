@@ -58,6 +58,11 @@ options:
     description: The name of the variable that holds the key.
     type: str
     default: qdrant_api_key
+  nodes:
+    description:
+      - By host name, the results of M(hardened.qdrant.qdrant_keys_info). The key that stays signs then, instead of O(key_variable).
+      - While a rotation is between its first phase and its second, that is C(qdrant_alt_api_key), and else C(qdrant_api_key).
+    type: dict
   known_collections:
     description: The collections that the server has. Others that the token names are warned of.
     type: list

@@ -48,6 +48,7 @@ RISKS = (
     Risk("cors", "service.enable_cors", (False,), "any web page could use a browser's access to the API"),
     Risk("telemetry", "telemetry_disabled", (True,), "the node would report to Qdrant's makers"),
     Risk("snapshot-url-recovery", "service.enable_snapshot_url_recovery", (False, None), "a client could make the node fetch any URL"),
+    Risk("no-internal-auth", "service.enforce_internal_auth", (True, None), "whoever has a node's certificate could read and write without a key"),
     Risk("metrics-port", "service.metrics_port", (None,), "the metrics port asks for no key"),
     Risk("audit-forwarded-headers", "audit.trust_forwarded_headers", (False, None), "a client could write any address into the audit log"),
     Risk("debugger", "debugger.pyroscope", (None,), "the node would send profiles of itself to another server"),
@@ -120,6 +121,8 @@ def hardened(
     }
     if version >= SINCE["service.enable_snapshot_url_recovery"]:
         service["enable_snapshot_url_recovery"] = False
+    if cluster and version >= SINCE["service.enforce_internal_auth"]:
+        service["enforce_internal_auth"] = True
     # A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
     log = {"audit": {"enabled": True, "dir": STORAGE + "/audit", "rotation": "daily", "max_log_files": 30}} if audit else {}
     return {

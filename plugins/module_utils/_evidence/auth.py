@@ -9,12 +9,14 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import secrets as random
 import time
 import typing as t
 
+from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _wire
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import ways
-from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Json
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import LOCAL_TIMEOUT, Json, Place
 
 
 def token(claims: Json, key: str, algorithm: str = "HS256") -> str:
@@ -88,3 +90,18 @@ def probes(rest: ways.Way, grpc: ways.Way, keys: dict[str, str]) -> dict[tuple[s
         probes["grpc", "read_only_reads"] = ask_grpc(secret=True, api_key=key)
         probes["grpc", "read_only_deletes"] = ask_grpc("/qdrant.Collections/Delete", message, True, api_key=key)
     return probes
+
+
+def as_node(place: Place) -> int:
+    """Return the gRPC status of the cluster port's answer to a question that nodes ask each other, from a client with the node's certificate and no key.
+
+    The certificate is the one that the process was started with, which it takes from others as well: peers have theirs from the same CA. Nothing secret
+    goes out, so the port need not verify, and nothing is changed: the position of the consensus is read.
+
+    :raises OSError: there was no answer.
+    """
+    target = place.ports()["p2p"]
+    own = [os.path.join(_keys.CREDENTIALS, place.unit, name) for name in ("tls.crt", "tls.key")]
+    files = own if os.path.exists(own[0]) else [os.path.join(place.tls, name) for name in ("tls.crt", "tls.key")]
+    tls = _wire.Tls(certificate=files[0], key=files[1], verify=False)
+    return ways.status(_wire.grpc(target, "/qdrant.QdrantInternal/GetConsensusCommit", tls=tls, timeout=LOCAL_TIMEOUT))

@@ -68,6 +68,8 @@ def observe(place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[
         ("host",): lambda: host.observe(place, run),
         ("effective",): lambda: web.effective(rest, key),
     }
+    if place.p2p_port:
+        questions["auth", "p2p", "none"] = lambda: auth.as_node(place)
     if place.in_container:
         questions["container",] = lambda: _container.container(_container.inspect(run), run, place.layout.seccomp, sought)
         questions["engine",] = lambda: _container.engine(run, process.listeners)

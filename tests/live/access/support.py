@@ -40,6 +40,17 @@ def make_new_keys(deployment, folder: Path, number: int) -> dict[str, str]:
     return new
 
 
+def make_alternate_key(deployment, folder: Path, number: int) -> str:
+    """What a user does first from 1.17 on: make the next key, by the playbook for it."""
+    file = folder / ("new-key-%d.yml" % number)
+    said = deployment.playbook("hardened.qdrant.new_alternate_key", "-e", f"qdrant_new_keys_file={file}").stdout
+    assert "beside the old ones" in " ".join(said.split())
+    new = yaml.safe_load(vault("view", str(file)))
+    file.unlink()
+    assert list(new) == ["qdrant_alt_api_key"]
+    return new["qdrant_alt_api_key"]
+
+
 def change_vault(deployment, **keys: str | None) -> None:
     """Exchange keys in the deployment's vault, as a user does; one that is None is removed."""
     path = deployment.inventory / "group_vars/qdrant/vault.yml"

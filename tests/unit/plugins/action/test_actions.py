@@ -782,13 +782,38 @@ def test_access_that_is_refused(monkeypatch, changes, expected):
 
 
 def test_what_later_versions_have_reaches_the_settings(monkeypatch):
-    result = preflight(monkeypatch, qdrant_audit=True, qdrant_config={"service": {"enforce_internal_auth": True}}, qdrant_alt_api_key=KEY[::-1])
-    assert result["settings"]["audit"]["enabled"] is True and result["settings"]["service"]["enforce_internal_auth"] is True
+    result = preflight(monkeypatch, qdrant_audit=True, qdrant_alt_api_key=KEY[::-1])
+    assert result["settings"]["audit"]["enabled"] is True
     assert KEY[::-1] not in str(result), "keys are no settings"
 
 
-def test_nodes_that_would_be_shut_out_are_named(monkeypatch):
-    variables = node(qdrant_config={"service": {"enforce_internal_auth": True}})
-    variables["hostvars"]["node2"]["__qdrant_node"] = {"installed_version": "1.17.3"}
-    with pytest.raises(AnsibleActionFail, match="node2 still run a version before 1.18.0"):
-        action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+@pytest.mark.parametrize(
+    ("version", "other", "asks", "waits"),
+    [
+        ("1.18.0", {"installed_version": "1.18.0"}, True, []),
+        # A new node.
+        ("1.18.0", {"installed_version": None}, True, []),
+        ("1.18.0", {"installed_version": "1.17.3"}, None, ["node2"]),
+        # Not part of the run.
+        ("1.18.0", {}, None, ["node2"]),
+        ("1.17.3", {"installed_version": "1.17.3"}, None, []),
+    ],
+)
+def test_nodes_ask_each_other_for_keys_once_all_of_them_show_one(monkeypatch, version, other, asks, waits):
+    variables = node(qdrant_version=version, qdrant_checksum="b" * 64)
+    variables["hostvars"] = {**variables["hostvars"], "node2": {**variables["hostvars"]["node2"], "__qdrant_node": other}}
+    for host in ("node1", "node3"):
+        if host in variables["hostvars"]:
+            variables["hostvars"][host].setdefault("__qdrant_node", {"installed_version": None})
+    result = action(qdrant_preflight.ActionModule, monkeypatch).run(task_vars=variables)
+    assert (result["settings"]["service"].get("enforce_internal_auth"), result["internal_auth_waits"]) == (asks, waits)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(False, "no-internal-auth"), (None, "it is not a boolean"), ("true", "it is not a boolean")])
+def test_nodes_that_are_not_to_ask_for_keys_are_a_risk_by_name(monkeypatch, value, expected):
+    changes = {"qdrant_version": "1.18.0", "qdrant_checksum": "b" * 64, "qdrant_config": {"service": {"enforce_internal_auth": value}}}
+    with pytest.raises(AnsibleActionFail, match=expected):
+        preflight(monkeypatch, **changes)
+    accepted = [{"risk": "no-internal-auth", "reason": "tested"}]
+    if value is False:
+        assert preflight(monkeypatch, **changes, qdrant_accepted_risks=accepted)["settings"]["service"]["enforce_internal_auth"] is False

@@ -47,6 +47,18 @@ def token(monkeypatch, tmp_path):
     return run
 
 
+def test_the_key_that_stays_signs_where_the_nodes_are_known(token, tmp_path):
+    running = {"api_key": "api_key", "alt_api_key": "alt_api_key", "read_only_api_key": None}
+    nodes = {"node1": {"running": running, "disk": running, "enforces": False, "staying": {"key": "alt_api_key", "since": 1.0}, "outage": None}}
+    keys = {"qdrant_alt_api_key": OTHER}
+    token(nodes=nodes, variables=keys)
+    text = (tmp_path / "tokens/shop").read_text().strip()
+    assert _tokens.claims_of(text, OTHER) and _tokens.claims_of(text, KEY) is None
+    assert not token(nodes=nodes, variables=keys)["changed"], "phase 1 runs again, and the token stays"
+    nodes["node1"]["staying"] = {"key": "api_key", "since": 1.0}
+    assert token(nodes=nodes, variables=keys)["reasons"] == ["the key did not sign it"]
+
+
 def test_a_token_is_made_once_and_never_in_the_result(token, tmp_path):
     first = token()
     path = tmp_path / "tokens/shop"

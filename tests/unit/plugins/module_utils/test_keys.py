@@ -46,3 +46,28 @@ def test_how_long_a_unit_was_down():
     assert _keys.outage({"ActiveExitTimestampMonotonic": "0", "ActiveEnterTimestampMonotonic": "3500000"}) is None
     assert _keys.outage({"ActiveExitTimestampMonotonic": "9", "ActiveEnterTimestampMonotonic": "3"}) is None
     assert _keys.outage({}) is None and _keys.outage({"ActiveExitTimestampMonotonic": "", "ActiveEnterTimestampMonotonic": ""}) is None
+
+
+def test_what_the_settings_make_a_node_ask_others_for(tmp_path):
+    path = tmp_path / "config.yaml"
+    assert not _keys.enforces(str(path))
+    for text, expected in (
+        ("service:\n  enforce_internal_auth: true\n  x: 1\n", True),
+        ("service:\n  enforce_internal_auth: false\n", False),
+        ("x: 1\n", False),
+    ):
+        path.write_text(text)
+        assert _keys.enforces(str(path)) is expected
+
+
+def test_the_note_of_the_key_that_stays(tmp_path):
+    note, named = tmp_path / _keys.NOTE, {"api_key": "api_key", "alt_api_key": "alt_api_key", "read_only_api_key": None}
+    service = {"api_key": OLD, "alt_api_key": NEW}
+    assert _keys.staying(str(note), service, named) is None
+    for text in ("", "[]", "{}", '{"salt": "x", "digest": "", "since": 1}', '{"salt": "00", "digest": "", "since": null}'):
+        note.write_text(text)
+        assert _keys.staying(str(note), service, named) is None
+    note.write_text(json.dumps({"salt": SALT, "digest": digests(key=NEW)["key"], "since": 17}))
+    assert _keys.staying(str(note), service, named) == {"key": "alt_api_key", "since": 17.0}
+    assert _keys.staying(str(note), {"api_key": NEW}, {"api_key": "api_key"}) == {"key": "api_key", "since": 17.0}
+    assert _keys.staying(str(note), {"api_key": OLD}, named) is None and _keys.staying(str(note), None, None) is None

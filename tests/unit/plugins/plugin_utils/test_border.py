@@ -118,7 +118,7 @@ def test_escapes_are_told_from_what_looks_like_one(printed, read):
 
 # --- the form of answers -----------------------------------------------------------------------------------------------
 
-KEYS = {"disk": None, "running": {"api_key": "api_key"}, "outage": 1.5}
+KEYS = {"disk": None, "running": {"api_key": "api_key"}, "enforces": False, "staying": None, "outage": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_a_host_does_not_know_is_null():
 
 
 def test_an_answer_that_lacks_something_is_refused():
-    with pytest.raises(_shapes.Misshapen, match="leaves out disk, running"):
+    with pytest.raises(_shapes.Misshapen, match="leaves out disk, enforces, running, staying"):
         _shapes.check("qdrant_keys_info", {"outage": 0.1})
 
 

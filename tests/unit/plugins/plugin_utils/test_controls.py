@@ -76,7 +76,7 @@ def test_the_same_controls_hold_for_both_deployments():
         if wanted:
             assert (states["systemd"][control.id], states["docker"][control.id]) == wanted, control.id
         # The container's node is a single one, and no client but its host reaches it.
-        elif not control.id.startswith(("cluster-", "config-p2p-", "tls-p2p-", "reach-")):
+        elif not control.id.startswith(("cluster-", "config-p2p-", "tls-p2p-", "auth-p2p-", "reach-")):
             assert states["docker"][control.id] == "passed", control.id
 
 
@@ -274,6 +274,7 @@ def further(role, port, **changed):
         ("auth-rest-token-expired", ("auth", "rest", "token_expired"), 200),
         ("auth-rest-token-unsigned", ("auth", "rest", "token_unsigned"), 404),
         ("auth-grpc-token-elsewhere", ("auth", "grpc", "token_elsewhere"), 5),
+        ("auth-p2p-anonymous", ("auth", "p2p", "none"), 0),
         ("tls-p2p-client-none", ("client_certificates", "p2p", "none"), "accepted"),
         ("tls-p2p-client-foreign", ("client_certificates", "p2p", "foreign"), "timeout"),
         ("tls-rest-outdated-version", ("tls", "rest", "outdated_version"), "accepted: TLSv1.1 X"),
