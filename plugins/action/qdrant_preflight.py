@@ -145,6 +145,7 @@ class ActionModule(_action.ControllerAction):
         places = self._places(addresses.get(name, ""))
         container = self._check_container(addresses.get(name, ""), cluster, states.get(name, {}), accepted) if deployment == "docker" else {}
         self._check_release(states.get(name, {}), accepted, deployment)
+        self._take(_preflight.check_upgrade(states, self._read("qdrant_version"), accepted))
         take_over = self._check_foreign(states.get(name, {}), deployment, places.bridge, accepted)
         settings = self._check_settings(places.bind, ports, cluster, version, accepted)
 
@@ -297,7 +298,6 @@ class ActionModule(_action.ControllerAction):
             if digest(file, status.st_size, status.st_mtime) != str(checksum).removeprefix("sha256:").lower():
                 problems.append(Problem("qdrant_checksum", f"it is not the SHA-256 of {file}", "Check where the file came from before you change it"))
         self._take(problems)
-        self._take(_preflight.check_upgrade(state.get("installed_version"), version, accepted))
         parsed = _preflight.parse_version(version)
         if parsed:
             self._warnings += [f"Qdrant {version} {text}." for text in _settings.advisories(parsed)]

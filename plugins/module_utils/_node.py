@@ -280,6 +280,31 @@ def cluster_scheme(data_dir: str) -> str | None:
     return "http" if "http" in schemes else "https" if "https" in schemes else None
 
 
+def running_version(layout: Layout, state: dict[str, str], record: dict[str, t.Any]) -> str | None:
+    """Return the version that the unit's process was started with, from the record of its start; None where nothing runs, or its start was not recorded.
+
+    The link to the release in use says nothing of that: a run that was killed, or that failed, has moved it already.
+    """
+    if state.get("ActiveState") != "active" or record.get("schema") != RECORD_SCHEMA or record.get("invocation") != state.get("InvocationID"):
+        return None
+    folder = os.path.dirname(str(record.get("release", "")))
+    version = load_json(os.path.join(folder, "release.json")).get("version") if os.path.dirname(folder) == os.path.realpath(layout.releases) else None
+    return version if isinstance(version, str) else None
+
+
+def cluster_versions(data_dir: str) -> list[str]:
+    """Return the versions that the peers of the node's cluster ran last, itself included, each once, from Qdrant's Raft state; empty without a cluster.
+
+    A server puts its version there when it has joined, so one that failed before that is not among them, and peers that this run does not see are.
+    """
+    raft = load_json(os.path.join(data_dir, "raft_state.json"))
+    peers, metadata = raft.get("peer_address_by_id"), raft.get("peer_metadata_by_id")
+    if not isinstance(peers, dict) or not isinstance(metadata, dict):
+        return []
+    found = [entry.get("version") for peer, entry in metadata.items() if peer in peers and isinstance(entry, dict)]
+    return sorted({version for version in found if isinstance(version, str)})
+
+
 def certificates(layout: Layout) -> dict[str, str]:
     """Return the certificate in use with its chain, and the trusted CAs, as PEM texts; empty where there are none. The key is not looked at."""
     texts = {}
