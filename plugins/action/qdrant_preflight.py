@@ -148,6 +148,7 @@ class ActionModule(_action.ControllerAction):
         self._take(_preflight.check_upgrade(states, self._read("qdrant_version"), accepted))
         take_over = self._check_foreign(states.get(name, {}), deployment, places.bridge, accepted)
         settings = self._check_settings(places.bind, ports, cluster, version, accepted)
+        self._take(_settings.check_quotas({**{host: self._of_host(host, "qdrant_config") or {} for host in names}, name: self._read("qdrant_config")}))
 
         uris = {host: self._uri(address, ports["qdrant_p2p_port"]) for host, address in addresses.items()}
         return {

@@ -247,6 +247,30 @@ def releases(layout: Layout, run: Run) -> list[Release]:
     return found
 
 
+def old_releases(layout: Layout, state: dict[str, str], record: dict[str, t.Any], keep: int) -> list[str]:
+    """Return the names of the releases that may go: all but the one in use, the one that runs, and the latest others, ``keep`` in all.
+
+    :raises OSError: it is not known which is in use; then none may.
+    """
+    os.stat(layout.current)
+    stay = {os.path.basename(os.path.realpath(layout.current))}
+    if state.get("ActiveState") == "active" and record.get("invocation") == state.get("InvocationID"):
+        stay.add(os.path.basename(os.path.dirname(str(record.get("release", "")))))
+    with os.scandir(layout.releases) as entries:
+        others = [(entry.stat().st_mtime, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name not in stay]
+    return sorted(name for _time, name in sorted(others, reverse=True)[max(0, keep - len(stay)) :])
+
+
+def images_of(layout: Layout, names: t.Collection[str]) -> list[str]:
+    """Return the ids of the images that releases have, and no other release has."""
+    images: dict[bool, set[str]] = {True: set(), False: set()}
+    for name in os.listdir(layout.releases):
+        image = load_json(os.path.join(layout.releases, name, "release.json")).get("image_id")
+        if isinstance(image, str):
+            images[name in names].add(image)
+    return sorted(images[True] - images[False])
+
+
 def unit_state(unit: str, run: Run) -> dict[str, str]:
     """Return the unit's properties that say whether it runs, and with what.
 

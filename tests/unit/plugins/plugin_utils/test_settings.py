@@ -115,6 +115,13 @@ def test_advisories_end_with_the_version_that_mends_them():
     assert _settings.advisories(NEW) == []
 
 
+def test_quotas_are_the_whole_clusters():
+    quotas = {"storage": {"quotas": {"enabled": True, "max_disk_usage_percent": 80}}}
+    assert _settings.check_quotas({"node1": quotas, "node2": quotas}) == _settings.check_quotas({"node1": {}, "node2": None}) == []
+    assert "node1 and node2 have different ones" in str(_settings.check_quotas({"node1": {}, "node2": quotas})[0])
+    assert hardened(NEW)["storage"]["quotas"] == {"enabled": True, "max_disk_usage_percent": 90} and "quotas" not in hardened(OLD)["storage"]
+
+
 def test_the_audit_log_comes_with_its_version():
     assert "audit" not in hardened(NEW)
     settings = hardened(NEW, audit=True)
