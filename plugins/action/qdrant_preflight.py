@@ -18,6 +18,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
+    _audit,
     _container,
     _foreign,
     _inputs,
@@ -147,7 +148,8 @@ class ActionModule(_action.ControllerAction):
         self._check_release(states.get(name, {}), accepted, deployment)
         self._take(_preflight.check_upgrade(states, self._read("qdrant_version"), accepted))
         take_over = self._check_foreign(states.get(name, {}), deployment, places.bridge, accepted)
-        settings = self._check_settings(places.bind, ports, cluster, version, accepted)
+        proxied = _audit.behind_proxies(self._read, firewall.get("clients", []), self._vars["groups"], self._vars["hostvars"])
+        settings = self._check_settings(places.bind, ports, cluster, version, accepted, proxied)
         self._take(_settings.check_quotas({**{host: self._of_host(host, "qdrant_config") or {} for host in names}, name: self._read("qdrant_config")}))
 
         uris = {host: self._uri(address, ports["qdrant_p2p_port"]) for host, address in addresses.items()}
@@ -273,6 +275,7 @@ class ActionModule(_action.ControllerAction):
             bridged=bool(bridge),
             firewall="no-firewall" not in accepted,
             timer=boolean(self._read("qdrant_tls_timer", False), strict=False),
+            audit=_audit.is_wanted(self._read, _preflight.parse_version(self._read("qdrant_version")) or (0, 0, 0)),
             firewall_file=str(self._read("qdrant_firewall_file", "") or "{}/firewall.nft".format(self._read("qdrant_config_dir"))),
             wanted=wanted,
         )
@@ -303,11 +306,13 @@ class ActionModule(_action.ControllerAction):
         if parsed:
             self._warnings += [f"Qdrant {version} {text}." for text in _settings.advisories(parsed)]
 
-    def _check_settings(self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]) -> _settings.Settings:
+    def _check_settings(
+        self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str], proxied: bool
+    ) -> _settings.Settings:
+        """Return the node's settings without secrets. ``proxied``: whether all its clients are proxies of this collection."""
         config = self._read("qdrant_config")
         self._take(_settings.check(config, version) + _secret_settings.check(config))
-        audit = bool(self._read("qdrant_audit", False))
-        self._take(_settings.check_audit(audit, version))
+        self._take(_settings.check_audit(_audit.is_wanted(self._read, version), version))
         hardened = _settings.hardened(
             address=address,
             http_port=ports["qdrant_http_port"],
@@ -317,7 +322,7 @@ class ActionModule(_action.ControllerAction):
             version=version,
             jwt_rbac=bool(self._read("qdrant_jwt_rbac")),
             dashboard=bool(self._read("qdrant_dashboard")),
-            audit=audit,
+            audit=_audit.settings(self._read, version, proxied),
         )
         # What is secret goes the way of the API keys, by the action plugin of qdrant_files.
         settings = _secret_settings.split(_settings.merge(hardened, config if isinstance(config, dict) else {}))[0]

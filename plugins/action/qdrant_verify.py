@@ -57,7 +57,8 @@ class ActionModule(_action.ControllerAction):
             raise AnsibleActionFail(str(error)) from None
         # What the controller adds is not of the host.
         drift = _drift.between(earlier["evidence"], observed) if earlier else []
-        documents = {host: _derived.with_knowledge(document, limit) for host, document in observed.items()}
+        versions = _derived.versions(observed)
+        documents = {host: {**_derived.with_knowledge(document, limit), **versions.get(host, {})} for host, document in observed.items()}
         now = datetime.now(UTC)
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
         access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)

@@ -21,6 +21,8 @@ Version = tuple[int, int, int]
 # Where the confined process finds things.
 CREDENTIALS = "/run/credentials/qdrant.service"
 STORAGE, SNAPSHOTS = "/qdrant/storage", "/qdrant/snapshots"
+# A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
+AUDIT = STORAGE + "/audit"
 # Of the file system of the data, from which on the server takes no writes that need more of it.
 DISK_PERCENT = 90
 
@@ -88,6 +90,8 @@ MANAGED = {
     "storage.temp_path": "qdrant_snapshots_dir",
     "audit.enabled": "qdrant_audit",
     "audit.dir": "qdrant_audit, which puts it beside the data: nothing else can be written",
+    "audit.rotation": "qdrant_audit_days and qdrant_audit_max_mb: the oldest hours go first",
+    "audit.max_log_files": "qdrant_audit_days",
     "cluster.enabled": "qdrant_cluster_enabled",
     "cluster.p2p.port": "qdrant_p2p_port",
 }
@@ -132,9 +136,9 @@ ADVISORIES: tuple[tuple[Version, str], ...] = (
 
 
 def hardened(
-    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: bool = False
+    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: Settings
 ) -> Settings:
-    """Return the settings of a node before the user's are merged in. Secrets are not part of them."""
+    """Return the settings of a node before the user's are merged in. Secrets are not part of them. ``audit`` is that section, empty for none (_audit)."""
     service: Settings = {
         "host": address,
         "http_port": http_port,
@@ -151,10 +155,8 @@ def hardened(
     if version >= SINCE["storage.quotas"]:
         # A disk that is full stops writes half-way, and costs a recovery. What is left is room for merging segments, and for whoever clears up.
         storage["quotas"] = {"enabled": True, "max_disk_usage_percent": DISK_PERCENT}
-    # A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
-    log = {"audit": {"enabled": True, "dir": STORAGE + "/audit", "rotation": "daily", "max_log_files": 30}} if audit else {}
     return {
-        **log,
+        **({"audit": audit} if audit else {}),
         "log_level": "INFO",
         "telemetry_disabled": True,
         "service": service,
