@@ -34,10 +34,11 @@ def is_wanted(read: Read, version: _settings.Version) -> bool:
 def behind_proxies(read: Read, clients: t.Collection[str], groups: t.Mapping[str, t.Sequence[str]], hostvars: t.Mapping[str, t.Any]) -> bool:
     """Return whether proxies of this collection are all the clients that a node has, so that what a request says of where it came from is their word.
 
-    ``clients`` are the addresses and networks that the node's firewall lets in.
+    ``clients`` are the addresses and networks that the node's firewall lets in. Without a firewall anybody may come.
     """
     group = read("qdrant_proxy_group", "qdrant_proxy")
-    if group not in groups or not clients:
+    accepted, _problems = _preflight.accepted_risks(read("qdrant_accepted_risks", []))
+    if group not in groups or not clients or "no-firewall" in accepted:
         return False
     return set(clients) <= set(_network.clients([group], groups, _network.host_variables(hostvars)).addresses())
 

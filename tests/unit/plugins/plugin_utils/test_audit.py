@@ -50,6 +50,8 @@ def test_an_hour_is_a_file():
 )
 def test_a_request_is_believed_where_all_clients_are_proxies(clients, groups, alone):
     assert _audit.behind_proxies(reader(), clients, groups, HOSTS) is alone
+    unguarded = reader(qdrant_accepted_risks=[{"risk": "no-firewall", "reason": "one of the provider's"}])
+    assert _audit.behind_proxies(unguarded, clients, groups, HOSTS) is False
 
 
 def test_what_a_server_is_asked_for_holds_no_secret_and_no_address():
