@@ -111,7 +111,8 @@ def _word(value: t.Any) -> t.Any:
 def judgements(document: Json) -> Json:
     """Return what follows from a document: ``reached``, ``differs`` and ``validity``.
 
-    ``reached``: see _reachability. ``differs``: the ``settings`` and ``quotas`` that run and are not wanted. ``validity``, how long certificates last, has {certificate, authorities} for ``node`` and ``proxy``. What is not there has no judgement, so what depends on it fails.
+    ``reached``: see _reachability. ``differs``: the ``settings`` and ``quotas`` that run and are not wanted. ``validity``: how long certificates last,
+    {certificate, authorities} for ``node`` and ``proxy``. What is not there has no judgement, so what depends on it fails.
     """
     found: Json = {}
     reached = _reachability.judged(document)

@@ -4,7 +4,8 @@
 """Modules, called as Ansible calls them: arguments in, JSON out.
 
 They are qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_failure_info, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info,
-qdrant_files, qdrant_node_info, qdrant_old_releases, qdrant_plan_info, qdrant_quotas, qdrant_tls_info and qdrant_unit_addresses. What they do on real hosts is tested there.
+qdrant_files, qdrant_node_info, qdrant_old_releases, qdrant_plan_info, qdrant_quotas, qdrant_tls_info and qdrant_unit_addresses. What they do on real hosts
+is tested there.
 """
 
 from __future__ import annotations
