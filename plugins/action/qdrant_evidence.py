@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _container, _document, _network, _outbound, _own, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _audit, _container, _document, _network, _outbound, _own, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -56,6 +56,9 @@ class ActionModule(_action.HostAction):
             # Who should be let in, as of now: names are resolved again, so that one that changed shows.
             meant = _network.clients(read("qdrant_firewall_clients", []), variables["groups"], _network.host_variables(variables["hostvars"]))
             arguments.setdefault("clients", meant.addresses())
+            proxied = _audit.behind_proxies(read, arguments["clients"], variables["groups"], variables["hostvars"])
+            arguments.setdefault("settings", _audit.shown(read, proxied))
+            arguments.setdefault("audit_bytes", _audit.most_bytes(read))
             arguments.setdefault("peers", _network.peers(read, [address for node, address in addresses.items() if node != name and address]))
             own, bundle = _outbound.fingerprints(read, self._loader)
             arguments.setdefault("authorities", own)

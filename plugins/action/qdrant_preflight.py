@@ -18,6 +18,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.utils.display import Display
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _action,
+    _audit,
     _container,
     _foreign,
     _inputs,
@@ -147,8 +148,11 @@ class ActionModule(_action.ControllerAction):
         places = self._places(addresses.get(name, ""))
         container = self._check_container(addresses.get(name, ""), cluster, states.get(name, {}), accepted) if deployment == "docker" else {}
         self._check_release(states.get(name, {}), accepted, deployment)
+        self._take(_preflight.check_upgrade(states, self._read("qdrant_version"), accepted))
         take_over = self._check_foreign(states.get(name, {}), deployment, places.bridge, accepted)
-        settings = self._check_settings(places.bind, ports, cluster, version, accepted)
+        proxied = _audit.behind_proxies(self._read, firewall.get("clients", []), self._vars["groups"], self._vars["hostvars"])
+        settings = self._check_settings(places.bind, ports, cluster, version, accepted, proxied)
+        self._take(_settings.check_quotas({**{host: self._of_host(host, "qdrant_config") or {} for host in names}, name: self._read("qdrant_config")}))
         waits = _rotation.without_internal_auth(states, name) if _settings.lookup(settings, "service.enforce_internal_auth") is True else []
         if waits:
             # The server's own default is not to ask. A later part of the run, or the next one, finds all nodes upgraded.
@@ -278,6 +282,7 @@ class ActionModule(_action.ControllerAction):
             bridged=bool(bridge),
             firewall="no-firewall" not in accepted,
             timer=boolean(self._read("qdrant_tls_timer", False), strict=False),
+            audit=_audit.is_wanted(self._read, _preflight.parse_version(self._read("qdrant_version")) or (0, 0, 0)),
             firewall_file=str(self._read("qdrant_firewall_file", "") or "{}/firewall.nft".format(self._read("qdrant_config_dir"))),
             wanted=wanted,
         )
@@ -306,7 +311,6 @@ class ActionModule(_action.ControllerAction):
             if digest(file, status.st_size, status.st_mtime) != str(checksum).removeprefix("sha256:").lower():
                 problems.append(Problem("qdrant_checksum", f"it is not the SHA-256 of {file}", "Check where the file came from before you change it"))
         self._take(problems)
-        self._take(_preflight.check_upgrade(state.get("installed_version"), version, accepted))
         parsed = _preflight.parse_version(version)
         if parsed:
             self._warnings += [f"Qdrant {version} {text}." for text in self._weaknesses().of(parsed)]
@@ -321,12 +325,14 @@ class ActionModule(_action.ControllerAction):
         self._warnings += warnings
         return known
 
-    def _check_settings(self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str]) -> _settings.Settings:
+    def _check_settings(
+        self, address: str, ports: dict[str, t.Any], cluster: bool, version: _settings.Version, accepted: dict[str, str], proxied: bool
+    ) -> _settings.Settings:
+        """Return the node's settings without secrets. ``proxied``: whether all its clients are proxies of this collection."""
         config = self._read("qdrant_config")
         self._take(_known_settings.check(config, version, accepted))
         self._take(_secret_settings.check(config))
-        audit = bool(self._read("qdrant_audit", False))
-        self._take(_settings.check_audit(audit, version))
+        self._take(_settings.check_audit(_audit.is_wanted(self._read, version), version))
         hardened = _settings.hardened(
             address=address,
             http_port=ports["qdrant_http_port"],
@@ -336,10 +342,10 @@ class ActionModule(_action.ControllerAction):
             version=version,
             jwt_rbac=bool(self._read("qdrant_jwt_rbac")),
             dashboard=bool(self._read("qdrant_dashboard")),
-            audit=audit,
+            audit=_audit.settings(self._read, version, proxied),
         )
         settings = _settings.merge(hardened, config if isinstance(config, dict) else {})
-        weakened = [risk for risk in _settings.weakened(settings) if risk.name != "audit-forwarded-headers" or not self._proxies_alone()]
+        weakened = [risk for risk in _settings.weakened(settings) if risk.name != "audit-forwarded-headers" or not proxied]
         self._take(_preflight.check_risks(weakened, address in ("0.0.0.0", "::"), accepted))
         inference = _settings.lookup(settings, "inference.address")
         # Names among the targets are resolved for it.
@@ -347,13 +353,6 @@ class ActionModule(_action.ControllerAction):
         self._take(_preflight.check_inference(inference, targets, accepted))
         # What is secret goes the way of the API keys, by the action plugin of qdrant_files.
         return _secret_settings.split(settings)[0]
-
-    def _proxies_alone(self) -> bool:
-        """Return whether no client but this collection's proxies, which say themselves for whom they ask, reaches the node."""
-        group = str(self._read("qdrant_proxy_group", "qdrant_proxy"))
-        clients = self._read("qdrant_firewall_clients", [])
-        proxies = {group, *self._vars["groups"].get(group, [])}
-        return isinstance(clients, list) and bool(clients) and {str(client) for client in clients} <= proxies and len(proxies) > 1
 
     def _unreachable(self, names: list[str]) -> list[str]:
         """Return nodes of the group that this run lost on its way here."""

@@ -59,9 +59,10 @@ class ActionModule(_action.ControllerAction):
             raise AnsibleActionFail(str(error)) from None
         # What the controller adds is not of the host.
         drift = _drift.between(earlier["evidence"], observed) if earlier else []
+        versions = _derived.versions(observed)
         now = datetime.now(UTC)
         weaknesses = self._weaknesses(variables, now.date())
-        documents = {host: _derived.with_knowledge(document, limit, weaknesses) for host, document in observed.items()}
+        documents = {host: {**_derived.with_knowledge(document, limit, weaknesses), **versions.get(host, {})} for host, document in observed.items()}
         findings = {host: _controls.judge_all(controls, document, waivers, host, now.date()) for host, document in documents.items()}
         access = self._saved(arguments["evidence_file"])["access"] if arguments.get("evidence_file") else self._access(variables)
         report = model.Report(now, findings, documents, drift, earlier["time"] if earlier else "", access, weaknesses.described(now.date()))

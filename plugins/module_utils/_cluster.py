@@ -32,6 +32,10 @@ def key_header(api_key: str | None) -> dict[str, str]:
     return {} if api_key is None else {"api-key": api_key}
 
 
+class NotThere(ClusterError):
+    """The node has no such route: its version does not."""
+
+
 class Node:
     """The REST API of one node, over TLS and with a key unless the node has none, for some seconds from now: that many collections a node may invent."""
 
@@ -41,17 +45,27 @@ class Node:
 
     def get(self, path: str) -> t.Any:
         """Return the ``result`` of an answer."""
+        return self._ask("GET", path)
+
+    def put(self, path: str, content: dict[str, t.Any]) -> t.Any:
+        """Send a change in JSON, and return the ``result`` of the answer."""
+        return self._ask("PUT", path, json.dumps(content).encode("utf-8"))
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> t.Any:
         if self._deadline.over():
-            raise ClusterError("GET %s: not asked, for what came before took %d seconds" % (path, self._seconds))
-        answer = _wire.rest(self._target, path, headers=self._headers, tls=self._tls)
+            raise ClusterError("%s %s: not asked, for what came before took %d seconds" % (method, path, self._seconds))
+        headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
+        answer = _wire.rest(self._target, path, method=method, headers=headers, body=body, tls=self._tls)
         if answer.status == 401:
-            raise OtherKey(f"GET {path}: HTTP 401, it has another key")
+            raise OtherKey(f"{method} {path}: HTTP 401, it has another key")
+        if answer.status == 404:
+            raise NotThere(f"{method} {path}: HTTP 404")
         if answer.error is not None or answer.status != 200:
-            raise ClusterError("GET {}: {}".format(path, answer.error or f"HTTP {answer.status}"))
+            raise ClusterError("{} {}: {}".format(method, path, answer.error or f"HTTP {answer.status}"))
         try:
             return json.loads(answer.body)["result"]
         except (ValueError, KeyError, TypeError):
-            raise ClusterError(f"GET {path}: the answer is not Qdrant's") from None
+            raise ClusterError(f"{method} {path}: the answer is not Qdrant's") from None
 
 
 def observe(node: Node) -> dict[str, t.Any]:

@@ -25,6 +25,8 @@ UNITS: dict[str, tuple[str, ...]] = {
     "qdrant-firewall.service": ("Description=Firewall of Qdrant's ports",),
     "qdrant-expiry.service": ("Description=How long Qdrant's certificates are valid",),
     "qdrant-expiry.timer": ("Description=When to look how long Qdrant's certificates are valid",),
+    "qdrant-audit.service": ("Description=Bound of Qdrant's audit log",),
+    "qdrant-audit.timer": ("Description=When to look how large Qdrant's audit log is",),
     "qdrant-proxy.service": ("/libexec/stage.py ", "RuntimeDirectory=qdrant-proxy-work"),
 }
 

@@ -247,6 +247,30 @@ def releases(layout: Layout, run: Run) -> list[Release]:
     return found
 
 
+def old_releases(layout: Layout, state: dict[str, str], record: dict[str, t.Any], keep: int) -> list[str]:
+    """Return the names of the releases that may go: all but the one in use, the one that runs, and the latest others, ``keep`` in all.
+
+    :raises OSError: it is not known which is in use; then none may.
+    """
+    os.stat(layout.current)
+    stay = {os.path.basename(os.path.realpath(layout.current))}
+    if state.get("ActiveState") == "active" and record.get("invocation") == state.get("InvocationID"):
+        stay.add(os.path.basename(os.path.dirname(str(record.get("release", "")))))
+    with os.scandir(layout.releases) as entries:
+        others = [(entry.stat().st_mtime, entry.name) for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name not in stay]
+    return sorted(name for _time, name in sorted(others, reverse=True)[max(0, keep - len(stay)) :])
+
+
+def images_of(layout: Layout, names: t.Collection[str]) -> list[str]:
+    """Return the ids of the images that releases have, and no other release has."""
+    images: dict[bool, set[str]] = {True: set(), False: set()}
+    for name in os.listdir(layout.releases):
+        image = load_json(os.path.join(layout.releases, name, "release.json")).get("image_id")
+        if isinstance(image, str):
+            images[name in names].add(image)
+    return sorted(images[True] - images[False])
+
+
 def unit_state(unit: str, run: Run) -> dict[str, str]:
     """Return the unit's properties that say whether it runs, and with what.
 
@@ -278,6 +302,31 @@ def cluster_scheme(data_dir: str) -> str | None:
     uris = addresses.values() if isinstance(addresses, dict) else []
     schemes = {str(uri).split(":", 1)[0] for uri in uris}
     return "http" if "http" in schemes else "https" if "https" in schemes else None
+
+
+def running_version(layout: Layout, state: dict[str, str], record: dict[str, t.Any]) -> str | None:
+    """Return the version that the unit's process was started with, from the record of its start; None where nothing runs, or its start was not recorded.
+
+    The link to the release in use says nothing of that: a run that was killed, or that failed, has moved it already.
+    """
+    if state.get("ActiveState") != "active" or record.get("schema") != RECORD_SCHEMA or record.get("invocation") != state.get("InvocationID"):
+        return None
+    folder = os.path.dirname(str(record.get("release", "")))
+    version = load_json(os.path.join(folder, "release.json")).get("version") if os.path.dirname(folder) == os.path.realpath(layout.releases) else None
+    return version if isinstance(version, str) else None
+
+
+def cluster_versions(data_dir: str) -> list[str]:
+    """Return the versions that the peers of the node's cluster ran last, itself included, each once, from Qdrant's Raft state; empty without a cluster.
+
+    A server puts its version there when it has joined, so one that failed before that is not among them, and peers that this run does not see are.
+    """
+    raft = load_json(os.path.join(data_dir, "raft_state.json"))
+    peers, metadata = raft.get("peer_address_by_id"), raft.get("peer_metadata_by_id")
+    if not isinstance(peers, dict) or not isinstance(metadata, dict):
+        return []
+    found = [entry.get("version") for peer, entry in metadata.items() if peer in peers and isinstance(entry, dict)]
+    return sorted({version for version in found if isinstance(version, str)})
 
 
 def certificates(layout: Layout) -> dict[str, str]:

@@ -120,6 +120,13 @@ options:
     type: list
     elements: str
     default: []
+  settings:
+    description: The settings that the server should run with, of those that it shows, by dotted name. They are part of the document.
+    type: dict
+    default: {}
+  audit_bytes:
+    description: The number of bytes that the server's audit log may have. It is part of the document.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -179,6 +186,8 @@ def main() -> None:
             "bridge": {"type": "str", "default": ""},
             "container_network": {"type": "str", "choices": ["published", "internal", "host"]},
             "publish": {"type": "list", "elements": "str", "default": []},
+            "settings": {"type": "dict", "default": {}},
+            "audit_bytes": {"type": "int"},
         },
         required_if=[("node", True, ["address"])],
         supports_check_mode=True,
@@ -193,7 +202,8 @@ def main() -> None:
         if "network" in seen.get("container", {}):
             network = seen["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])
-        seen.update(deployment=params["deployment"], wanted={"network": params["container_network"], "publish": params["publish"]})
+        wanted = {"network": params["container_network"], **{name: params[name] for name in ("publish", "settings", "audit_bytes")}}
+        seen.update(deployment=params["deployment"], wanted=wanted)
     else:
         seen = asking.ask(vantage.questions(params["targets"]))
     seen.update(

@@ -125,6 +125,19 @@ internal_auth:
   description: Whether the settings on disk make the node ask other nodes for a key.
   returned: always
   type: bool
+running_version:
+  description:
+    - Version that the unit's process was started with, by the record of its start, or null.
+    - It differs from RV(installed_version) after a run that was killed or failed between the two.
+  returned: always
+  type: str
+cluster_versions:
+  description:
+    - The versions that the peers of the node's cluster ran last, its own among them, by the cluster's own state on the node's disk.
+    - Empty without a cluster.
+  returned: always
+  type: list
+  elements: str
 installed:
   description: Whether the node has a unit of Qdrant.
   returned: always
@@ -306,6 +319,8 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "release": current,
         "installed_version": next((release.version for release in releases if release.name == current), None),
         "internal_auth": _keys.enforces(layout.config),
+        "running_version": _node.running_version(layout, state, record),
+        "cluster_versions": _node.cluster_versions(layout.data_dir),
         "installed": installed,
         "active": state.get("ActiveState") == "active",
         "state": "{} ({})".format(state.get("ActiveState", "unknown"), state.get("SubState", "unknown")),

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _preflight, _reachability, _settings, _weaknesses
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _controls, _preflight, _reachability, _settings, _weaknesses
 
 Json = dict[str, t.Any]
+MAJOR = 1000  # minor versions that a major one counts for
 AUTHORITY_DAYS = 90  # that a CA must have left, for its replacement takes planning
 
 
@@ -56,15 +57,72 @@ def with_knowledge(document: Json, certificate_days: int, weaknesses: _weaknesse
     return {**document, **judgements(document)}
 
 
-def judgements(document: Json) -> Json:
-    """Return what follows from a document: ``reached`` (see _reachability), and ``validity``, how long certificates last.
+def versions(documents: t.Mapping[str, Json]) -> dict[str, Json]:
+    """Return by node what the nodes of its cluster run, as ``versions``: {lowest, highest, apart, nodes}.
 
-    ``validity`` has {certificate, authorities} for ``node`` and ``proxy``. What is not there has no judgement, so what depends on it fails.
+    ``apart`` is the number of minor versions between the two, a major one counted as more than any; ``nodes`` are texts. Of hosts whose version is not
+    known another control says so.
+    """
+    running: dict[str, _settings.Version] = {}
+    for host, document in documents.items():
+        web, effective = document.get("web"), document.get("effective")
+        if isinstance(web, dict) and isinstance(effective, dict) and effective.get("cluster") is True:
+            version = _preflight.parse_version(web.get("version"))
+            if version:
+                running[host] = version
+    if not running:
+        return {}
+    lowest, highest = min(running.values()), max(running.values())
+    apart = highest[1] - lowest[1] if highest[0] == lowest[0] else MAJOR
+    texts = {version: "%d.%d.%d" % version for version in running.values()}
+    found = {
+        "lowest": texts[lowest],
+        "highest": texts[highest],
+        "apart": apart,
+        "nodes": [f"{host} {texts[version]}" for host, version in sorted(running.items())],
+    }
+    return {host: {"versions": found} for host in running}
+
+
+def settings_beside(wanted: t.Any, shown: t.Any) -> list[str]:
+    """Return where a server runs something else than the inventory wants, of the settings that it shows, as texts.
+
+    Words are compared without their case, as Qdrant reads them. Of quotas, one that is not wanted is there too much: it was set past the settings.
+    """
+    if not isinstance(wanted, dict) or not isinstance(shown, dict):
+        return []
+    found = [
+        f"{name} is {_controls.shown(shown[name])}, wanted {_controls.shown(value)}"
+        for name, value in sorted(wanted.items())
+        if name in shown and _word(shown[name]) != _word(value)
+    ]
+    if "storage.quotas.enabled" in wanted:
+        surplus = sorted(name for name in shown if name.startswith("storage.quotas.") and name not in wanted)
+        missing = sorted(name for name in wanted if name.startswith("storage.quotas.") and name not in shown)
+        found += [f"{name} is {_controls.shown(shown[name])}, wanted none" for name in surplus]
+        found += [f"{name} is not set, wanted {_controls.shown(wanted[name])}" for name in missing if "storage.quotas.enabled" in shown]
+    return found
+
+
+def _word(value: t.Any) -> t.Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def judgements(document: Json) -> Json:
+    """Return what follows from a document: ``reached``, ``differs`` and ``validity``.
+
+    ``reached``: see _reachability. ``differs``: the ``settings`` and ``quotas`` that run and are not wanted. ``validity``: how long certificates last,
+    {certificate, authorities} for ``node`` and ``proxy``. What is not there has no judgement, so what depends on it fails.
     """
     found: Json = {}
     reached = _reachability.judged(document)
     if reached is not None:
         found["reached"] = reached
+    wanted, effective = document.get("wanted"), document.get("effective")
+    if isinstance(wanted, dict) and isinstance(effective, dict) and "settings" in effective:
+        beside = settings_beside(wanted.get("settings"), effective["settings"])
+        quotas = [text for text in beside if text.startswith("storage.quotas.")]
+        found["differs"] = {"settings": [text for text in beside if text not in quotas], "quotas": quotas}
     proxy, limits = document.get("proxy"), document.get("limits")
     certificates = {"node": document.get("certificate"), "proxy": proxy.get("certificate") if isinstance(proxy, dict) else None}
     found["validity"] = {

@@ -32,7 +32,7 @@ INTEGER = 2**64
 PROBLEMS = 5  # of one document that are told; one is enough to refuse it
 NAME, LONGEST = 255, 65536  # characters of a host's name, and of a text as the schema has it
 # What the controller adds to a node's document; a host that sends such a part does not fit.
-ADDED = ("document", "limits", "advisories", "supports", "reached", "validity")
+ADDED = ("document", "limits", "advisories", "supports", "reached", "validity", "differs", "versions")
 
 Json = dict[str, t.Any]
 
@@ -59,7 +59,12 @@ def sealed(result: Json, arguments: Json) -> Json:
     if node:
         asked["deployment"] = str(arguments.get("deployment", "systemd"))
         network = arguments.get("container_network")
-        asked["wanted"] = {"network": None if network is None else str(network), "publish": list(map(str, arguments.get("publish") or []))}
+        asked["wanted"] = {
+            "network": None if network is None else str(network),
+            "publish": list(map(str, arguments.get("publish") or [])),
+            "settings": plain(arguments.get("settings") or {}),
+            "audit_bytes": arguments.get("audit_bytes"),
+        }
     return _with_asked(result, "evidence", asked)
 
 

@@ -16,6 +16,7 @@ VOLATILE = re.compile(
     r"|certificate\.(days_left|ca\[\d+\]\.days_left)"
     r"|cluster\.(leader|term|commit|send_failures)(\..*)?"
     r"|effective\.started"
+    r"|audit\.(bytes|files|own_request\.remote)"
     r"|host\.room\..*"
     r"|(seen\.[^.]+|vantages\[\d+\])(\.further.+)?\.[a-z0-9]+\.clock_offset"
     r")"

@@ -73,6 +73,7 @@ def node(
     bridged: bool,
     firewall: bool,
     timer: bool,
+    audit: bool,
     firewall_file: str,
     wanted: t.Collection[str],
 ) -> Judgement:
@@ -86,6 +87,9 @@ def node(
     if firewall:
         _guard(found, state.get("guard") or {}, firewall_file)
         _unit(found, state, "qdrant-firewall.service")
+    if audit:
+        for name in ("qdrant-audit.service", "qdrant-audit.timer"):
+            _unit(found, state, name)
     if timer:
         for name in ("qdrant-expiry.service", "qdrant-expiry.timer"):
             _unit(found, state, name)

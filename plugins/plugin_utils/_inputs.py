@@ -41,6 +41,8 @@ NODE: dict[str, Kind] = {
     "qdrant_limit_nofile": _number(1024, 1 << 30),
     "qdrant_memory_max": _values.memory,
     "qdrant_tasks_max": _number(64, 1 << 22),
+    "qdrant_audit_days": _number(1, 3660),
+    "qdrant_audit_max_mb": _number(16, 1 << 20),
     "qdrant_start_timeout": _number(1, 7 * DAY),
     "qdrant_stop_timeout": _number(60, DAY),
     "qdrant_health_timeout": _number(1, 7 * DAY),

@@ -289,18 +289,63 @@ def check_release(
     return problems
 
 
-def check_upgrade(installed: t.Any, version: t.Any, accepted: t.Collection[str]) -> list[Problem]:
-    """Return the problems of an upgrade: Qdrant reads data of the minor version before, and of no later one."""
-    old, new = parse_version(installed), parse_version(version)
-    if old is None or new is None or "version-jump" in accepted:
+def versions_run(states: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[tuple[Version, str]]:
+    """Return the versions that the nodes run, or ran last, each with whose it is, in ascending order. ``states`` are by host what qdrant_node_info said.
+
+    What a cluster says of its peers counts as well, for it knows those that this run does not see. The release that is installed counts only where
+    nothing else is known: after a failed upgrade it is one that never ran.
+    """
+    found: dict[Version, str] = {}
+    for host, state in sorted(states.items()):
+        version = parse_version(state.get("running_version"))
+        if version:
+            found.setdefault(version, f"{host} runs")
+    for host, state in sorted(states.items()):
+        listed = state.get("cluster_versions")
+        for text in listed if isinstance(listed, list) else []:
+            version = parse_version(text)
+            if version:
+                found.setdefault(version, f"a peer of {host} runs")
+    if not found:
+        for host, state in sorted(states.items()):
+            version = parse_version(state.get("installed_version"))
+            if version:
+                found.setdefault(version, f"is installed on {host}")
+    return sorted(found.items())
+
+
+def check_upgrade(states: t.Mapping[str, t.Mapping[str, t.Any]], version: t.Any, accepted: t.Collection[str]) -> list[Problem]:
+    """Return the problems of an upgrade, judged against the lowest and the highest version of the cluster (``versions_run``).
+
+    Qdrant reads data of the minor version before, and of no later one.
+    """
+    new, there = parse_version(version), versions_run(states)
+    if new is None or not there or "version-jump" in accepted:
         return []
-    if new < old:
-        return [risk_problem("qdrant_version", f"{version} is older than the installed {installed}", "version-jump")]
-    if new[0] != old[0] or new[1] > old[1] + 1:
-        step = "%d.%d" % (old[0], old[1] + 1)
-        what = f"{version} skips minor versions after the installed {installed}. The next step is {step}"
+    (lowest, low), (highest, high) = there[0], there[-1]
+    if new < highest:
+        return [_way_back(str(version), _version_text(highest), high)]
+    if new[0] != lowest[0] or new[1] > lowest[1] + 1:
+        step = "%d.%d" % (lowest[0], lowest[1] + 1)
+        what = f"{version} skips minor versions after {_version_text(lowest)}, which {low}. The next step is {step}"
         return [risk_problem("qdrant_version", what, "version-jump")]
     return []
+
+
+def _version_text(version: Version) -> str:
+    return "%d.%d.%d" % version
+
+
+def _way_back(version: str, highest: str, whose: str) -> Problem:
+    """Return the refusal of an older version, with the one way there is: the data of then."""
+    return Problem(
+        "qdrant_version",
+        f"{version} is older than {highest}, which {whose}. Qdrant has no way back: a newer server may have changed the data for good, and an older one then "
+        "fails to load it, or loses a part",
+        f"Keep {highest} or a later one. If it must be {version}, take the data from a backup: start nodes with an empty qdrant_data_dir and {version}, and "
+        "restore snapshots that a server of that version, or of an earlier one, made (docs/troubleshooting.md, A way back). If no server of the newer version "
+        "ever wrote to the data, accept the risk: qdrant_accepted_risks: [{risk: version-jump, reason: why}]",
+    )
 
 
 # --- paths and risks ---------------------------------------------------------------------------------------------------

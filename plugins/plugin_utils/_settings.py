@@ -18,6 +18,10 @@ Version = tuple[int, int, int]
 # Where the confined process finds things.
 CREDENTIALS = "/run/credentials/qdrant.service"
 STORAGE, SNAPSHOTS = "/qdrant/storage", "/qdrant/snapshots"
+# A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
+AUDIT = STORAGE + "/audit"
+# Of the file system of the data, from which on the server takes no writes that need more of it.
+DISK_PERCENT = 90
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ MANAGED = {
     "storage.temp_path": "qdrant_snapshots_dir",
     "audit.enabled": "qdrant_audit",
     "audit.dir": "qdrant_audit, which puts it beside the data: nothing else can be written",
+    "audit.rotation": "qdrant_audit_days and qdrant_audit_max_mb: the oldest hours go first",
+    "audit.max_log_files": "qdrant_audit_days",
     "cluster.enabled": "qdrant_cluster_enabled",
     "cluster.p2p.port": "qdrant_p2p_port",
 }
@@ -106,9 +112,9 @@ SINCE: dict[str, Version] = {
 
 
 def hardened(
-    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: bool = False
+    *, address: str, http_port: int, grpc_port: int, p2p_port: int, cluster: bool, version: Version, jwt_rbac: bool, dashboard: bool, audit: Settings
 ) -> Settings:
-    """Return the settings of a node before the user's are merged in. Secrets are not part of them."""
+    """Return the settings of a node before the user's are merged in. Secrets are not part of them. ``audit`` is that section, empty for none (_audit)."""
     service: Settings = {
         "host": address,
         "http_port": http_port,
@@ -123,14 +129,16 @@ def hardened(
         service["enable_snapshot_url_recovery"] = False
     if cluster and version >= SINCE["service.enforce_internal_auth"]:
         service["enforce_internal_auth"] = True
-    # A server that cannot write its audit log does not start, and the confined one writes to its data and snapshots alone.
-    log = {"audit": {"enabled": True, "dir": STORAGE + "/audit", "rotation": "daily", "max_log_files": 30}} if audit else {}
+    storage: Settings = {"storage_path": STORAGE, "snapshots_path": SNAPSHOTS, "temp_path": SNAPSHOTS + "/tmp"}
+    if version >= SINCE["storage.quotas"]:
+        # A disk that is full stops writes half-way, and costs a recovery. What is left is room for merging segments, and for whoever clears up.
+        storage["quotas"] = {"enabled": True, "max_disk_usage_percent": DISK_PERCENT}
     return {
-        **log,
+        **({"audit": audit} if audit else {}),
         "log_level": "INFO",
         "telemetry_disabled": True,
         "service": service,
-        "storage": {"storage_path": STORAGE, "snapshots_path": SNAPSHOTS, "temp_path": SNAPSHOTS + "/tmp"},
+        "storage": storage,
         "tls": {
             "cert": CREDENTIALS + "/tls.crt",
             "key": CREDENTIALS + "/tls.key",
@@ -174,6 +182,16 @@ def check_audit(audit: bool, version: Version) -> list[Problem]:
     wanted = "%d.%d.%d" % SINCE["audit"]
     what = f"Qdrant has an audit log from {wanted} on, and older ones ignore the setting"
     return [Problem("qdrant_audit", what, "Raise qdrant_version or set it to false")]
+
+
+def check_quotas(configs: t.Mapping[str, t.Any]) -> list[Problem]:
+    """Return whether nodes want different quotas. They are the whole cluster's, so the last node asked would win. ``configs``: ``qdrant_config`` by host."""
+    wanted = {host: lookup(config, "storage.quotas") for host, config in sorted(configs.items()) if isinstance(config, dict)}
+    different = [host for host in wanted if wanted[host] != next(iter(wanted.values()))]
+    if not different:
+        return []
+    what = "{} and {} have different ones, and quotas are the whole cluster's".format(next(iter(wanted)), ", ".join(different))
+    return [Problem("qdrant_config.storage.quotas", what, "Set them once, for the group of the nodes")]
 
 
 def weakened(settings: Settings) -> list[Risk]:

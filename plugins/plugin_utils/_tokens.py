@@ -47,12 +47,15 @@ class Grant:
     vault: bool = False
 
     def claims(self, now: float) -> dict[str, t.Any]:
-        """Return the token's claims. Qdrant gives a token without ``access`` full rights, so there always is one."""
+        """Return the token's claims. Qdrant gives a token without ``access`` full rights, so there always is one.
+
+        ``subject`` is what Qdrant's audit log shows; ``sub`` is the registered claim of RFC 7519, which other readers of a token know.
+        """
         scope = self.scope
         access: t.Any = scope.everywhere or [{"collection": name, "access": right} for name, right in sorted(scope.collections.items())]
         if not access:
             raise TokenError([Problem(f"access of {self.application}", "it is empty", RIGHTS_REMEDY)])
-        claims = {"sub": self.application, "exp": int(now) + self.lifetime, "access": access}
+        claims = {"sub": self.application, "subject": self.application, "exp": int(now) + self.lifetime, "access": access}
         return {**claims, "value_exists": dict(self.value_exists)} if self.value_exists else claims
 
 
@@ -231,7 +234,7 @@ def due(grant: Grant, token: str | None, key: str, now: float) -> list[str]:
     reasons = []
     wanted = grant.claims(now)
     expires = claims.get("exp")
-    for name in ("sub", "access", "value_exists"):
+    for name in ("sub", "subject", "access", "value_exists"):
         if claims.get(name) != wanted.get(name):
             reasons.append(f"{name} differs")
     if not isinstance(expires, (int, float)) or expires > now + grant.lifetime + LEEWAY:

@@ -108,6 +108,19 @@ def test_drift_between_two_reports(deployment, verify, tmp_path):
     assert report["drift"] == [{"host": node.name, "place": "files.config.mode", "was": "0644", "is": "0640"}]
 
 
+def test_nodes_of_several_versions(deployment, verify, tmp_path):
+    """What the nodes said, but for the version of one: hosts of two releases are an upgrade's, in tests/live/rotation."""
+    _failed, report = verify()
+    first = deployment.nodes[0].name
+    expected = {"cluster-one-version", "cluster-versions-adjacent"}
+    for version in ("1.99.0", "0.1.0"):
+        report["evidence"][first]["web"]["version"] = version
+        saved = tmp_path / "saved.json"
+        saved.write_text(json.dumps(report), encoding="utf-8")
+        failed, _again = verify("-e", f"qdrant_verify_evidence_file={saved}")
+        assert all(expected <= failed[node.name] for node in deployment.nodes) and failed[deployment.nodes[1].name] == expected, failed
+
+
 def test_saved_evidence_is_judged_again_without_a_host(deployment, verify, tmp_path):
     _failed, report = verify()
     saved = tmp_path / "saved.json"

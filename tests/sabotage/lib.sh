@@ -206,6 +206,7 @@ naked() {
   setting STORAGE__STORAGE_PATH=/var/lib/qdrant/storage
   setting STORAGE__SNAPSHOTS_PATH=/var/lib/qdrant/snapshots
   setting STORAGE__TEMP_PATH=/var/lib/qdrant/snapshots/tmp
+  setting AUDIT__DIR=/var/lib/qdrant/storage/audit
   dropin Environment=QDRANT_INIT_FILE_PATH=/var/lib/qdrant/storage/.qdrant-initialized
   restart
 }
@@ -220,13 +221,13 @@ plaintext_peers() {
   restart
 }
 
-# A request that changes something, as the owner of the key: METHOD PATH. Its body describes a collection.
+# A request that changes something, as the owner of the key: METHOD PATH [BODY]. Without, the body describes a collection.
 ask() {
   ADDRESS=$ADDRESS python3 - "$@" <<'PYTHON'
 import json, os, ssl, sys, urllib.request
 with open("/etc/qdrant/secrets.yaml") as file:
     key = json.load(file)["service"]["api_key"]
-body = json.dumps({"vectors": {"size": 4, "distance": "Dot"}}).encode()
+body = (sys.argv[3] if len(sys.argv) > 3 else json.dumps({"vectors": {"size": 4, "distance": "Dot"}})).encode()
 headers = {"api-key": key, "Content-Type": "application/json"}
 request = urllib.request.Request("https://%s:6333%s" % (os.environ["ADDRESS"], sys.argv[2]), body, headers, method=sys.argv[1])
 urllib.request.urlopen(request, context=ssl.create_default_context(cafile="/etc/qdrant/tls/current/ca.crt"), timeout=15).read()

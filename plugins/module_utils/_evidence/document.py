@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ansible_collections.hardened.qdrant.plugins.module_utils import _container
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import (
     asking,
+    audit,
     auth,
     cluster,
     config,
@@ -67,6 +68,7 @@ def observe(place: Place, targets: t.Sequence[Json], run: Run, named: t.Mapping[
         ("keys",): lambda: config.strength(keys),
         ("host",): lambda: host.observe(place, run),
         ("effective",): lambda: web.effective(rest, key),
+        ("audit",): lambda: audit.observe(place, rest, run, settings),
     }
     if place.p2p_port:
         questions["auth", "p2p", "none"] = lambda: auth.as_node(place)

@@ -10,6 +10,7 @@ import secrets
 import socket
 import ssl
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -159,6 +160,28 @@ def test_the_log_says_who_did_what_and_no_key(proxy, key):
     assert all("?" not in entry["path"] for entry in entries)
     # Nowhere else on the host either.
     assert proxy.host.run(f"grep -rlF -e '{canary}' /var/log /etc/qdrant-proxy /opt/qdrant-proxy /tmp /run/qdrant-proxy 2>/dev/null || true") == ""
+
+
+@pytest.mark.since("1.17.0")
+@pytest.mark.parametrize("over_grpc", [False, True], ids=["rest", "grpc"])
+def test_the_nodes_log_the_proxys_word_and_not_the_clients(deployment, proxy, key, over_grpc):
+    """Whatever a client says of its origin, in either header, once or twice."""
+    name = f"live_{secrets.token_hex(8)}"
+    words = {"Forwarded": "for=203.0.113.7", "X-Forwarded-For": "203.0.113.8"}
+    if over_grpc:
+        credentials = grpc.ssl_channel_credentials(Path(proxy.ca).read_bytes())
+        with grpc.secure_channel("%s:%d" % (proxy.host.address, proxy.grpc), credentials) as channel:
+            call = channel.unary_unary("/qdrant.Collections/Get")
+            metadata = [("api-key", key), *((header.lower(), word) for header, word in words.items()), ("forwarded", "for=203.0.113.9")]
+            with pytest.raises(grpc.RpcError) as missing:
+                call(b"\x0a" + bytes([len(name)]) + name.encode(), metadata=metadata, timeout=20)
+            assert missing.value.code() == grpc.StatusCode.NOT_FOUND
+    else:
+        assert proxy.get(f"/collections/{name}", headers={"api-key": key, **words}).status_code == 404
+    time.sleep(1)
+    lines = [line for node in deployment.nodes for line in node.run(f"grep -h '{name}' /var/lib/qdrant/storage/audit/*.log || true").splitlines()]
+    assert lines and "203.0.113." not in "".join(lines), lines
+    assert all(json.loads(line)["remote"] for line in lines)
 
 
 def test_the_proxies_hold_no_key_of_qdrants(deployment, proxy):

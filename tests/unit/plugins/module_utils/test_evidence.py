@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _node, _wire
-from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import asking, auth, config, files, host, process, trust, ways
+from ansible_collections.hardened.qdrant.plugins.module_utils._evidence import asking, audit, auth, config, files, host, process, trust, ways, web
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Place
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
@@ -293,3 +293,73 @@ def test_what_of_proc_is_hidden_does_not_count(tmp_path):
         (tmp_path / name).chmod(0)
     assert process.beyond_its_own(str(tmp_path)) == ["modules"]
     assert process.beyond_its_own(str(tmp_path / "none")) == []
+
+
+# --- the audit log, and settings that run ---------------------------------------------------------------------------------
+
+
+class Server:
+    """A way to a server that logs what it is asked, as Qdrant does; or, with None as its word for an origin, does not."""
+
+    def __init__(self, folder, origin):
+        self.folder, self.origin = folder, origin
+
+    def rest(self, _path, headers):
+        if self.origin is not None:
+            remote = headers["Forwarded"] if self.origin == "believed" else self.origin
+            entry = {"auth_type": "None", "remote": remote, "tracing_id": headers["X-Request-ID"], "result": "denied"}
+            (self.folder / "audit.2026-11-26-10.log").write_text("no json " + headers["X-Request-ID"] + "\n" + json.dumps(entry) + "\n\0\0")
+        return _wire.RestAnswer(401, {}, b"")
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("192.0.2.1", {"found": True, "remote": "192.0.2.1", "believed": False}),
+        ("believed", {"found": True, "remote": f"for={audit.FORGED}", "believed": True}),
+        (None, {"found": False, "remote": "", "believed": False}),
+    ],
+)
+def test_a_request_is_looked_for_in_the_audit_log(monkeypatch, tmp_path, origin, expected):
+    monkeypatch.setattr(audit, "PATIENCE", 0.2)
+    folder = tmp_path / "audit"
+    folder.mkdir(mode=0o700)
+    place = dataclasses.replace(PLACE, data_dir=str(tmp_path))
+    timer = {"active": (0, "ActiveState=active\nUnitFileState=enabled\n", ""), "gone": (0, "ActiveState=inactive\n", "")}
+    settings = {"audit.enabled": True, "audit.dir": "/qdrant/storage/audit"}
+    seen = audit.observe(place, Server(folder, origin), lambda _words: timer["active" if origin else "gone"], settings)
+    assert seen["own_request"] == expected and seen["timer"] is bool(origin) and seen["folder"] == str(folder)
+    assert (seen["files"], seen["bytes"] > 0, seen["open_to_others"]) == (int(bool(origin)), bool(origin), [])
+    if origin:
+        folder.chmod(0o755)
+        (folder / "audit.2026-11-26-10.log").chmod(0o644)
+        opened = audit.observe(place, Server(folder, None), lambda _words: timer["active"], settings)["open_to_others"]
+        assert opened == [str(folder), str(folder / "audit.2026-11-26-10.log")]
+
+
+def test_without_an_audit_log_nothing_is_asked():
+    assert audit.observe(PLACE, None, lambda _words: (0, "ActiveState=inactive\n", ""), {}) == {"enabled": False, "timer": False}
+
+
+def test_a_servers_settings_have_the_names_of_its_file():
+    telemetry = {
+        "app": {"jwt_rbac": None, "audit": {"rotation": "daily", "dir_size_bytes": 5, "log_api": True}, "runtime_features": {"all": False}},
+        "cluster": {"enabled": True, "config": {"grpc_timeout_ms": 5, "p2p": {"connection_pool_size": 2}, "odd": [1], "share": 0.5}},
+    }
+    quotas = {"config": {"enabled": True, "max_disk_usage_percent": 90}, "usage": {}}
+    assert web.shown(telemetry, {"log_level": "INFO", "format": None, "on_disk": {"enabled": True}}, quotas) == {
+        "service.jwt_rbac": False,
+        "cluster.enabled": True,
+        "audit.enabled": True,
+        "audit.rotation": "daily",
+        "audit.log_api": True,
+        "feature_flags.all": False,
+        "cluster.grpc_timeout_ms": 5,
+        "cluster.p2p.connection_pool_size": 2,
+        "cluster.share": "0.5",
+        "log_level": "INFO",
+        "logger.on_disk.enabled": True,
+        "storage.quotas.enabled": True,
+        "storage.quotas.max_disk_usage_percent": 90,
+    }
+    assert web.shown({"app": {}}, None, None) == {"service.jwt_rbac": False, "cluster.enabled": False, "audit.enabled": False}

@@ -20,6 +20,8 @@ TEMPLATES = {
     "qdrant-firewall.service": ("qdrant_firewall/templates/qdrant-firewall.service.j2",),
     "qdrant-expiry.service": ("qdrant_tls/templates/qdrant-expiry.service.j2",),
     "qdrant-expiry.timer": ("qdrant_tls/templates/qdrant-expiry.timer.j2",),
+    "qdrant-audit.service": ("qdrant/templates/qdrant-audit.service.j2",),
+    "qdrant-audit.timer": ("qdrant/templates/qdrant-audit.timer.j2",),
     "qdrant-proxy.service": ("qdrant_proxy/templates/qdrant-proxy.service.j2",),
 }
 PLACES = {

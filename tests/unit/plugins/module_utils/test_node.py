@@ -53,6 +53,32 @@ def test_nothing_is_due_when_the_disk_is_as_recorded(layout):
     assert _node.restart_reasons(layout, RUNNING, record_of(layout)) == []
 
 
+def test_what_runs_is_what_was_started_whatever_is_in_use(layout, tmp_path):
+    newer = tmp_path / "install_dir/releases/2.0.0-bbbbbbbb"
+    newer.mkdir()
+    (newer / "release.json").write_text('{"version": "2.0.0"}')
+    (tmp_path / "install_dir/current").unlink()
+    (tmp_path / "install_dir/current").symlink_to("releases/2.0.0-bbbbbbbb")
+    record = record_of(layout)
+    assert _node.running_version(layout, RUNNING, record) == "1.0.0"
+    assert _node.running_version(layout, {**RUNNING, "ActiveState": "failed"}, record) is None
+    assert _node.running_version(layout, {**RUNNING, "InvocationID": "other"}, record) is None
+    assert _node.running_version(layout, RUNNING, {**record, "release": str(tmp_path / "elsewhere/qdrant")}) is None
+
+
+def test_a_cluster_knows_its_peers_versions(tmp_path):
+    def state(**content):
+        (tmp_path / "raft_state.json").write_text(json.dumps(content))
+        return _node.cluster_versions(str(tmp_path))
+
+    assert _node.cluster_versions(str(tmp_path)) == []
+    peers = {"1": "https://192.0.2.1:6335/", "2": "https://192.0.2.2:6335/"}
+    metadata = {"1": {"version": "1.19.0"}, "2": {"version": "1.18.3"}, "3": {"version": "1.16.0"}}
+    assert state(peer_address_by_id=peers, peer_metadata_by_id=metadata) == ["1.18.3", "1.19.0"], "one that left counts no more"
+    assert state(peer_address_by_id=peers) == state(peer_address_by_id=[], peer_metadata_by_id=7) == []
+    assert state(peer_address_by_id=peers, peer_metadata_by_id={"1": 3, "2": {"version": 4}}) == []
+
+
 def test_nothing_is_due_when_nothing_runs(layout):
     assert _node.restart_reasons(layout, {"ActiveState": "failed"}, {}) == []
 

@@ -4,20 +4,22 @@
 """Modules, called as Ansible calls them: arguments in, JSON out.
 
 They are qdrant_certificate, qdrant_cluster_info, qdrant_evidence, qdrant_failure_info, qdrant_firewall, qdrant_firewall_info, qdrant_keys_info,
-qdrant_files, qdrant_node_info, qdrant_plan_info, qdrant_tls_info and qdrant_unit_addresses. What they do on real hosts is tested there.
+qdrant_files, qdrant_node_info, qdrant_old_releases, qdrant_plan_info, qdrant_quotas, qdrant_tls_info and qdrant_unit_addresses. What they do on real hosts
+is tested there.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import socket
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _digests, _firewall, _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _certificate, _digests, _firewall, _node, _wire
 from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_certificate,
     qdrant_cluster_info,
@@ -28,7 +30,9 @@ from ansible_collections.hardened.qdrant.plugins.modules import (
     qdrant_firewall_info,
     qdrant_keys_info,
     qdrant_node_info,
+    qdrant_old_releases,
     qdrant_plan_info,
+    qdrant_quotas,
     qdrant_tls_info,
     qdrant_unit_addresses,
 )
@@ -313,3 +317,77 @@ def test_firewall_info_of_a_host_without_the_table(call, monkeypatch):
     seen = call(qdrant_firewall_info)
     assert (seen["table"], seen["backend"], seen["counters"], seen["sets"], seen["rollback"]) == (False, "nftables", {}, {}, False)
     assert seen["firewalls"] == {"ufw": None, "firewalld": None, "foreign": []}
+
+
+def release(tmp_path, name, age, **manifest):
+    folder = tmp_path / "releases" / name
+    folder.mkdir(parents=True)
+    (folder / "release.json").write_text(json.dumps(manifest))
+    os.utime(folder, (time.time() - age, time.time() - age))
+    return folder
+
+
+def test_old_releases_go_and_the_last_two_stay(call, monkeypatch, tmp_path):
+    for number, name in enumerate(("1.19.0-d", "1.18.0-c", "1.17.0-b", "1.16.0-a")):
+        release(tmp_path, name, number * 1000)
+    (tmp_path / "current").symlink_to("releases/1.19.0-d")
+    (tmp_path / "releases/link").symlink_to(tmp_path)
+    monkeypatch.setattr(_node, "unit_state", lambda _unit, _run: {"ActiveState": "active", "InvocationID": "x"})
+    monkeypatch.setattr(_node, "load_json", functools.partial(lambda load, path: {} if path == _node.RECORD else load(path), _node.load_json))
+
+    def left():
+        return sorted(path.name for path in (tmp_path / "releases").iterdir() if not path.is_symlink())
+
+    assert call(qdrant_old_releases, check=True, install_dir=str(tmp_path))["removed"] == ["1.16.0-a", "1.17.0-b"] and len(left()) == 4
+    result = call(qdrant_old_releases, install_dir=str(tmp_path))
+    assert result["changed"] and result["removed"] == ["1.16.0-a", "1.17.0-b"] and left() == ["1.18.0-c", "1.19.0-d"]
+    assert not call(qdrant_old_releases, install_dir=str(tmp_path))["changed"] and (tmp_path / "releases/link").is_symlink()
+    assert "write 1 or more" in call(qdrant_old_releases, install_dir=str(tmp_path), keep=0)["msg"]
+    (tmp_path / "current").unlink()
+    assert "Cannot remove" in call(qdrant_old_releases, install_dir=str(tmp_path), keep=1)["msg"] and len(left()) == 2
+
+
+def test_what_runs_stays_however_old_it_is_and_images_go_with_their_releases(call, monkeypatch, tmp_path):
+    for number, (name, image) in enumerate((("1.19.0-d", "sha256:d"), ("1.18.0-c", "sha256:c"), ("1.17.0-b", "sha256:c"), ("1.16.0-a", "sha256:a"))):
+        release(tmp_path, name, number * 1000, image_id=image)
+    (tmp_path / "current").symlink_to("releases/1.19.0-d")
+    monkeypatch.setattr(_node, "RECORD", str(tmp_path / "started.json"))
+    (tmp_path / "started.json").write_text(json.dumps({"invocation": "x", "release": str(tmp_path / "releases/1.17.0-b/qdrant")}))
+    monkeypatch.setattr(_node, "unit_state", lambda _unit, _run: {"ActiveState": "active", "InvocationID": "x"})
+    told = []
+    monkeypatch.setattr(qdrant_old_releases._run, "change", lambda words: (told.append(words) or 1, "", "in use"))
+    assert call(qdrant_old_releases, install_dir=str(tmp_path))["removed"] == ["1.16.0-a", "1.18.0-c"]
+    assert told == [["docker", "image", "rm", "--", "sha256:a"]], "an image that a release has stays"
+
+
+@pytest.mark.parametrize(
+    ("status", "there", "changed"),
+    [(200, {"enabled": True, "max_disk_usage_percent": 95}, True), (200, {"enabled": True, "max_disk_usage_percent": 90}, False), (404, None, False)],
+)
+def test_quotas_that_differ_are_set(call, monkeypatch, tmp_path, status, there, changed):
+    (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}}))
+    asked = []
+
+    def rest(_target, path, method="GET", headers=None, body=None, tls=None):
+        asked.append((method, path, json.loads(body) if body else None))
+        assert headers["api-key"] == KEY and tls.verify
+        return _wire.RestAnswer(status, {}, json.dumps({"result": {"config": there, "usage": {}} if method == "GET" else True}).encode())
+
+    monkeypatch.setattr(_wire, "rest", rest)
+    wanted = {"enabled": True, "max_disk_usage_percent": 90, "release_margin_percent": None}
+    arguments = {"address": "192.0.2.1", "secrets_file": str(tmp_path / "secrets.yaml"), "unit": "none.service", "quotas": wanted}
+    assert call(qdrant_quotas, check=True, **arguments)["changed"] is changed and len(asked) == 1
+    result = call(qdrant_quotas, **arguments)
+    assert (result["changed"], result["quotas"]) == (changed, there)
+    told = [("PUT", "/quotas?wait=true", {"enabled": True, "max_disk_usage_percent": 90})]
+    assert [entry for entry in asked if entry[0] == "PUT"] == (told if changed else [])
+    assert ('"max_disk_usage_percent": 95' in result["diff"].get("before", "")) is changed
+
+
+def test_quotas_are_not_set_without_a_key_or_a_usable_answer(call, monkeypatch, tmp_path):
+    arguments = {"address": "192.0.2.1", "secrets_file": str(tmp_path / "secrets.yaml"), "unit": "none.service", "quotas": {}}
+    assert "Is the node deployed?" in call(qdrant_quotas, **arguments)["msg"]
+    (tmp_path / "secrets.yaml").write_text(json.dumps({"service": {"api_key": KEY}}))
+    for body, problem in (({"result": []}, "the answer is not Qdrant's"), ({}, "the answer is not Qdrant's")):
+        monkeypatch.setattr(_wire, "rest", lambda *_words, body=body, **_more: _wire.RestAnswer(200, {}, json.dumps(body).encode()))
+        assert problem in call(qdrant_quotas, **arguments)["msg"]

@@ -282,6 +282,15 @@ def further(role, port, **changed):
         ("process-own-mounts", ("process", "shared_namespaces"), ["mnt"]),
         ("process-open-files", ("process", "open_files_elsewhere"), ["/etc/shadow"]),
         ("config-tokens-as-on-disk", ("effective", "jwt_rbac"), True),
+        ("audit-records-requests", ("audit", "own_request", "found"), False),
+        ("audit-origin-own", ("audit", "own_request", "believed"), True),
+        ("audit-private", ("audit", "open_to_others"), ["/var/lib/qdrant/storage/audit/audit.2026-11-26-10.log"]),
+        ("audit-bounded", ("audit", "timer"), False),
+        ("audit-bounded", ("audit", "bytes"), 1342177281),
+        ("config-as-wanted", ("effective", "settings", "log_level"), "OFF"),
+        ("config-quotas-as-wanted", ("effective", "settings", "storage.quotas.max_disk_usage_percent"), 99),
+        ("cluster-one-version", ("versions", "highest"), "1.17.0"),
+        ("cluster-versions-adjacent", ("versions", "apart"), 2),
         ("version-without-advisories", ("advisories",), ["x"]),
         ("version-is-installed", ("web", "version"), "1.15.0"),
         ("host-clock-synchronised", ("host", "clock_synchronised"), False),
@@ -442,3 +451,38 @@ def test_thresholds():
     assert _controls.reaches(low, "low") and not _controls.reaches(low, "medium")
     assert _controls.reaches([_controls.Finding(by_id("unit-protect-clock"), "error")], "low")
     assert not _controls.reaches([_controls.Finding(by_id("unit-protect-clock"), "waived")], "low")
+
+
+def test_a_node_without_the_audit_log_that_it_should_have():
+    document = {**HEALTHY, "audit": {"enabled": False, "timer": False}}
+    states = {control.id: judge(control, document).state for control in CATALOGUE if control.id.startswith("audit-")}
+    assert states.pop("audit-enabled") == "failed" and set(states.values()) == {"skipped"}
+    unwanted = {**document, "wanted": {**HEALTHY["wanted"], "settings": {}}}
+    assert judge(by_id("audit-enabled"), unwanted).state == "skipped"
+    proxied = {**HEALTHY, "wanted": {**HEALTHY["wanted"], "settings": {"audit.trust_forwarded_headers": True}}}
+    assert judge(by_id("audit-origin-own"), proxied).state == "skipped", "the proxy's word is what is logged"
+
+
+def test_settings_that_run_beside_the_inventory_are_named():
+    wanted = {"log_level": "INFO", "audit.rotation": "hourly", "storage.quotas.enabled": True, "storage.quotas.max_disk_usage_percent": 90}
+    shown = {**wanted, "log_level": "info", "service.jwt_rbac": True}
+    assert _derived.settings_beside(wanted, shown) == [], "words have no case, and what nobody asked for is nobody's"
+    assert _derived.settings_beside(wanted, {**shown, "log_level": "OFF"}) == ["log_level is OFF, wanted INFO"]
+    assert _derived.settings_beside(wanted, {"log_level": "INFO"}) == [], "a server that shows nothing of it has none"
+    surplus = {**shown, "storage.quotas.max_resident_memory_percent": 10}
+    assert _derived.settings_beside(wanted, surplus) == ["storage.quotas.max_resident_memory_percent is 10, wanted none"]
+    unset = {name: value for name, value in shown.items() if name != "storage.quotas.max_disk_usage_percent"}
+    assert _derived.settings_beside(wanted, unset) == ["storage.quotas.max_disk_usage_percent is not set, wanted 90"]
+    assert _derived.settings_beside(None, shown) == _derived.settings_beside(wanted, None) == []
+
+
+def test_versions_of_a_cluster():
+    def node(version, cluster=True):
+        return {"web": {"version": version}, "effective": {"cluster": cluster}}
+
+    documents = {"node1": node("1.18.3"), "node2": node("1.19.0"), "node3": node("nonsense"), "single": node("1.1.0", False), "down": {"web": {"error": "x"}}}
+    found = _derived.versions(documents)
+    assert set(found) == {"node1", "node2"} and found["node1"] == found["node2"]
+    assert found["node1"]["versions"] == {"lowest": "1.18.3", "highest": "1.19.0", "apart": 1, "nodes": ["node1 1.18.3", "node2 1.19.0"]}
+    assert _derived.versions({"a": node("1.19.0"), "b": node("2.0.0")})["a"]["versions"]["apart"] > 1
+    assert _derived.versions({"a": node("1.19.0", False)}) == {}

@@ -27,7 +27,9 @@ CLEAN = {
     "account": None,
     "account_own": False,
     "user_ids": None,
-    "units": dict.fromkeys(("qdrant.service", "qdrant-firewall.service", "qdrant-expiry.service", "qdrant-expiry.timer"), NO_UNIT),
+    "units": dict.fromkeys(
+        ("qdrant.service", "qdrant-firewall.service", "qdrant-expiry.service", "qdrant-expiry.timer", "qdrant-audit.service", "qdrant-audit.timer"), NO_UNIT
+    ),
     "folders": {"install": None, "config": None, "data": None, "snapshots": None, "expiry": None},
     "files": {UNIT: None, UNIT + ".before-hardened-qdrant": None},
     "guard": {"table": None, "file": None},
@@ -67,7 +69,7 @@ PACKAGED = {
 
 
 def judge(state, wanted=(), **changes):
-    values = {"user": "qdrant", "unit": "qdrant.service", "deployment": "docker", "bridged": True, "firewall": True, "timer": True}
+    values = {"user": "qdrant", "unit": "qdrant.service", "deployment": "docker", "bridged": True, "firewall": True, "timer": True, "audit": True}
     return _foreign.node(state, **{**values, "firewall_file": "/etc/qdrant/firewall.nft", "wanted": wanted, **changes})
 
 
@@ -145,6 +147,10 @@ CASES = {
     "timer": (
         changed(CLEAN, **{"units__qdrant-expiry.timer": {"path": "/etc/systemd/system/qdrant-expiry.timer", "own": False, "masked": False}}),
         ["unit qdrant-expiry.timer:"],
+    ),
+    "audit log's timer": (
+        changed(CLEAN, **{"units__qdrant-audit.timer": {"path": "/etc/systemd/system/qdrant-audit.timer", "own": False, "masked": False}}),
+        ["unit qdrant-audit.timer:"],
     ),
     "timer's folder": (changed(CLEAN, folders__expiry=folder("/opt/qdrant/expiry", ["cron.sh"])), ["/opt/qdrant/expiry", "'cron.sh'", "Move it away"]),
     "program": (changed(CLEAN, folders__install=folder("/opt/qdrant", ["qdrant"])), ["qdrant_install_dir ('/opt/qdrant')", "'qdrant'", "move it away"]),
@@ -225,7 +231,8 @@ def test_a_unit_is_kept_once_and_never_over_an_earlier_one():
 def test_only_what_is_in_the_way_is_looked_at():
     everything = changed(CLEAN, docker__container=CASES["container"][0]["docker"]["container"], docker__network={"own": False}, guard__table=False)
     everything["units"]["qdrant-expiry.timer"] = {"path": "/etc/systemd/system/qdrant-expiry.timer", "own": False, "masked": False}
-    assert text(judge(everything, deployment="systemd", firewall=False, timer=False)) == ""
+    everything["units"]["qdrant-audit.timer"] = {"path": "/etc/systemd/system/qdrant-audit.timer", "own": False, "masked": False}
+    assert text(judge(everything, deployment="systemd", firewall=False, timer=False, audit=False)) == ""
     assert "network qdrant" not in text(judge(everything, bridged=False))
 
 

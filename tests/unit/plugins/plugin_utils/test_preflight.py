@@ -171,8 +171,42 @@ def test_release(changes, expected):
     ],
 )
 def test_upgrades_go_one_minor_version_at_a_time(installed, version, refused):
-    assert bool(_preflight.check_upgrade(installed, version, ())) == refused
-    assert _preflight.check_upgrade(installed, version, ("version-jump",)) == []
+    states = {"node1": {"installed_version": installed}}
+    assert bool(_preflight.check_upgrade(states, version, ())) == refused
+    assert _preflight.check_upgrade(states, version, ("version-jump",)) == []
+
+
+def of(running=None, installed=None, cluster=()):
+    return {"running_version": running, "installed_version": installed, "cluster_versions": list(cluster)}
+
+
+@pytest.mark.parametrize(
+    ("states", "version", "expected"),
+    [
+        # A killed run moved the link of one node; what runs is older, and three minor versions are not one.
+        ({"node1": of("1.16.3", "1.18.3"), "node2": of("1.16.3", "1.16.3")}, "1.19.0", "after 1.16.3, which node1 runs. The next step is 1.17"),
+        # One node after the other, by --limit: the cluster knows those that the run does not see.
+        ({"node1": of("1.18.3", "1.18.3", ["1.17.1", "1.18.3"])}, "1.19.0", "after 1.17.1, which a peer of node1 runs. The next step is 1.18"),
+        ({"node1": of("1.18.3", "1.18.3", ["1.18.3", "1.19.0"])}, "1.18.3", "is older than 1.19.0, which a peer of node1 runs"),
+        # A failed upgrade left the first node stopped, and the others as they were.
+        ({"node1": of(None, "1.19.0"), "node2": of("1.18.3", "1.18.3")}, "1.18.3", None),
+        ({"node1": of(None, "1.19.0", ["1.18.3"])}, "1.18.3", None),
+        # It came up, and then failed its gate: what it wrote is not what the older one reads.
+        ({"node1": of(None, "1.19.0", ["1.18.3", "1.19.0"]), "node2": of("1.18.3", "1.18.3", ["1.18.3", "1.19.0"])}, "1.18.3", "no way back"),
+        ({"node1": of(None, "1.19.0")}, "1.18.3", "which is installed on node1"),
+        ({"node1": of("1.18.3", "1.19.0"), "node2": of("1.18.3", "1.18.3")}, "1.19.0", None),
+        ({"node1": of("nonsense", "1.19.0", ["nonsense"])}, "1.19.0", None),
+    ],
+)
+def test_upgrades_are_judged_against_what_runs(states, version, expected):
+    problems = _preflight.check_upgrade(states, version, ())
+    assert bool(problems) == bool(expected), problems
+    assert not expected or expected in problems[0].what
+
+
+def test_a_way_back_is_a_backup():
+    text = str(_preflight.check_upgrade({"node1": of("1.19.0", "1.19.0")}, "1.18.3", ())[0])
+    assert all(part in text for part in ("Qdrant has no way back", "backup", "snapshots", "risk: version-jump", "Keep 1.19.0"))
 
 
 def test_risks_are_accepted_by_name_and_reason_only():

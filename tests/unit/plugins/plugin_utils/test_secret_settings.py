@@ -92,7 +92,7 @@ def test_a_url_with_a_secret_in_it_is_one(url, secret):
 
 def test_nothing_of_the_hardened_settings_is_secret():
     arguments = {"address": "192.0.2.1", "http_port": 1, "grpc_port": 2, "p2p_port": 3, "cluster": True, "jwt_rbac": True, "dashboard": True}
-    settings = _settings.hardened(version=(1, 19, 0), audit=True, **arguments)
+    settings = _settings.hardened(version=(1, 19, 0), audit={"enabled": True, "dir": _settings.AUDIT}, **arguments)
     assert _secret_settings.split(settings) == (settings, {})
 
 

@@ -14,7 +14,16 @@ OLD, NEW = (1, 16, 3), (1, 19, 0)
 
 
 def hardened(version=NEW, **changes):
-    values = {"address": "192.0.2.1", "http_port": 6333, "grpc_port": 6334, "p2p_port": 6335, "cluster": True, "jwt_rbac": False, "dashboard": False}
+    values = {
+        "address": "192.0.2.1",
+        "http_port": 6333,
+        "grpc_port": 6334,
+        "p2p_port": 6335,
+        "cluster": True,
+        "jwt_rbac": False,
+        "dashboard": False,
+        "audit": {},
+    }
     return _settings.hardened(version=version, **{**values, **changes})
 
 
@@ -72,14 +81,22 @@ def test_merging_changes_neither_side():
     assert (base, over) == ({"a": {"b": [1]}}, {"a": {"c": 2}})
 
 
+def test_quotas_are_the_whole_clusters():
+    quotas = {"storage": {"quotas": {"enabled": True, "max_disk_usage_percent": 80}}}
+    assert _settings.check_quotas({"node1": quotas, "node2": quotas}) == _settings.check_quotas({"node1": {}, "node2": None}) == []
+    assert "node1 and node2 have different ones" in str(_settings.check_quotas({"node1": {}, "node2": quotas})[0])
+    assert hardened(NEW)["storage"]["quotas"] == {"enabled": True, "max_disk_usage_percent": 90} and "quotas" not in hardened(OLD)["storage"]
+
+
 def test_the_audit_log_comes_with_its_version():
     assert "audit" not in hardened(NEW)
-    settings = hardened(NEW, audit=True)
-    assert settings["audit"]["enabled"] is True and settings["audit"]["dir"].startswith(_settings.STORAGE + "/")
-    assert _settings.merge(settings, {"audit": {"log_api": True}})["audit"]["rotation"] == "daily"
+    settings = hardened(NEW, audit={"enabled": True, "rotation": "hourly"})
+    assert _settings.merge(settings, {"audit": {"log_api": True}})["audit"] == {"enabled": True, "rotation": "hourly", "log_api": True}
+    assert _settings.AUDIT.startswith(_settings.STORAGE + "/")
     assert _settings.check_audit(True, (1, 17, 0)) == [] and _settings.check_audit(False, OLD) == []
     assert "from 1.17.0 on" in str(_settings.check_audit(True, OLD)[0])
-    assert any("qdrant_audit" in problem.remedy for problem in _known_settings.check({"audit": {"dir": "/x"}}, NEW).problems)
+    for name in ("dir", "rotation", "max_log_files"):
+        assert any("qdrant_audit" in problem.remedy for problem in _known_settings.check({"audit": {name: "/x"}}, NEW).problems)
     # What comes with 1.18 is merged in where the version has it, and refused with the version needed where not.
     internal = {"service": {"enforce_internal_auth": True}}
     assert _known_settings.check(internal, (1, 18, 0)).problems == []
