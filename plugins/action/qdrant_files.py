@@ -7,29 +7,23 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secrets_file, _wanted
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _wanted, _wanted_action
 
 MODULE = "hardened.qdrant.qdrant_files"
 
 
-class ActionModule(_action.HostAction):
+class ActionModule(_wanted_action.WantedAction):
     """One call of the module, and another one with the secrets where the host lacks some."""
 
     set_here = ("entries", "secrets")
     sends_secrets = True
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        arguments = self._arguments()
-        try:
-            wanted = _wanted.parse(arguments.get("wanted")).of(arguments.get("parts"))
-        except _wanted.WantedError as error:
-            raise AnsibleActionFail(f"wanted is no document of wanted state. {error}.") from None
-        seen = arguments.get("seen")
+        seen = self._arguments().get("seen")
+        wanted, secret = self._wanted(variables)
         if not wanted.entries or (seen and _wanted.as_seen(wanted, seen)):
             return {"changed": False, "differed": {}, "lacking": [], "diff": []}
-        secret = _secrets_file.text(self._templar, variables) if wanted.secret else ""
         result = self._ask(_wanted.question(wanted, secret, _digests.salt()), variables=variables)
         if result.get("failed") or not result.get("lacking") or self._task.check_mode:
             return result

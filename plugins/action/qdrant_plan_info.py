@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
 from ansible_collections.hardened.qdrant.plugins.module_utils import _digests
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secrets_file, _wanted
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _wanted, _wanted_action
 
 
-class ActionModule(_action.HostAction):
+class ActionModule(_wanted_action.WantedAction):
     """One call of the module."""
 
     set_here = ("entries",)
 
     def act(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
         arguments = self._arguments()
-        try:
-            wanted = _wanted.parse(arguments.pop("wanted", None)).of(arguments.pop("parts", None))
-        except _wanted.WantedError as error:
-            raise AnsibleActionFail(f"wanted is no document of wanted state. {error}.") from None
-        secret = _secrets_file.text(self._templar, variables) if wanted.secret else ""
-        arguments.update(wanted={}, entries=_wanted.question(wanted, secret, _digests.salt()))
+        wanted, secret = self._wanted(variables)
+        arguments.update(wanted={}, parts=None, entries=_wanted.question(wanted, secret, _digests.salt()))
         result = self._execute_module(module_args=arguments, task_vars=variables)
         result.pop("invocation", None)
         return result

@@ -44,3 +44,23 @@ attributes:
     description: Runs on the controller, as an action plugin.
     support: full
 """
+
+    # The option that the action plugins of qdrant_files and qdrant_plan_info make of the wanted state (module_utils/_entries.py).
+    ENTRIES = r"""
+options:
+  entries:
+    description: The entries. Set by the action plugin.
+    type: list
+    elements: dict
+    suboptions:
+      path: {description: The path., type: path, required: true}
+      kind: {description: Its kind., type: str, choices: [folder, file, link, absent], required: true}
+      owner: {description: The user., type: str}
+      group: {description: The group., type: str}
+      mode: {description: The mode in octal., type: str}
+      text: {description: The content of a file., type: str}
+      salt: {description: The salt of the digest in hex., type: str}
+      digest: {description: The salted digest of a secret file., type: str}
+      target: {description: The target of a link., type: str}
+      staged: {description: The link that takes a link's place., type: path}
+"""

@@ -238,12 +238,6 @@ def atomic_write(path: str, content: bytes, mode: int = 0o600, user: int = -1, g
     sync(os.path.dirname(path))
 
 
-def atomic_link(path: str, target: str) -> None:
-    """Make a link lead somewhere else, in one step."""
-    os.replace(_draft_link(Entry(path, LINK, target=target)), path)
-    sync(os.path.dirname(path))
-
-
 def _draft_link(entry: Entry) -> str:
     if os.path.isdir(entry.path) and not os.path.islink(entry.path):
         raise FilesError(f"{entry.path} is a folder, and should be a link. Move it away")

@@ -19,7 +19,7 @@ import stat
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _read, _secret_names, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _files, _read, _unit_addresses
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
 RECORD = "/run/hardened-qdrant/started.json"
@@ -124,14 +124,6 @@ def path_state(path: str) -> dict[str, t.Any] | None:
     if state["kind"] == "file":
         state["sha256"] = digest(path)
     return state
-
-
-def settings_hold_secret(layout: Layout) -> bool:
-    """Return whether something in the file of settings is secret by its name. What this collection wrote holds none; what is there may be somebody else's."""
-    try:
-        return _secret_names.in_text(_read.text(layout.config))
-    except OSError:
-        return False
 
 
 def account(user: str) -> dict[str, str] | None:

@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - hardened.qdrant.attributes
   - hardened.qdrant.attributes.action
+  - hardened.qdrant.attributes.entries
 options:
   wanted:
     description:
@@ -37,21 +38,6 @@ options:
     description:
       - The answer C(files) of M(hardened.qdrant.qdrant_node_info) for these paths. The host is asked nothing where all of it is as wanted.
     type: dict
-  entries:
-    description: The entries. Set by the action plugin.
-    type: list
-    elements: dict
-    suboptions:
-      path: {description: The path., type: path, required: true}
-      kind: {description: Its kind., type: str, choices: [folder, file, link, absent], required: true}
-      owner: {description: The user., type: str}
-      group: {description: The group., type: str}
-      mode: {description: The mode in octal., type: str}
-      text: {description: The content of a file., type: str}
-      salt: {description: The salt of the digest in hex., type: str}
-      digest: {description: The salted digest of a secret file., type: str}
-      target: {description: The target of a link., type: str}
-      staged: {description: The link that takes a link's place., type: path}
   secrets:
     description: The contents of secret files, by path. Set by the action plugin.
     type: dict

@@ -11,8 +11,6 @@ version_added: 0.1.0
 description:
   - Reports, in one call, the state that the roles of this collection need of a node before they change it and before they
     restart it.
-  - Says why a running process is out of date, by comparing the files on disk with the record that the unit makes at each
-    start. So a restart that an interrupted run owed is done by the next run.
   - Says which things the collection made itself, by the marks that it leaves, so that nothing of others is changed unasked.
   - Returns nothing that is secret.
 author:
@@ -89,9 +87,9 @@ EXAMPLES = r"""
   hardened.qdrant.qdrant_node_info:
   register: node
 
-- name: Say why a restart is due
+- name: Show the installed version
   ansible.builtin.debug:
-    var: node.restart_reasons
+    var: node.installed_version
 """
 
 RETURN = r"""
@@ -164,16 +162,6 @@ bootstrap:
   description: The node that the unit joins a cluster through; empty for none, null where there is no unit.
   returned: always
   type: str
-restart_reasons:
-  description: Differences between the running process and the disk.
-  returned: always
-  type: list
-  elements: str
-  sample: ["/etc/qdrant/config.yaml changed"]
-addresses_due:
-  description: Whether the running unit was told other addresses than its file's, which M(hardened.qdrant.qdrant_unit_addresses) mends.
-  returned: always
-  type: bool
 cryptography:
   description: Whether the Python library cryptography is there.
   returned: always
@@ -206,10 +194,6 @@ files:
     - M(hardened.qdrant.qdrant_files) takes them as O(hardened.qdrant.qdrant_files#module:seen), and asks a host nothing that has all of it.
   returned: always
   type: dict
-settings_hold_secret:
-  description: Whether something in C(config.yaml) is secret by its name, so that no difference of the file may be shown.
-  returned: always
-  type: bool
 units:
   description:
     - Of each of O(units) whether it is C(active) and C(enabled), and whether systemd must C(reload) its file.
@@ -283,7 +267,7 @@ import time
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _keys, _marks, _node, _run, _unit_addresses
+from ansible_collections.hardened.qdrant.plugins.module_utils import _backends, _keys, _marks, _node, _run
 
 TABLE = "inet hardened_qdrant"
 
@@ -309,7 +293,6 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
     releases = _node.releases(layout, run) if params["releases"] else []
     current = os.path.basename(os.path.realpath(layout.current)) if os.path.islink(layout.current) else None
     state = _node.unit_state(layout.unit, run)
-    record = _node.load_json(_node.RECORD)
     arguments = _node.start_arguments(layout.unit_file)
     installed = os.path.exists(layout.unit_file)
     own_unit, file = _marks.own_text(layout.unit), params["firewall_file"]
@@ -319,7 +302,7 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "release": current,
         "installed_version": next((release.version for release in releases if release.name == current), None),
         "internal_auth": _keys.enforces(layout.config),
-        "running_version": _node.running_version(layout, state, record),
+        "running_version": _node.running_version(layout, state, _node.load_json(_node.RECORD)),
         "cluster_versions": _node.cluster_versions(layout.data_dir),
         "installed": installed,
         "active": state.get("ActiveState") == "active",
@@ -327,14 +310,11 @@ def observe(layout: _node.Layout, params: dict, run: _run.Run) -> dict:
         "initialised": os.path.exists(os.path.join(layout.data_dir, "raft_state.json")),
         "cluster_scheme": _node.cluster_scheme(layout.data_dir),
         "bootstrap": arguments.get("bootstrap", "") if installed else None,
-        "restart_reasons": _node.restart_reasons(layout, state, record),
-        "addresses_due": _unit_addresses.due(layout.unit, state, _unit_addresses.told_of_record(state, record)),
         "cryptography": importlib.util.find_spec("cryptography") is not None,
         "package_lists": bool(glob.glob("/var/lib/apt/lists/*_Packages*")),
         "nft": any(os.access(os.path.join(folder, "nft"), os.X_OK) for folder in ("/usr/sbin", "/sbin", "/usr/bin")),
         "tls": _node.certificates(layout),
         "files": {path: _node.path_state(path) for path in params["paths"]},
-        "settings_hold_secret": _node.settings_hold_secret(layout),
         "units": {unit: unit_summary(unit, _node.unit_state(unit, run)) for unit in params["units"]},
         "account": _node.account(params["user"]),
         "libraries": {path: _node.libraries(path, run) if os.path.exists(path) else None for path in params["programs"]},

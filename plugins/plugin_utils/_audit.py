@@ -64,7 +64,7 @@ def shown(read: Read, proxied: bool) -> dict[str, t.Any]:
     """Return the settings that the inventory wants and a server shows, by dotted name, without secrets. Of a hardened node, whatever runs."""
     version = _preflight.parse_version(read("qdrant_version", _variables.fallback("qdrant_version"))) or (0, 0, 0)
     config = read("qdrant_config", {})
-    nodes = {"address": "", "http_port": 0, "grpc_port": 0, "p2p_port": 0, "cluster": False, "dashboard": False}
+    nodes: dict[str, t.Any] = {"address": "", "http_port": 0, "grpc_port": 0, "p2p_port": 0, "cluster": False, "dashboard": False}
     hardened = _settings.hardened(**nodes, version=version, jwt_rbac=bool(read("qdrant_jwt_rbac", False)), audit=settings(read, version, proxied))
     # Of a cluster the observer knows itself whether it should be one.
     del hardened["cluster"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import typing as t
-import urllib.parse
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -219,8 +218,3 @@ def needed(names_alone: bool, address: str, names: t.Sequence[str], addresses: t
 def verified_name(names_alone: bool, names: t.Sequence[str]) -> str:
     """Return the name that the certificate is verified by; empty for the proxy's address."""
     return str(names[0]) if names_alone and names else ""
-
-
-def responder_hosts(urls: t.Iterable[str]) -> list[str]:
-    """Return the hosts of OCSP responders."""
-    return [host for host in (urllib.parse.urlsplit(url).hostname for url in urls) if host]

@@ -135,7 +135,7 @@ def _sent(entry: Entry, **further: str) -> Json:
 
 def as_seen(wanted: Wanted, seen: t.Mapping[str, t.Any]) -> bool:
     """Return whether a host has all of it already, by ``files`` of qdrant_node_info. What was not looked at, or is known by more than that, differs."""
-    return all(_as_seen(entry, seen[entry.path]) for entry in wanted.entries if entry.path in seen) and all(entry.path in seen for entry in wanted.entries)
+    return all(entry.path in seen and _as_seen(entry, seen[entry.path]) for entry in wanted.entries)
 
 
 def _as_seen(entry: Entry, state: t.Mapping[str, t.Any] | None) -> bool:

@@ -104,3 +104,12 @@ def test_check_mode_names_every_restart_and_changes_nothing(deployment):
     checked = deployment.playbook("hardened.qdrant.site", "--check", "-e", '{"qdrant_config": {"log_level": "DEBUG"}, "qdrant_tls_force_renewal": true}')
     assert checked.stdout.count("would restart: /etc/qdrant/config.yaml changed, the certificate changes") == len(deployment.nodes), checked.stdout[-3000:]
     assert {node.name: (snapshot(node), invocation(node)) for node in deployment.nodes} == before
+
+
+def test_starts_by_others_do_not_keep_a_run_from_restarting(deployment):
+    """The unit gives up after five starts in two minutes, whoever asked for them: an administrator, or runs that were killed."""
+    node = deployment.nodes[0]
+    for _start in range(5):
+        node.run("systemctl restart qdrant", check=False)
+    restarted = deployment.playbook("hardened.qdrant.rolling_restart")
+    assert "too often" not in restarted.stdout and comes_up_again(node, "")

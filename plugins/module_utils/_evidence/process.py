@@ -21,7 +21,8 @@ DATA_IN_ROOT = ("/qdrant/storage", "/qdrant/snapshots")
 SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
 # What a confined server sees of /proc, and of /proc/sys, beside its own processes.
 PROC, PROC_SYS = {"self", "thread-self", "mounts", "net", "meminfo", "stat", "cpuinfo", "sys"}, {"vm"}
-OWN_LIMITS = r"/proc/(%s)/(stat|statm|status|limits|maps|cgroup|mountinfo)$|/proc/(meminfo|stat|sys/vm/\w+)$|/sys/fs/cgroup/"
+# What a process tells of itself, its threads and its limits, but not its memory and words; links are followed by the kernel, so none is among them.
+OWN_LIMITS = r"/proc/(%s)/(?!(task/\d+/)?(mem|environ|auxv|pagemap)$)[\w/]+$|/proc/(cpuinfo|meminfo|stat|sys/vm/\w+)$|/sys/fs/cgroup/"
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
 

@@ -43,7 +43,7 @@ def _result(rest: ways.Way, key: str | None, path: str) -> t.Any:
     if ways.status(answer) == 404:
         return None
     if answer.status != 200:
-        raise OSError("%s: HTTP %d" % (path, answer.status))
+        raise OSError(f"{path}: HTTP {answer.status}")
     return json.loads(answer.body)["result"]
 
 
@@ -62,7 +62,7 @@ def shown(telemetry: Json, logger: t.Any, quotas: t.Any) -> Json:
     Of the audit log, and of quotas where the version has them, it is always said whether they are switched on.
     """
     app, cluster = telemetry["app"], telemetry.get("cluster") or {}
-    found = {"service.jwt_rbac": bool(app.get("jwt_rbac")), "cluster.enabled": bool(cluster.get("enabled")), "audit.enabled": bool(app.get("audit"))}
+    found: Json = {"service.jwt_rbac": bool(app.get("jwt_rbac")), "cluster.enabled": bool(cluster.get("enabled")), "audit.enabled": bool(app.get("audit"))}
     found.update(scalars({name: value for name, value in (app.get("audit") or {}).items() if name != "dir_size_bytes"}, "audit"))
     found.update(scalars(app.get("runtime_features") or {}, "feature_flags"))
     found.update(scalars(cluster.get("config") or {}, "cluster"))

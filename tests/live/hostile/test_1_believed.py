@@ -96,7 +96,7 @@ def test_facts_of_an_earlier_play_are_refused(deployment, attacker, needles, fol
         {"merge": {"msg": TEXT, "warnings": [TEXT], "exception": TEXT, "diff": {"before": TEXT, "after": "x"}}},
         {"merge": {"deprecations": [{"msg": TEXT, "version": "9"}]}},
         {"merge": {"failed": True, "msg": TEXT}, "ascii": False},
-        {"merge": {"state": TEXT, "restart_reasons": [TEXT], "architecture": TEXT}},
+        {"merge": {"state": TEXT, "bootstrap": TEXT, "architecture": TEXT}},
         {"print": f"{TEXT} no answer {TEXT}"},
         {"print": f'{{"changed": false}} {TEXT}'},
         {"print": ""},
@@ -119,7 +119,7 @@ def test_no_answer_steers_a_terminal(attacker, rule):
         ("qdrant_node_info", {"tls": {"certificate": {}, "trust": 1}}, "type str at tls.certificate"),
         ("qdrant_node_info", {"time": "now"}, "type float at time"),
         ("qdrant_node_info", {"installed_version": ["1"]}, "type str at installed_version"),
-        ("qdrant_node_info", {"restart_reasons": "all of them"}, "type list at restart_reasons"),
+        ("qdrant_node_info", {"releases": "all of them"}, "type list at releases"),
     ],
 )
 def test_an_answer_of_another_form_is_its_hosts_fault_alone(attacker, module, merge, said):

@@ -273,7 +273,7 @@ def _create_network(name: str, output: Path, group: str, extra: tuple[str, ...],
             )
         except Failure as error:
             # Another test bed may have taken it since.
-            if "overlaps" not in str(error) or attempt == 9:
+            if "overlap" not in str(error) or attempt == 9:
                 raise
         else:
             say(f"network {subnets.ipv4} and {subnets.ipv6}")
@@ -283,11 +283,11 @@ def _create_network(name: str, output: Path, group: str, extra: tuple[str, ...],
 
 def _used_networks() -> list[str]:
     """Networks of the engine and routes of the machine."""
-    used = [
-        config["Subnet"]
-        for network in json.loads(docker("network", "inspect", *docker("network", "ls", "--quiet").split()))
-        for config in network["IPAM"]["Config"] or []
-    ]
+    used = []
+    for network in docker("network", "ls", "--quiet").split():
+        # Each by itself: one of another test bed may go between the list and the look.
+        for seen in json.loads(_quietly("network", "inspect", network) or "[]"):
+            used += [config["Subnet"] for config in seen["IPAM"]["Config"] or []]
     for version in ("-4", "-6") if shutil.which("ip") else ():
         used += [route["dst"] for route in json.loads(run(["ip", version, "-json", "route"]) or "[]") if "/" in route["dst"]]
     return used

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,13 @@ def test_one_role_knows_a_package_manager(role):
     for path in sorted(role.rglob("*.yml")):
         knows = any("ansible.builtin." + word in path.read_text(encoding="utf-8") for word in ("apt", "dnf", "package:", "deb822"))
         assert not knows or role.name == "qdrant_common", path
+
+
+def test_entry_points_of_the_readme_are_task_files(role):
+    section = (role / "README.md").read_text(encoding="utf-8").partition("## Entry points")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z_]+)`", section)) - {"tasks_from"}
+    ours = {path.stem for path in (role / "tasks").glob("*.yml")}
+    others = {other.name for other in role.parent.iterdir()}
+    assert named - ours - others == set()
+    if section:
+        assert named & ours

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 
 import pytest
@@ -33,3 +34,16 @@ def test_the_archive_holds_a_file_that_sshd_accepts() -> None:
         # sshd refuses keys that others may write (sshd(8), StrictModes).
         assert (entry.name, entry.mode, entry.uid) == ("authorized_keys", 0o600, 1000)
         assert archive.extractfile(entry).read() == b"key\n"
+
+
+def test_a_network_that_goes_meanwhile_is_not_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    def docker(*arguments: str, **_options: object) -> str:
+        if arguments[:2] == ("network", "ls"):
+            return "here\ngone"
+        if arguments[-1] == "gone":
+            raise Failure("network gone not found")
+        return json.dumps([{"IPAM": {"Config": [{"Subnet": "172.30.0.0/24"}]}}])
+
+    monkeypatch.setattr(hosts, "docker", docker)
+    monkeypatch.setattr(hosts.shutil, "which", lambda _program: None)
+    assert hosts._used_networks() == ["172.30.0.0/24"]

@@ -21,6 +21,7 @@ from ansible_collections.hardened.qdrant.plugins.action import qdrant_files, qdr
 from ansible_collections.hardened.qdrant.plugins.modules import qdrant_files as files_module
 from ansible_collections.hardened.qdrant.plugins.modules import qdrant_keys_info as keys_module
 from ansible_collections.hardened.qdrant.plugins.modules import qdrant_plan_info as plan_module
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _wanted_action
 from test_actions import KEY, READ_ONLY, action, node
 
 ROLE = Path(__file__).parents[4] / "roles/qdrant"
@@ -136,6 +137,7 @@ def test_a_plan_compares_secrets_by_a_digest(monkeypatch, module, tmp_path):
 
 @pytest.mark.parametrize("kind", [qdrant_files.ActionModule, qdrant_plan_info.ActionModule])
 def test_a_document_that_is_none_is_refused_before_the_host_is_asked(monkeypatch, kind):
+    assert issubclass(kind, _wanted_action.WantedAction)
     plugin = action(kind, monkeypatch, wanted={"files": [{"path": "relative", "content": "x"}]})
     with pytest.raises(AnsibleActionFail, match="wanted is no document of wanted state. files.0.path"):
         plugin.run(task_vars=node())

@@ -89,16 +89,27 @@ def test_one_file_and_another(tmp_path):
 def test_files_that_a_process_has_open(tmp_path):
     inside, outside = tmp_path / "inside", tmp_path / "outside"
     inside.mkdir()
-    limits = ["/proc/self/stat", "/proc/self/limits", "/proc/meminfo", "/proc/sys/vm/max_map_count"]
+    limits = [
+        "/proc/self/stat",
+        "/proc/self/limits",
+        "/proc/meminfo",
+        "/proc/sys/vm/max_map_count",
+        "/proc/self/task/%d/children" % os.getpid(),
+        "/proc/self/mounts",
+    ]
     with contextlib.ExitStack() as stack:
         for path in (inside / "a", outside):
             stack.enter_context(open(path, "w"))
-        for path in (*limits, "/proc/1/stat"):
+        for path in (*limits, "/proc/1/stat", "/proc/self/environ", "/proc/self/task/%d/mem" % os.getpid()):
             stack.enter_context(open(path))
         found = process.open_files(os.getpid(), [str(inside)])
     assert str(outside) in found and str(inside / "a") not in found
-    # Its own limits, of which it reads now and then, are none; another process's are.
-    assert [path for path in found if path.startswith("/proc/")] == ["/proc/1/stat"]
+    # Its own limits and threads, of which it reads now and then, are none; another process's are, and what is no business of a server.
+    assert [path for path in found if path.startswith("/proc/")] == [
+        "/proc/1/stat",
+        "/proc/%d/environ" % os.getpid(),
+        "/proc/{0}/task/{0}/mem".format(os.getpid()),
+    ]
 
 
 def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):

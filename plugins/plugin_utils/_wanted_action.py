@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The hardened.qdrant authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a node's file of secrets, from the variables of its host. Read where it is sent: what is an option of a task is shown."""
+"""The base of the actions that take a document of wanted state: they read it, and the secrets that it only marks, in one way."""
 
 from __future__ import annotations
 
@@ -9,11 +9,27 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible_collections.hardened.qdrant.plugins.module_utils import _keys, _secrets
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _secret_settings, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _secret_settings, _variables, _wanted
 
 
-def text(templar: t.Any, variables: t.Mapping[str, t.Any]) -> str:
-    """Return the text.
+class WantedAction(_action.HostAction):
+    """An action with the options ``wanted`` and ``parts``."""
+
+    def _wanted(self, variables: t.Mapping[str, t.Any]) -> tuple[_wanted.Wanted, str]:
+        """Return the wanted state, and the text of its file of secrets; empty where none is wanted.
+
+        :raises AnsibleActionFail: the document is none, or a key is missing.
+        """
+        given = self._task.args
+        try:
+            wanted = _wanted.parse(given.get("wanted")).of(given.get("parts"))
+        except _wanted.WantedError as error:
+            raise AnsibleActionFail(f"wanted is no document of wanted state. {error}.") from None
+        return wanted, secrets_text(self._templar, variables) if wanted.secret else ""
+
+
+def secrets_text(templar: t.Any, variables: t.Mapping[str, t.Any]) -> str:
+    """Return the text of a node's file of secrets. It is read where it is sent: options of a task are shown.
 
     :raises AnsibleActionFail: a key is missing, or no text; the message names it, and shows nothing of it.
     """
