@@ -13,8 +13,8 @@ class ModuleDocFragment:
 options:
   api_url:
     description: >-
-      Where releases and security advisories are asked for: a repository of GitHub's API, or what answers as that does. Redirects are followed within
-      its host alone.
+      Source of releases and security advisories: a repository of GitHub's API, or a server with the same answers. Redirects are followed within its
+      host alone.
     type: str
     default: https://api.github.com/repos/qdrant/qdrant
   image:

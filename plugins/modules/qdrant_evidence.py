@@ -121,7 +121,7 @@ options:
     elements: str
     default: []
   settings:
-    description: The settings that the server should run with, of those that it shows, by dotted name. They are part of the document.
+    description: The wanted settings among the ones that a server shows, by dotted name. They are part of the document.
     type: dict
     default: {}
   audit_bytes:

@@ -72,7 +72,7 @@ created:
   type: list
   elements: str
 release:
-  description: Which release was pinned, and what is known against it, for a person. Empty where the deployment is not new.
+  description: The pinned release and its known weaknesses, for a person. Empty where the deployment is not new.
   returned: success
   type: list
   elements: str

@@ -10,7 +10,7 @@ short_description: Set the quotas of disk and memory of a Qdrant cluster
 version_added: 0.1.0
 description:
   - Compares the quotas that the server enforces with the wanted ones, over verified TLS, and sets them where they differ.
-  - C(storage.quotas) of the settings is what a server begins with. Once quotas were set by C(PUT /quotas), the settings have no effect for ever.
+  - A server begins with C(storage.quotas) of its settings. Once quotas were set by C(PUT /quotas), the settings have no effect for ever.
   - Quotas are the whole cluster's, so one node is asked. Runs on the node. The API key is read there.
   - Servers before 1.19 have no quotas. There is nothing to be done, and RV(quotas) is null.
 author:

@@ -163,7 +163,7 @@ def _put(path: Path, text: str, check: bool) -> None:
 
 
 def first(settings: Path, arguments: t.Mapping[str, t.Any], today: date, check: bool) -> tuple[bool, list[str]]:
-    """Pin the release that a new deployment starts with, if upstream can be asked. Return whether that was done, and what a person is told.
+    """Pin the release that a new deployment starts with, if upstream can be asked. Return whether it did, with lines for a person.
 
     :raises PinningError: an argument cannot be used, or a release that was named cannot be pinned.
     """

@@ -38,7 +38,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Risk:
-    """A setting that weakens a node, and the values that do not."""
+    """A setting that weakens a node, and the values that do not: None for one that is not set, ABSENT for one that is not there and not null either."""
 
     name: str
     path: str
@@ -46,15 +46,17 @@ class Risk:
     why: str
 
 
+# Null takes a value of the role's away, and what the server then does is its own choice.
+ABSENT = "(absent)"
 RISKS = (
     Risk("plaintext-api", "service.enable_tls", (True,), "keys and data would cross the network in clear"),
     Risk("plaintext-p2p", "cluster.p2p.enable_tls", (True,), "whoever reaches the cluster port could read and write without a key"),
     Risk("cors", "service.enable_cors", (False,), "any web page could use a browser's access to the API"),
     Risk("telemetry", "telemetry_disabled", (True,), "the node would report to Qdrant's makers"),
-    Risk("snapshot-url-recovery", "service.enable_snapshot_url_recovery", (False, None), "a client could make the node fetch any URL"),
-    Risk("no-internal-auth", "service.enforce_internal_auth", (True, None), "whoever has a node's certificate could read and write without a key"),
+    Risk("snapshot-url-recovery", "service.enable_snapshot_url_recovery", (False, ABSENT), "a client could make the node fetch any URL"),
+    Risk("no-internal-auth", "service.enforce_internal_auth", (True, ABSENT), "whoever has a node's certificate could read and write without a key"),
     Risk("metrics-port", "service.metrics_port", (None,), "the metrics port asks for no key"),
-    Risk("audit-forwarded-headers", "audit.trust_forwarded_headers", (False, None), "a client could write any address into the audit log"),
+    Risk("audit-forwarded-headers", "audit.trust_forwarded_headers", (False, ABSENT), "a client could write any address into the audit log"),
     Risk("debugger", "debugger.pyroscope", (None,), "the node would send profiles of itself to another server"),
     Risk("recovery-mode", "storage.recovery_mode", (None,), "the node would load no collection, and could only list and delete them"),
     Risk("listener", "storage.node_type", ("Normal", None), "the node would take writes and answer no search"),
@@ -196,12 +198,13 @@ def check_quotas(configs: t.Mapping[str, t.Any]) -> list[Problem]:
 
 def weakened(settings: Settings) -> list[Risk]:
     """Return the risks that the settings run."""
-    return [risk for risk in RISKS if not any(_is(lookup(settings, risk.path), safe) for safe in risk.safe)]
+    there = set(paths(settings))
+    return [risk for risk in RISKS if not any(_is(lookup(settings, risk.path) if risk.path in there else ABSENT, safe) for safe in risk.safe)]
 
 
 def _is(value: t.Any, safe: t.Any) -> bool:
-    """Return whether a value is a safe one. For Python 1 equals true; an empty section is none."""
-    return isinstance(value, bool) == isinstance(safe, bool) and (value == safe or (safe is None and value == {}))
+    """Return whether a value is a safe one. For Python 1 equals true; an empty section is none, and so is what is absent."""
+    return isinstance(value, bool) == isinstance(safe, bool) and (value == safe or (safe is None and value in ({}, ABSENT)))
 
 
 def supports(version: Version) -> dict[str, bool]:

@@ -108,9 +108,9 @@ def test_a_clause_that_belongs_to_a_noun_is_none_of_the_kind(text):
 # What a docstring may begin with: what the function returns, or what it does.
 DOES = set(
     """Add Announce Answer Apply Arm Ask Become Build Change Check Close Collect Compare Complete Connect Convert Copy Count Create Decide Decode Disarm Do Drop
-    Encode End Escape Execute Fail Find Forget Give Hand Have Hold Issue Judge Keep Kill List Load Lock Look Make Mark Mount Move Name Open Parse Pass Plan
-    Prepare Print Publish Put Raise Read Record Refuse Register Rehearse Remember Remove Render Replace Report Resolve Return Run Say Send Set Show Sign Speak
-    Split Start Stop Switch Take Tell Throw Try Undo Update Verify Wait Warn Write Yield""".split()
+    Encode End Escape Execute Fail Find Forget Give Hand Have Hold Issue Judge Keep Kill List Load Lock Look Make Mark Mount Move Name Open Parse Pass Pin
+    Plan Prepare Print Publish Put Raise Read Record Refuse Register Rehearse Remember Remove Render Replace Report Resolve Return Run Say Send Set Show Sign
+    Speak Split Start Stop Switch Take Tell Throw Try Undo Update Verify Wait Warn Write Yield""".split()
 )
 SOURCES = [path for pattern in ("plugins/**/*.py", "roles/*/files/*.py") for path in sorted(PROJECT.glob(pattern))]
 

@@ -201,15 +201,11 @@ def test_what_the_access_model_promises_is_what_the_server_does(server, known, k
         assert server.there(NEW) == may, what
 
 
-# By version whose calls are known: all kinds of credentials by all calls, without those that last on the server and would be let in.
-CALL_CELLS = {"1.16.3": 2669, "1.18.3": 2992, "1.19.0": 3009}
-
-
-def test_the_cells_of_the_version_are_whole(known):
+def test_the_cells_of_the_version_are_as_many_as_documented(known):
+    """All kinds of credentials by all calls, without those that last on the server and would be let in."""
     asked = cells(version(), known, lasting=False)
-    assert len(asked) == CALL_CELLS[_calls.version_for(version())]
     proof = (Path(__file__).parents[3] / "docs/proof.md").read_text(encoding="utf-8")
-    assert ", ".join(f"{count} for {known_version}" for known_version, count in CALL_CELLS.items()) in proof
+    assert re.search(rf"\b{len(asked)} for {re.escape(_calls.version_for(version()))}\b", proof), len(asked)
     let_in = sum(allowed(credential, call) for call, credential in asked)
     assert len(asked) / 10 < let_in < len(asked) * 9 / 10
 

@@ -21,13 +21,13 @@ def position(words: str) -> int:
 
 def test_keys_are_planned_before_and_tokens_made_after_the_nodes_run_them():
     plan, install, apply, asking, tokens, verify = map(
-        position, ("'rotation'", "'install'", "'Adopt the wanted state'", "_internal_auth'}", "'tokens'", "qdrant.verify")
+        position, ("'rotation'", "'install'", "'Adopt the wanted state'", "'__qdrant_round': '_internal_auth'", "'tokens'", "qdrant.verify")
     )
     assert position("hardened.qdrant.preflight") == 0 and plan == 1
     assert plan < install < apply < asking < tokens < verify
 
 
 def test_nodes_ask_each_other_for_keys_after_they_were_looked_at_again():
-    again, apply = position("'preflight'}"), position("_internal_auth'}")
+    again, apply = position("'preflight'}"), position("'__qdrant_round': '_internal_auth'")
     assert again == apply - 1
     assert all("__qdrant_internal_auth" in str(PLAYS[number]) for number in (again, apply))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -605,7 +606,7 @@ def test_what_another_party_signs_is_checked_by_the_preflight(monkeypatch, chang
 def evidence_of_node1() -> dict:
     """What the module returned: without what judging adds."""
     evidence = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
-    return {name: value for name, value in evidence.items() if name not in ("advisories", "document", "limits", "supports", "vantages")}
+    return {name: value for name, value in evidence.items() if name not in (*_document.ADDED, "vantages")}
 
 
 @pytest.mark.parametrize(("days", "fails"), [(7, False), (90, True), (None, False)])
@@ -625,9 +626,16 @@ def test_a_limit_that_is_no_number_is_refused(monkeypatch):
 # --- what hosts say ----------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def wanted_of_node1() -> dict:
+    """What the controller tells the host that it should be."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return observed(monkeypatch, {"evidence": evidence_of_node1()})["evidence"]["asked"]["wanted"]
+
+
 def asked(**changes) -> dict:
     """Evidence of node1 that answers what the controller asked."""
-    document = {**evidence_of_node1(), "wanted": {"network": None, "publish": []}, "address": "192.0.2.1", **changes}
+    document = {**evidence_of_node1(), "wanted": wanted_of_node1(), "address": "192.0.2.1", **changes}
     for view in document["seen"].values():
         view["further"] = {}
     return document
@@ -809,7 +817,7 @@ def test_nodes_ask_each_other_for_keys_once_all_of_them_show_one(monkeypatch, ve
     assert (result["settings"]["service"].get("enforce_internal_auth"), result["internal_auth_waits"]) == (asks, waits)
 
 
-@pytest.mark.parametrize(("value", "expected"), [(False, "no-internal-auth"), (None, "it is not a boolean"), ("true", "it is not a boolean")])
+@pytest.mark.parametrize(("value", "expected"), [(False, "no-internal-auth"), (None, "no-internal-auth"), ("true", "it is not a boolean")])
 def test_nodes_that_are_not_to_ask_for_keys_are_a_risk_by_name(monkeypatch, value, expected):
     changes = {"qdrant_version": "1.18.0", "qdrant_checksum": "b" * 64, "qdrant_config": {"service": {"enforce_internal_auth": value}}}
     with pytest.raises(AnsibleActionFail, match=expected):

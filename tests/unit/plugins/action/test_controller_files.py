@@ -26,13 +26,13 @@ from ansible_collections.hardened.qdrant.plugins.action import (
     qdrant_verify,
 )
 from ansible_collections.hardened.qdrant.plugins.lookup import qdrant_controller_file as lookup
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _own
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority, _document, _own
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._files import TEMPORARY
 
 PROJECT = Path(__file__).parents[4]
 JUDGED = json.loads((Path(__file__).parents[1] / "plugin_utils/evidence.json").read_text(encoding="utf-8"))
 # What the module returned: without what judging adds.
-EVIDENCE = {name: value for name, value in JUDGED.items() if name not in ("advisories", "document", "limits", "supports", "vantages")}
+EVIDENCE = {name: value for name, value in JUDGED.items() if name not in (*_document.ADDED, "vantages")}
 NOW = datetime.now(UTC)
 CA, CA_KEY = _authority.create("test", NOW)
 KEY = "b7Tq2xVn9LmR4cKz8WsY1pJd6HfG3uEa"

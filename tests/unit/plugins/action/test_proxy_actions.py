@@ -186,7 +186,8 @@ def test_texts_for_numbers_are_their_twins_for_a_proxy(monkeypatch):
 
 
 def test_the_size_of_bodies_is_a_number(monkeypatch):
-    wanted = proxy(monkeypatch, nodes={"qdrant_config": {"service": {"max_request_size_mb": "32m;\n"}}})
+    wanted = proxy(monkeypatch)
+    wanted["hostvars"]["node1"]["__qdrant_preflight"]["settings"]["service"]["max_request_size_mb"] = "32m;\n"
     with pytest.raises(AnsibleActionFail, match="qdrant_config.service.max_request_size_mb of the nodes: '32m;.*' is no whole number"):
         action(qdrant_proxy_preflight.ActionModule, monkeypatch).run(task_vars=wanted)
 

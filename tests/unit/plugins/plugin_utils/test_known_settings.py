@@ -169,7 +169,7 @@ def test_each_managed_setting_is_refused_with_what_to_use(path):
         ({"cluster[0]": 1}, "cluster[0]", "one name below the other"),
         ({"service": {"enable_cors": "no"}}, "service.enable_cors", "it is not a boolean. Write true or false, without quotes"),
         ({"service": {"enforce_internal_auth": "true"}}, "service.enforce_internal_auth", "it is not a boolean"),
-        ({"audit": {"rotation": "weekly"}}, "audit.rotation", "the server ends at its start. Write daily or hourly"),
+        ({"audit": {"rotation": "weekly"}}, "audit.rotation", "the role sets it. Use qdrant_audit_days"),
         ({"storage": {"wal": {"wal_retain_closed": 0}}}, "storage.wal.wal_retain_closed", "out of range, and making a collection panics. Write 1 or more"),
         ({"storage": {"wal": {"wal_capacity_mb": "32"}}}, "storage.wal.wal_capacity_mb", "not a whole number. Write 32, without quotes"),
         ({"storage": {"quotas": {"max_disk_usage_percent": 101}}}, "storage.quotas.max_disk_usage_percent", "Write from 1 to 100 (percent)"),
@@ -224,7 +224,7 @@ def test_the_user_may_know_better():
 
 
 def test_of_a_later_version_names_and_choices_are_warned_of():
-    found = _known_settings.check({"storage": {"new_setting": 1}, "audit": {"rotation": "weekly"}}, LATER)
+    found = _known_settings.check({"storage": {"new_setting": 1, "node_type": "Standby"}}, LATER)
     assert found.problems == []
     assert ["known up to 1.19.0" in text for text in found.warnings] == [True, True]
     # A type hardly ever changes: refused, and yet to be overruled.
