@@ -47,7 +47,7 @@ class Risk:
 
 
 # Null takes a value of the role's away, and what the server then does is its own choice.
-ABSENT = "(absent)"
+ABSENT: t.Final = object()
 RISKS = (
     Risk("plaintext-api", "service.enable_tls", (True,), "keys and data would cross the network in clear"),
     Risk("plaintext-p2p", "cluster.p2p.enable_tls", (True,), "whoever reaches the cluster port could read and write without a key"),
