@@ -18,6 +18,7 @@ import yaml
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access
 
 FILE = Path(__file__).with_name("calls") / "calls.yml"
+UNCLOSED = FILE.with_name("unclosed.yml")
 PORTS = ("rest", "grpc", "p2p")
 # What needs no key, and what asks for a certificate of the nodes' CA, and with enforce_internal_auth for a key.
 NOTHING, PEER = "nothing", "peer"
@@ -62,6 +63,19 @@ class Call(t.NamedTuple):
         """Return its path for a collection; for what else has a name, one that is not there. Numbers are 0."""
         path = self.path.replace("{collection_name}", collection)
         return re.sub(r"\{(\w+)\}", lambda name: "0" if name[1] in ("shard", "peer_id", "point_id") else ABSENT, path)
+
+
+class Unclosed(t.NamedTuple):
+    """What a valid credential opens without a setting of Qdrant to withhold it. Texts, with code between backticks.
+
+    ``since`` is the first version that has it, empty for all; ``opened`` is whether the proxy opens it on request; ``besides`` is what else closes it.
+    """
+
+    what: str
+    who: str
+    opened: bool
+    besides: str
+    since: str = ""
 
 
 def key_of(version: str) -> tuple[int, ...]:
@@ -121,3 +135,13 @@ def of(version: str) -> list[Call]:
 def may(scope: _access.Scope, call: Call, collection: str = "") -> bool:
     """Return whether a credential may call, for a collection if the call is about one. Who has no credential has the empty scope."""
     return call.need == NOTHING or (call.need != PEER and _access.has(scope, call.need, collection))
+
+
+@cache
+def _unclosed() -> tuple[Unclosed, ...]:
+    return tuple(Unclosed(**row) for row in yaml.safe_load(UNCLOSED.read_text(encoding="utf-8")))
+
+
+def unclosed(version: str) -> list[Unclosed]:
+    """Return what no setting closes on a server of a version."""
+    return [row for row in _unclosed() if not row.since or key_of(version) >= key_of(row.since)]

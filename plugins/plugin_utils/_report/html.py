@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability, _text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import KEPT, Report, cells_of, section, weaknesses_text
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import KEPT, Report, cells_of, plain, section, unclosed, weaknesses_text
 
 FILE = "report.html"
 SHOWN = 20000  # characters of a finding's evidence on the page
@@ -53,6 +53,7 @@ def render(report: Report) -> str:
         operations=[operation.title for operation in _access.OPERATIONS],
         weaknesses=weaknesses_text(report),
         access=[{**row, "may": cells_of(row)} for row in report.access],
+        unclosed=[{"what": plain(row.what), "who": plain(row.who), "besides": plain(row.besides)} for row in unclosed(report)],
         since=report.since,
         drift=[{**change, "was": _controls.shown(change["was"]), "is": _controls.shown(change["is"])} for change in report.drift],
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _reachability
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import SCHEMA, Report
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import SCHEMA, Report, unclosed
 
 FILE = "report.json"
 
@@ -23,6 +23,7 @@ def render(report: Report) -> str:
         "evidence": report.evidence,
         "access": report.access,
         "weaknesses": report.weaknesses,
+        "unclosed": [row._asdict() for row in unclosed(report)],
         "reach": _reachability.connections(report.evidence),
     }
     if report.since:

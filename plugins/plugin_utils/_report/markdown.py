@@ -9,7 +9,7 @@ import re
 
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _reachability
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report import reach
-from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report, cells_of, weaknesses_text
+from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.model import Report, cells_of, plain, unclosed, weaknesses_text
 from ansible_collections.hardened.qdrant.plugins.plugin_utils._report.terminal import drift_text
 
 FILE = "report.md"
@@ -39,6 +39,11 @@ def render(report: Report) -> str:
         lines += ["", "## Who can do what", "", "| who | until | {} |".format(" | ".join(names)), "|---|---|%s" % ("---|" * len(names))]
         for row in report.access:
             lines.append("| {} |".format(" | ".join(_cell(text or "–") for text in (row["who"], row["until"], *cells_of(row)))))
+    rows = unclosed(report)
+    if rows:
+        lines += ["", "## What no setting of Qdrant closes", "", "| what | who | also closed by |", "|---|---|---|"]
+        lines += ["| {} |".format(" | ".join(_cell(text or "–") for text in (plain(row.what), plain(row.who), plain(row.besides)))) for row in rows]
+        lines += ["", "The role qdrant_proxy refuses all of it, but for the parts in qdrant_proxy_open."]
     if report.since:
         lines += ["", f"## What differs from {_cell(report.since)}", ""]
         lines += [f"* {_cell(drift_text(change))}" for change in report.drift] or ["Nothing."]

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _controls, _text
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _access, _calls, _controls, _preflight, _text
 
 SCHEMA = 2
 # What of a text is kept in a report: evidence has texts of several lines, and is judged again.
@@ -88,6 +88,18 @@ def weaknesses_text(report: Report) -> str:
     """Return which list of weaknesses was judged by, and how old it is; empty where none was."""
     text = "Known weaknesses: list of {date}, {age_days} days old, of Qdrant up to {newest}"
     return text.format_map(report.weaknesses) if report.weaknesses else ""
+
+
+def unclosed(report: Report) -> list[_calls.Unclosed]:
+    """Return what no setting closes on the newest server that answered; empty where none did."""
+    versions = [_preflight.parse_version(section(document, "web").get("version")) for document in report.evidence.values()]
+    newest = max(filter(None, versions), default=None)
+    return _calls.unclosed(".".join(map(str, newest))) if newest else []
+
+
+def plain(text: str) -> str:
+    """Return a text of the collection's own without its marks for code."""
+    return text.replace("`", "")
 
 
 def section(evidence: dict[str, t.Any], name: str) -> dict[str, t.Any]:

@@ -180,3 +180,31 @@ def test_a_need_that_differs_by_version_keeps_its_versions(script):
     entered = script.enter([old, new], "1.19.0", {("rest", "GET /quotas"): True})
     assert sorted(entered, key=lambda row: row.versions) == [old, new]
     assert script.enter([old], "1.19.0", {("rest", "GET /quotas"): True}) == [old._replace(versions=("1.18.3", "1.19.0"))]
+
+
+# --- what no setting closes ----------------------------------------------------------------------------------------------
+
+
+def row_of(entry: _calls.Unclosed) -> str:
+    since = " ({} and later)".format(entry.since.rpartition(".")[0]) if entry.since else ""
+    return f"| {entry.what}{since}{'' if entry.opened else ' †'} | {entry.who} | {entry.besides or 'no'} |"
+
+
+def test_what_no_setting_closes_is_documented():
+    page = (PROJECT / "docs/access.md").read_text(encoding="utf-8")
+    assert "\n".join(map(row_of, _calls.unclosed("1.19.0"))) in page
+
+
+def test_what_came_later_is_not_said_of_an_earlier_version():
+    names = [row.what for row in _calls.unclosed("1.16.3")]
+    assert names and not any("StorageRead" in name or "PUT /quotas" in name or "audit" in name for name in names)
+    assert len(_calls.unclosed("1.18.3")) == len(_calls.unclosed("1.19.0")) - 1 == len(names) + 2
+
+
+@pytest.mark.parametrize("row", _calls.unclosed("1.19.0"), ids=lambda row: row.what[:30])
+def test_the_calls_of_a_row_are_known_and_what_the_proxy_opens_is_theirs(row):
+    """Their words between backticks are calls or services of the newest known version."""
+    named = [text.split()[-1] for text in row.what.split("`")[1::2]]
+    found = [call for call in _calls.of("1.19.0") for name in named if call.path == name or name in call.call.split("/")[1]]
+    assert found, named
+    assert {call.part != "none" for call in found} == {row.opened}

@@ -204,6 +204,14 @@ def test_nothing_judged_is_not_verified():
     assert model.Report(datetime(2026, 1, 1, tzinfo=UTC), {}, {}).verdict() == "NOT VERIFIED"
 
 
+@pytest.mark.parametrize(("version", "said"), [("1.19.0", True), ("1.16.3", False), ("?", None), (None, None)])
+def test_the_report_says_what_no_setting_closes(version, said):
+    seen = model.Report(datetime(2026, 1, 1, tzinfo=UTC), {"node1": []}, {"node1": {"web": {"version": version}}})
+    for page in (html.render(seen), markdown.render(seen)):
+        assert ("What no setting of Qdrant closes" in page) == (said is not None) and ("StorageRead" in page) == bool(said)
+    assert bool(json.loads(report_json.render(seen))["unclosed"]) == (said is not None)
+
+
 def test_the_report_says_who_can_do_what():
     rows = [row.as_dict() for row in _access.table([("shop|x", "30d", _access.Scope(collections={"<a>": "rw"}))], read_only=True)]
     report = model.Report(datetime(2026, 1, 1, tzinfo=UTC), {}, {}, access=rows)
