@@ -120,10 +120,11 @@ def without_internal_auth(nodes: t.Mapping[str, t.Mapping[str, t.Any]], own: str
     """Return the nodes that may show no key to others yet: none may be asked for one before they are upgraded.
 
     ``nodes`` are the results of qdrant_node_info by host, empty for one that is no part of the run. What such a node runs is not known, unless the node
-    ``own`` asks for keys already.
+    ``own`` asks for keys already. After an upgrade that was killed a node runs another version than the one that is installed.
     """
     asks = bool(nodes.get(own, {}).get("internal_auth"))
-    old = {host for host, state in nodes.items() if (_preflight.parse_version(state.get("installed_version")) or INTERNAL_SINCE) < INTERNAL_SINCE}
+    running = {host: state.get("running_version") or state.get("installed_version") for host, state in nodes.items()}
+    old = {host for host, version in running.items() if (_preflight.parse_version(version) or INTERNAL_SINCE) < INTERNAL_SINCE}
     return sorted(old | {host for host, state in nodes.items() if not state and not asks})
 
 

@@ -202,5 +202,7 @@ def test_nobody_is_asked_for_a_key_before_all_nodes_show_one():
     new, asking = {"installed_version": "1.18.0"}, {"installed_version": "1.18.0", "internal_auth": True}
     assert waits(node1=new, node2={"installed_version": "1.17.4"}) == ["node2"]
     assert waits(node1=new, node2={"installed_version": None, "active": False}) == []
+    # After a killed upgrade.
+    assert waits(node1=new, node2={"installed_version": "1.18.0", "running_version": "1.17.4"}) == ["node2"]
     # A node that is no part of the run may be older, but not where this one asks for keys already.
     assert waits(node1=new, node2={}) == ["node2"] and waits(node1=asking, node2={}) == []
