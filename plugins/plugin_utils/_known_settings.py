@@ -235,7 +235,7 @@ class _Judge:
             elif below is None:
                 self.unknown(path, str(key), node)
             elif self.had(path, below):
-                self.value(path, value, below) if below.setting else self.subsection(path, value, below)
+                self.value(path, value, below.setting) if below.setting else self.subsection(path, value, below)
         for key, below in node.below.items():
             if below.setting and below.setting.required and below.setting.had_by(self.version) and key not in config:
                 self.refuse(node.name, f"it lacks {key}, and the server ends at its start", f"Write {node.name}.{key} as well")
@@ -276,10 +276,8 @@ class _Judge:
             self.doubt(path, f"Qdrant has it from {first} on, and older ones ignore it", "Raise qdrant_version, remove it", grows=True)
         return False
 
-    def value(self, path: str, value: t.Any, node: Node) -> None:
+    def value(self, path: str, value: t.Any, setting: Setting) -> None:
         """Judge a setting's value."""
-        setting = node.setting
-        assert setting
         if setting.use:
             self.refuse(path, "the server's own defaults use its other name, and with both it ends at its start", f"Write {setting.use}")
             return

@@ -36,7 +36,7 @@ class Outcome:
 @contextmanager
 def _ports(count: int) -> t.Iterator[list[int]]:
     """Ports of loopback that nobody has at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _number in range(count)]
     try:
         for one in sockets:
             one.bind(("127.0.0.1", 0))

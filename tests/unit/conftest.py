@@ -9,9 +9,10 @@ machine. To look for new ones: pytest tests/unit --hypothesis-profile explore
 
 from __future__ import annotations
 
-from ansible_collections.hardened.qdrant.tests.unit.upstream_server import certified as certified
-from ansible_collections.hardened.qdrant.tests.unit.upstream_server import upstream as upstream
 from hypothesis import HealthCheck, settings
+
+# Fixtures that tests of several folders have in common.
+pytest_plugins = ["ansible_collections.hardened.qdrant.tests.unit.upstream_server"]
 
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1000)
 settings.register_profile("same", settings.get_profile("explore"), max_examples=100, derandomize=True)
