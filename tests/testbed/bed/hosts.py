@@ -399,9 +399,10 @@ def _wait(host: Host, started: float) -> str:
         if state in ("running", "degraded") and _ssh_answers(host.ipv4):
             break
         if time.monotonic() > deadline:
+            used_up = _inotify_used_up(Path("/proc"))
             raise Failure(
-                f"{host.name} has not booted after {_BOOT_SECONDS} s (systemd: {state or 'no answer'}); look with"
-                f" `docker logs {host.container}` and `docker exec {host.container} journalctl -b`"
+                f"{host.name} has not booted after {_BOOT_SECONDS} s (systemd: {state or 'no answer'})"
+                + (f": {used_up}" if used_up else f"; look with `docker logs {host.container}` and `docker exec {host.container} journalctl -b`")
             )
         time.sleep(0.25)
     failed = docker("exec", host.container, "systemctl", "list-units", "--failed", "--plain", "--no-legend").splitlines()
@@ -410,6 +411,23 @@ def _wait(host: Host, started: float) -> str:
     # Read over the engine's own channel, so there is no first use to trust.
     kind, key = docker("exec", host.container, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     return f"{host.ipv4} {kind} {key}\n"
+
+
+def _inotify_used_up(proc: Path) -> str:
+    """Return what to do where the machine has no inotify instance left for another systemd; empty where it has. Every host takes half a dozen of root's."""
+    limit = int((proc / "sys/fs/inotify/max_user_instances").read_text())
+    used = 0
+    for link in proc.glob("[0-9]*/fd/*"):
+        try:
+            used += os.readlink(link) == "anon_inode:inotify"
+        except OSError:
+            continue  # closed meanwhile, or another user's
+    if used < limit * 0.9:
+        return ""
+    return (
+        f"{used} of the {limit} inotify instances that the kernel gives a user are taken. Remove test beds (`testbed list`, `testbed down`), or run"
+        f" sysctl -w fs.inotify.max_user_instances={limit * 4}"
+    )
 
 
 def _quietly(*arguments: str) -> str:

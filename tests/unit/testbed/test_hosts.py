@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import pytest
 from ansible_collections.hardened.qdrant.tests.testbed.bed import hosts
@@ -47,3 +48,17 @@ def test_a_network_that_goes_meanwhile_is_not_in_use(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(hosts, "docker", docker)
     monkeypatch.setattr(hosts.shutil, "which", lambda _program: None)
     assert hosts._used_networks() == ["172.30.0.0/24"]
+
+
+def test_hosts_that_the_kernel_has_no_room_for_are_told_from_broken_ones(tmp_path: Path) -> None:
+    limit = tmp_path / "sys/fs/inotify/max_user_instances"
+    limit.parent.mkdir(parents=True)
+    limit.write_text("10\n")
+    descriptors = tmp_path / "1/fd"
+    descriptors.mkdir(parents=True)
+    for number in range(8):
+        (descriptors / str(number)).symlink_to("anon_inode:inotify")
+    (descriptors / "8").symlink_to("/dev/null")
+    assert hosts._inotify_used_up(tmp_path) == ""
+    (descriptors / "9").symlink_to("anon_inode:inotify")
+    assert "9 of the 10 inotify instances" in hosts._inotify_used_up(tmp_path) and "max_user_instances=40" in hosts._inotify_used_up(tmp_path)
