@@ -167,7 +167,8 @@ def test_every_call_of_the_version_is_answered_alike(pair):
     answers = {call.call: (seen(pair.ours, call, pair.key), seen(pair.bare, call, pair.key)) for call in calls}
     different = {name: both for name, both in answers.items() if both[0] != both[1] and name not in REFUSED}
     assert different == {}
-    refused = {name: both[0][0] for name, both in answers.items() if name in REFUSED}
+    # A build may lack the means to trace itself; then neither does.
+    refused = {name: both[0][0] for name, both in answers.items() if both[0] != both[1] and name in REFUSED}
     assert refused == {name: REFUSED[name] for name in refused}
 
 
@@ -206,7 +207,9 @@ def test_it_knows_the_memory_and_its_limits(pair):
             answer["app"]["system"].pop(name, None)
     assert shape(answers[0]["app"]) == shape(answers[1]["app"]), [answer["app"]["system"] for answer in answers]
     ours, bare = (answer["app"]["system"] for answer in answers)
-    assert ours["ram_size"] == bare["ram_size"] > 0 and ours["cores"] == bare["cores"] and ours["disk_size"] and bare["disk_size"]
+    assert ours["ram_size"] == bare["ram_size"] > 0 and ours["cores"] == bare["cores"]
+    # An older server looks for the disk among the mounts of the host, and finds none in its root.
+    assert not server.since("1.18.0") or (ours["disk_size"] > 0 and bare["disk_size"] > 0)
     metrics = [dict(re.findall(r"^(\w+) ([\d.e+]+)$", text, re.MULTILINE)) for text in pair.both("GET", "/metrics")]
     assert metrics[0]["process_max_fds"] == metrics[1]["process_max_fds"]
     maps = [float(one["process_open_mmaps"]) for one in metrics]
