@@ -209,7 +209,7 @@ def test_it_knows_the_memory_and_its_limits(pair):
     ours, bare = (answer["app"]["system"] for answer in answers)
     assert ours["ram_size"] == bare["ram_size"] > 0 and ours["cores"] == bare["cores"]
     # An older server looks for the disk among the mounts of the host, and finds none in its root.
-    assert not server.since("1.18.0") or (ours["disk_size"] > 0 and bare["disk_size"] > 0)
+    assert not server.since("1.19.0") or (ours["disk_size"] > 0 and bare["disk_size"] > 0)
     metrics = [dict(re.findall(r"^(\w+) ([\d.e+]+)$", text, re.MULTILINE)) for text in pair.both("GET", "/metrics")]
     assert metrics[0]["process_max_fds"] == metrics[1]["process_max_fds"]
     maps = [float(one["process_open_mmaps"]) for one in metrics]
