@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _audit, _container, _document, _network, _outbound, _own, _variables
+from ansible_collections.hardened.qdrant.plugins.plugin_utils import _action, _audit, _container, _document, _limits, _network, _outbound, _own, _variables
 
 # The module's options, and the variables of the role qdrant that they are taken from where the task does not set them.
 FROM_VARIABLES = {
@@ -59,6 +59,8 @@ class ActionModule(_action.HostAction):
             proxied = _audit.behind_proxies(read, arguments["clients"], variables["groups"], variables["hostvars"])
             arguments.setdefault("settings", _audit.shown(read, proxied))
             arguments.setdefault("audit_bytes", _audit.most_bytes(read))
+            arguments.setdefault("io_uring", bool(read("qdrant_io_uring", False)))
+            arguments.setdefault("limits", _limits.wanted(read))
             arguments.setdefault("peers", _network.peers(read, [address for node, address in addresses.items() if node != name and address]))
             own, bundle = _outbound.fingerprints(read, self._loader)
             arguments.setdefault("authorities", own)

@@ -23,6 +23,7 @@ from ansible_collections.hardened.qdrant.plugins.plugin_utils import (
     _foreign,
     _inputs,
     _known_settings,
+    _limits,
     _network,
     _outbound,
     _own,
@@ -347,6 +348,7 @@ class ActionModule(_action.ControllerAction):
         settings = _settings.merge(hardened, config if isinstance(config, dict) else {})
         weakened = [risk for risk in _settings.weakened(settings) if risk.name != "audit-forwarded-headers" or not proxied]
         self._take(_preflight.check_risks(weakened, address in ("0.0.0.0", "::"), accepted))
+        self._take(_limits.check_io_uring(settings, self._read("qdrant_io_uring")))
         inference = _settings.lookup(settings, "inference.address")
         # Names among the targets are resolved for it.
         targets = _network.targets(self._read("qdrant_firewall_targets", []))[0] if inference else []

@@ -20,9 +20,12 @@ NAME = "qdrant"  # of the container, and of its network
 SOCKET = "/run/docker.sock"
 # Calls that a container's server never needs, and that lead out or in: none may be allowed.
 DANGEROUS = (
-    "add_key bpf delete_module finit_module init_module io_uring_setup kexec_load keyctl mount move_mount open_by_handle_at perf_event_open pivot_root "
+    "add_key bpf delete_module finit_module init_module kexec_load keyctl mount move_mount open_by_handle_at perf_event_open pivot_root "
     "process_vm_readv process_vm_writev ptrace reboot request_key setns swapon umount2 unshare userfaultfd"
 ).split()
+
+# What makes, feeds and changes rings of requests to the kernel (io_uring(7)), which sees to them past the filter.
+IO_URING = ("io_uring_enter", "io_uring_register", "io_uring_setup")
 
 # Of namespaces, by the engine's names.
 MODES = {"pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode", "userns": "UsernsMode", "cgroup": "CgroupnsMode"}
@@ -87,7 +90,14 @@ def seccomp(found: Json, path: str) -> Json:
     text = option(found, "seccomp")
     if text is None or text in ("unconfined", "builtin"):
         dangerous = list(DANGEROUS) if text == "unconfined" else []
-        return {"default": text or "builtin", "dangerous": dangerous, "executable_memory": ["mmap", "mprotect"], "as_file": False}
+        # Docker's own profile has refused them since 25.0, and allowed them before.
+        return {
+            "default": text or "builtin",
+            "dangerous": dangerous,
+            "io_uring": list(IO_URING),
+            "executable_memory": ["mmap", "mprotect"],
+            "as_file": False,
+        }
     profile = json.loads(text)
     rules = [rule for rule in profile.get("syscalls") or [] if rule.get("action") == "SCMP_ACT_ALLOW"]
     allowed = {name for rule in rules for name in rule.get("names") or []}
@@ -100,6 +110,7 @@ def seccomp(found: Json, path: str) -> Json:
     return {
         "default": str(profile.get("defaultAction")),
         "dangerous": sorted(allowed & set(DANGEROUS)),
+        "io_uring": sorted(allowed & set(IO_URING)),
         "executable_memory": sorted(loose & {"mmap", "mprotect", "pkey_mprotect"}),
         "as_file": wanted is not None and json.dumps(profile, sort_keys=True) == json.dumps(wanted, sort_keys=True),
     }
@@ -172,8 +183,10 @@ def container(found: Json, run: Run, profile: str, secrets: t.Iterable[str]) -> 
         "log": {"driver": (host.get("LogConfig") or {}).get("Type"), "limited": log_limited(host.get("LogConfig") or {})},
         "health": {"checked": bool(health.get("Test")) and health["Test"][:1] != ["NONE"], "state": (found["State"].get("Health") or {}).get("Status", "none")},
         "stop_timeout": config.get("StopTimeout"),
-        # Settings that come before those of the file: an image can bring some, too.
-        "settings_in_environment": sorted(name for name in (entry.partition("=")[0] for entry in config.get("Env") or []) if name.startswith("QDRANT__")),
+        # Settings that come before those of the file, in letters of any case: an image can bring some, too.
+        "settings_in_environment": sorted(
+            name for name in (entry.partition("=")[0] for entry in config.get("Env") or []) if name.upper().startswith("QDRANT__")
+        ),
         "secrets_in_inspect": any(secret in text for secret in secrets if secret),
     }
 

@@ -127,6 +127,14 @@ options:
   audit_bytes:
     description: The number of bytes that the server's audit log may have. It is part of the document.
     type: int
+  io_uring:
+    description: Whether the server may use io_uring. It is part of the document.
+    type: bool
+    default: false
+  limits:
+    description: The limits that the server should have, as C(open_files), C(tasks), and C(memory) in bytes. They are part of the document.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -159,6 +167,8 @@ from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place im
 PLACE = ("unit", "user", "install_dir", "config_dir", "data_dir", "snapshots_dir", "address", "http_port", "grpc_port", "p2p_port", "deployment",
          "bind_address", "bridge")  # fmt: skip
 
+WANTED = ("publish", "settings", "audit_bytes", "io_uring", "limits")
+
 
 def main() -> None:
     module = AnsibleModule(
@@ -188,6 +198,8 @@ def main() -> None:
             "publish": {"type": "list", "elements": "str", "default": []},
             "settings": {"type": "dict", "default": {}},
             "audit_bytes": {"type": "int"},
+            "io_uring": {"type": "bool", "default": False},
+            "limits": {"type": "dict", "default": {}},
         },
         required_if=[("node", True, ["address"])],
         supports_check_mode=True,
@@ -202,7 +214,7 @@ def main() -> None:
         if "network" in seen.get("container", {}):
             network = seen["container"]["network"]
             network["published_elsewhere"] = _container.elsewhere(network["published"], params["publish"])
-        wanted = {"network": params["container_network"], **{name: params[name] for name in ("publish", "settings", "audit_bytes")}}
+        wanted = {"network": params["container_network"], **{name: params[name] for name in WANTED}}
         seen.update(deployment=params["deployment"], wanted=wanted)
     else:
         seen = asking.ask(vantage.questions(params["targets"]))

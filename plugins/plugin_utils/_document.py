@@ -64,6 +64,8 @@ def sealed(result: Json, arguments: Json) -> Json:
             "publish": list(map(str, arguments.get("publish") or [])),
             "settings": plain(arguments.get("settings") or {}),
             "audit_bytes": arguments.get("audit_bytes"),
+            "io_uring": bool(arguments.get("io_uring")),
+            "limits": plain(arguments.get("limits") or {}),
         }
     return _with_asked(result, "evidence", asked)
 

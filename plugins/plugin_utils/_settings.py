@@ -94,7 +94,7 @@ MANAGED = {
     "tls": "the variables of the role qdrant_tls",
     "storage.storage_path": "qdrant_data_dir",
     "storage.snapshots_path": "qdrant_snapshots_dir",
-    "storage.temp_path": "qdrant_snapshots_dir",
+    "storage.temp_path": "qdrant_data_dir and qdrant_snapshots_dir: either has a folder tmp of the server's, so that files are moved and not copied",
     "audit.enabled": "qdrant_audit",
     "audit.dir": "qdrant_audit, which puts it beside the data: nothing else can be written",
     "audit.rotation": "qdrant_audit_days and qdrant_audit_max_mb: the oldest hours go first",
@@ -131,7 +131,8 @@ def hardened(
         service["enable_snapshot_url_recovery"] = False
     if cluster and version >= SINCE["service.enforce_internal_auth"]:
         service["enforce_internal_auth"] = True
-    storage: Settings = {"storage_path": STORAGE, "snapshots_path": SNAPSHOTS, "temp_path": SNAPSHOTS + "/tmp"}
+    # Without temp_path: what is restored is moved into the data, and a move to another mount is a copy, which fills the holes of sparse files.
+    storage: Settings = {"storage_path": STORAGE, "snapshots_path": SNAPSHOTS}
     if version >= SINCE["storage.quotas"]:
         # A disk that is full stops writes half-way, and costs a recovery. What is left is room for merging segments, and for whoever clears up.
         storage["quotas"] = {"enabled": True, "max_disk_usage_percent": DISK_PERCENT}

@@ -8,10 +8,13 @@ from __future__ import annotations
 import pytest
 from test_fail_closed import DROP_INS, drop_in
 
+ON_TOP = "/opt/qdrant/root/config/local.yaml"
+
 # How to make a server end, what the run must quote of it, and what it must advise.
 CAUSES = {
     "setting": (
-        drop_in("Environment=QDRANT__STORAGE__PERFORMANCE__MAX_SEARCH_THREADS=many"),
+        # The run writes its own file anew; this one is read on top of it.
+        f"echo 'storage: {{performance: {{max_search_threads: many}}}}' >{ON_TOP}; systemctl stop qdrant",
         "max_search_threads",
         "Correct it in qdrant_config",
     ),
@@ -30,7 +33,7 @@ NO_CA = drop_in("Environment=SSL_CERT_FILE=/nonexistent", "ExecStartPre=")
 def node(deployment):
     node = deployment.nodes[0]
     yield node
-    node.run(f"systemctl stop squatter 2>/dev/null; rm -rf {DROP_INS}; systemctl daemon-reload; systemctl reset-failed; systemctl restart qdrant")
+    node.run(f"systemctl stop squatter 2>/dev/null; rm -rf {DROP_INS} {ON_TOP}; systemctl daemon-reload; systemctl reset-failed; systemctl restart qdrant")
     assert node.run("systemctl is-active qdrant").strip() == "active"
 
 

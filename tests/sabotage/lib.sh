@@ -133,8 +133,11 @@ wait_for() {
   return 1
 }
 
-# A setting of the server, past the file.
-setting() { dropin "Environment=QDRANT__$1"; }
+# A setting of the server, past the file, and past the gate, which would not let it.
+setting() {
+  sed -i 's/ --environment=%n//' $UNIT
+  dropin "Environment=QDRANT__$1"
+}
 
 # Another program on a port, as a service that `undo` finds.
 rogue() {
@@ -205,7 +208,6 @@ naked() {
   sed "s|^\\[Service\\]|&\nWorkingDirectory=$STATE/home\n$start\nPrivateMounts=no|" $STATE/unit >$UNIT
   setting STORAGE__STORAGE_PATH=/var/lib/qdrant/storage
   setting STORAGE__SNAPSHOTS_PATH=/var/lib/qdrant/snapshots
-  setting STORAGE__TEMP_PATH=/var/lib/qdrant/snapshots/tmp
   setting AUDIT__DIR=/var/lib/qdrant/storage/audit
   dropin Environment=QDRANT_INIT_FILE_PATH=/var/lib/qdrant/storage/.qdrant-initialized
   restart

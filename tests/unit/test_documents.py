@@ -105,6 +105,6 @@ def test_the_default_version_is_the_roles():
 def test_messages_that_the_troubleshooting_explains_are_said():
     rows = re.findall(r"^\| `([^`]+)`", text_of(PROJECT / "docs/troubleshooting.md"), re.MULTILINE)
     assert len(rows) >= 10
-    patterns = ("plugins/**/*.py", "roles/*/tasks/*.yml", "playbooks/*.yml")
+    patterns = ("plugins/**/*.py", "roles/*/tasks/*.yml", "roles/*/files/*.py", "playbooks/*.yml")
     said = " ".join(" ".join(text_of(path).split()) for pattern in patterns for path in sorted(PROJECT.glob(pattern)))
     assert [row for row in rows if row not in said] == []

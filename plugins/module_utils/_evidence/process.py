@@ -12,7 +12,7 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _node
+from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _environment, _node
 from ansible_collections.hardened.qdrant.plugins.module_utils._evidence.place import Json, Place, read
 from ansible_collections.hardened.qdrant.plugins.module_utils._run import Run
 
@@ -23,6 +23,9 @@ SHELLS = ("sh", "bash", "dash", "ash", "busybox", "zsh", "python3", "perl")
 PROC, PROC_SYS = {"self", "thread-self", "mounts", "net", "meminfo", "stat", "cpuinfo", "sys"}, {"vm"}
 # What a process tells of itself, its threads and its limits, but not its memory and words; links are followed by the kernel, so none is among them.
 OWN_LIMITS = r"/proc/(%s)/(?!(task/\d+/)?(mem|environ|auxv|pagemap)$)[\w/]+$|/proc/(cpuinfo|meminfo|stat|sys/vm/\w+)$|/sys/fs/cgroup/"
+# Of control groups: what limits the processes in one, and what it is called here. A host's kernel may have them or not.
+GROUPS, GROUP_LIMITS = "/sys/fs/cgroup", {"tasks": "pids.max", "memory": "memory.max"}
+UNLIMITED = (1 << 64) - 1  # the kernel's own word for it, RLIM_INFINITY of getrlimit(2)
 PROGRAM_FOLDERS = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin")
 
 
@@ -176,6 +179,28 @@ def environment_of(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in read("/proc/%d/environ" % pid).split("\0") if "=" in entry)
 
 
+def limit(text: str) -> int:
+    """Return a limit as the kernel writes it, in /proc/PID/limits or for a control group."""
+    return UNLIMITED if text.strip() in ("unlimited", "max") else int(text)
+
+
+def group_limits(pid: int, top: str = GROUPS) -> Json:
+    """Return the limits of a process's control group and of those around it, the lowest of each kind: ``tasks``, and ``memory`` in bytes.
+
+    ``enforced`` names those that the host's kernel has there; the others are null.
+    """
+    groups = [line[3:].strip("/") for line in read("/proc/%d/cgroup" % pid).splitlines() if line.startswith("0::")]
+    found: dict[str, list[int]] = {name: [] for name in GROUP_LIMITS}
+    for group in groups:
+        parts = group.split("/")
+        for depth in range(1, len(parts) + 1):
+            for name, file in GROUP_LIMITS.items():
+                path = os.path.join(top, *parts[:depth], file)
+                if os.path.exists(path):
+                    found[name].append(limit(read(path)))
+    return {"enforced": [name for name, values in found.items() if values], **{name: min(values, default=None) for name, values in found.items()}}
+
+
 def observe(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
     """Return the server's process as the kernel has it."""
     pid = main_pid(place, run)
@@ -209,6 +234,8 @@ def observe(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
         "listeners": sockets,
         "listeners_elsewhere": [socket for socket in sockets if not socket.startswith((place.bind_address or place.address) + ":")],
         "secrets_in_words": any(secret in words for secret in secrets if secret),
+        "settings_in_environment": _environment.foreign(environment_of(pid)),
         "core_limit": limits.get("Max core file size"),
+        "limits": {"open_files": limit(limits["Max open files"]), **group_limits(pid)},
         "start_ticks": int(read("/proc/%d/stat" % pid).rpartition(")")[2].split()[19]),
     }

@@ -62,7 +62,9 @@ def _set_elsewhere(place: Place, pid: int, given: t.Mapping[str, str]) -> list[s
     files = [name for name in (os.listdir(folder) if os.path.isdir(folder) else []) if name != "config.yaml"]
     # Other sections hold secrets of other services. A name may be a path, whose first part is the section.
     sections = [name for name in _node.load_json(place.secrets) if re.split(r"[.\[]", name.lower())[0] in ("tls", "cluster")]
-    return sorted([name for name in given if name.startswith("QDRANT__TLS")] + ["config/" + name for name in files] + ["secrets: " + name for name in sections])
+    return sorted(
+        [name for name in given if name.upper().startswith("QDRANT__TLS")] + ["config/" + name for name in files] + ["secrets: " + name for name in sections]
+    )
 
 
 def names(place: Place, run: Run, wanted: t.Mapping[str, t.Sequence[str]]) -> Json:

@@ -4,7 +4,7 @@
 """The gate of a Qdrant node: three steps of its systemd unit. Any of them failing fails the unit.
 
 record  ExecStartPre=+  root: write down what the process is about to be started with
-check   ExecStartPre=   refuse secrets that would open Qdrant, whose configuration fails open
+check   ExecStartPre=   refuse secrets that would open Qdrant, whose configuration fails open, and settings from outside
 probe   ExecStartPost=+ wait for the server, then make sure that it refuses strangers and knows its key
 
 Messages go to the journal and never hold a secret.
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 
+import _environment
 import _wire
 
 CREDENTIALS = ("secrets.yaml", "tls.crt", "tls.key", "ca.crt")
@@ -135,8 +136,23 @@ def check_outbound() -> None:
         raise Refused(f"credential {os.path.basename(path)} holds no CA, and Qdrant does not start without one")
 
 
+def check_environment(unit: str) -> None:
+    """Refuse an environment that holds what the server would heed and the unit does not set: systemd hands the same one to this step and to the server."""
+    names = _environment.foreign(os.environ)
+    if names:
+        raise Refused(
+            "the unit's environment holds {}, which the server would heed before its files, and which the unit does not set so. If systemctl show-environment "
+            "has it, systemctl unset-environment NAME takes it away, and DefaultEnvironment= of systemd's manager brings it back; else systemctl cat {} shows "
+            "the drop-in with Environment=, EnvironmentFile= or PassEnvironment=. What you want to set belongs into qdrant_config".format(
+                ", ".join(names), unit
+            )
+        )
+
+
 def check(arguments: argparse.Namespace) -> None:
-    """Refuse secrets that open Qdrant, files that are empty, and trust that nobody chose."""
+    """Refuse secrets that open Qdrant, files that are empty, settings from outside, and trust that nobody chose."""
+    if arguments.environment:
+        check_environment(arguments.environment)
     secrets = service_secrets()
     for name in ["api_key"] + [key for key in ("read_only_api_key", "alt_api_key") if key in secrets]:
         value = secrets.get(name)
@@ -251,8 +267,9 @@ def parse(words: list) -> argparse.Namespace:
     step.add_argument("files", nargs="+")
     step = steps.add_parser("check")
     step.set_defaults(run=check)
-    # A unit that an earlier version of the role wrote does not say so, and must start until it is written anew.
+    # A unit that an earlier version of the role wrote does not say these, and must start until it is written anew.
     step.add_argument("--outbound", action="store_true", help="SSL_CERT_FILE is one of this start's credentials")
+    step.add_argument("--environment", metavar="UNIT", help="the server gets the environment of this step, which is this unit's")
     step = steps.add_parser("probe")
     step.set_defaults(run=probe)
     step.add_argument("--user", required=True)

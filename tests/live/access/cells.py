@@ -192,22 +192,26 @@ class Asked:
     grpc: _wire.Target
     tls: _wire.Tls | None = None
 
-    def status(self, secret: str | None, call: _calls.Call, name: str) -> int:
-        """Return the status of a call for a collection; that of NO_CALL where the server does not know the call."""
+    def answer(self, secret: str | None, call: _calls.Call, name: str) -> t.Any:
+        """Return the answer to a call for a collection, as _wire has it."""
         headers = {} if secret is None else {"api-key": secret}
         if call.port != "rest":
             message = messages(name).get(call.call, text(1, name))
             content = message if isinstance(message, bytes) else message.SerializeToString()
-            answer = _wire.grpc(self.grpc, call.call, metadata=headers, message=content, tls=self.tls, timeout=60)
-            assert answer.status is not None, (call.call, answer.error)
-            return answer.status
+            return _wire.grpc(self.grpc, call.call, metadata=headers, message=content, tls=self.tls, timeout=60)
         body = BODIES.get(call.call, BODIES.get(call.call.replace("/collections/{collection_name}", ".")))
         kind, content = body if isinstance(body, tuple) else ("application/json", None if body is None else json.dumps(body).encode())
         path = call.asked(name).replace(f"/index/{ABSENT}", "/index/absent")
-        answer = _wire.rest(self.rest, path, method=call.method, headers={**headers, "content-type": kind}, body=content, tls=self.tls, timeout=60)
+        return _wire.rest(self.rest, path, method=call.method, headers={**headers, "content-type": kind}, body=content, tls=self.tls, timeout=60)
+
+    def status(self, secret: str | None, call: _calls.Call, name: str) -> int:
+        """Return the status of a call for a collection; that of NO_CALL where the server does not know the call."""
+        answer = self.answer(secret, call, name)
         assert answer.status is not None, (call.call, answer.error)
+        if call.port != "rest":
+            return int(answer.status)
         unknown = answer.status in (404, 405) and not answer.body
-        return NO_CALL["rest"] if unknown else 404 + 1000 if answer.status == 404 else answer.status
+        return NO_CALL["rest"] if unknown else 404 + 1000 if answer.status == 404 else int(answer.status)
 
 
 def cells(version: str, credentials: t.Iterable[Credential], lasting: bool) -> list[tuple[_calls.Call, Credential]]:

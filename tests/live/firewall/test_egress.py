@@ -80,18 +80,14 @@ def refused(node) -> int:
     return next(entry["counter"]["packets"] for entry in objects if entry.get("counter", {}).get("name") == "dropped_egress")
 
 
-DROP_INS = "/run/systemd/system/qdrant.service.d"
-
-
 @pytest.fixture
 def allowed(node):
     """The node's server without the setting that refuses, where it has one."""
     if since("1.18.0"):
-        lines = "[Service]\nEnvironment=QDRANT__SERVICE__ENABLE_SNAPSHOT_URL_RECOVERY=true"
-        node.run(f"mkdir -p {DROP_INS}; printf '{lines}\n' >{DROP_INS}/egress.conf; systemctl daemon-reload; systemctl restart qdrant")
+        node.run("echo 'service: {enable_snapshot_url_recovery: true}' >/opt/qdrant/root/config/local.yaml; systemctl restart qdrant")
     yield
     if since("1.18.0"):
-        node.run(f"rm -rf {DROP_INS}; systemctl daemon-reload; systemctl restart qdrant")
+        node.run("rm -f /opt/qdrant/root/config/local.yaml; systemctl restart qdrant")
 
 
 @pytest.mark.since("1.18.0")

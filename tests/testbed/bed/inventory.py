@@ -13,6 +13,8 @@ from pathlib import Path
 
 USER = "admin"
 OUTSIDERS = "outsiders"
+# Containers have the limits of the engine that runs them, and cannot raise them: systemd in there gives a service what it has, not what it is told.
+OPEN_FILES = 16384
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Member:
 
 
 def render(testbed: str, members: Iterable[Member], *, gateway: str, gateway_ipv6: str, key: Path, known_hosts: Path) -> str:
-    """The inventory as YAML text. Every value is written as a JSON string, which is a YAML string too."""
+    """The inventory as YAML text. Every value is written as JSON, which is YAML too."""
     members = list(members)
     # Only this key is offered and only these host keys are known: nothing depends on the user's own ~/.ssh.
     options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=yes", f'UserKnownHostsFile="{known_hosts}"', "GlobalKnownHostsFile=/dev/null"]
@@ -38,6 +40,7 @@ def render(testbed: str, members: Iterable[Member], *, gateway: str, gateway_ipv
         "testbed_name": testbed,
         "testbed_gateway": gateway,
         "testbed_gateway_ipv6": gateway_ipv6,
+        "qdrant_limit_nofile": OPEN_FILES,
     }
     lines = ["---", f"# Written by the test bed {testbed}; it is written again by every `testbed up`.", "all:", "  vars:"]
     lines += [f"    {name}: {json.dumps(value)}" for name, value in common.items()]

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.hardened.qdrant.plugins.module_utils import _wire
+from ansible_collections.hardened.qdrant.plugins.module_utils import _environment, _wire
 from ansible_collections.hardened.qdrant.plugins.plugin_utils import _authority
 
 SOURCE = Path(__file__).parents[3] / "roles/qdrant/files/gate.py"
@@ -29,7 +29,8 @@ CA = _authority.create("test", datetime.now(UTC))[0]
 @pytest.fixture
 def gate(tmp_path, monkeypatch):
     """The program, with credentials that let a node start."""
-    monkeypatch.setitem(sys.modules, "_wire", _wire)  # on a node it lies beside the gate
+    for name, module in (("_wire", _wire), ("_environment", _environment)):
+        monkeypatch.setitem(sys.modules, name, module)  # on a node they lie beside the gate
     spec = importlib.util.spec_from_file_location("gate", SOURCE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -38,7 +39,7 @@ def gate(tmp_path, monkeypatch):
         (tmp_path / name).write_text(text)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
-    for name in ("MAINPID", "SSL_CERT_DIR"):
+    for name in ("MAINPID", "SSL_CERT_DIR", *_environment.foreign(os.environ)):
         monkeypatch.delenv(name, raising=False)
     return module
 
@@ -64,6 +65,19 @@ def test_a_unit_of_an_earlier_version_starts_until_it_is_written_anew(gate, monk
     """A run may be killed when it has brought the gate, and not yet the unit."""
     monkeypatch.delenv("SSL_CERT_FILE")
     check(gate)
+
+
+def test_settings_from_outside_are_refused_by_name_alone(gate, monkeypatch):
+    words = ("--outbound", "--environment=qdrant.service")
+    monkeypatch.setenv("FOO", "bar")
+    check(gate, *words)
+    monkeypatch.setenv("qdrant__service__alt_api_key", "a-key-of-an-intruder")
+    monkeypatch.setenv("LD_PRELOAD", "/tmp/x.so")
+    with pytest.raises(gate.Refused) as caught:
+        check(gate, *words)
+    text = str(caught.value)
+    assert "holds LD_PRELOAD, qdrant__service__alt_api_key, which" in text and "systemctl cat qdrant.service" in text
+    assert "intruder" not in text and "/tmp" not in text and "FOO" not in text
 
 
 @pytest.mark.parametrize("path", ["", "/etc/ssl/certs/ca-certificates.crt", "tls.crt"])

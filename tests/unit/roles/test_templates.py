@@ -32,6 +32,7 @@ IDS = [f"{path.parts[-3]}/{path.name}" for path in TEMPLATES]
 ALLOWED = {
     "__qdrant_firewall_unit": "the name of the guard's unit, or nothing",
     "__qdrant_preflight.settings | to_nice_yaml": "YAML quotes what it holds",
+    "__qdrant_unset": "names of variables, a constant",
     "__qdrant_proc_hidden": "names below /proc, a constant",
 }
 
@@ -172,6 +173,7 @@ GOOD = {
     "__qdrant_outbound_bundle": "/etc/qdrant/outbound-ca.crt",
     "__qdrant_libraries": ["/lib/x86_64-linux-gnu/libstdc++.so.6"],
     "__qdrant_proc_hidden": ["acpi", "sys/kernel"],
+    "__qdrant_unset": ["LD_PRELOAD", "RUST_LOG"],
     "__qdrant_firewall_unit": "qdrant-firewall.service",
     "__qdrant_allowed_addresses": ["127.0.0.0/8", "192.0.2.11"],
     "__qdrant_target_names": {"s3.example.com": ["192.0.2.99"]},
@@ -254,7 +256,7 @@ def test_good_values_are_written(path):
     assert text and "{{" not in text and "None" not in text
 
 
-CONSTANT = ("__qdrant_firewall_unit", "__qdrant_proc_hidden")
+CONSTANT = ("__qdrant_firewall_unit", "__qdrant_proc_hidden", "__qdrant_unset")
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=IDS)

@@ -33,6 +33,7 @@ def test_variables_of_all_hosts() -> None:
     assert variables["ansible_user"] == "admin"
     assert variables["ansible_ssh_private_key_file"] == "/srv/bed/ssh_key"
     assert variables["testbed_gateway"] == "172.30.0.1"
+    assert variables["qdrant_limit_nofile"] == 16384
 
 
 def test_host_keys_are_checked() -> None:

@@ -10,17 +10,27 @@ import hashlib
 import json
 from pathlib import Path
 
+import jinja2
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _container, _firewall, _image, _node
 
-PROFILE = Path(__file__).parents[4] / "roles/qdrant/files/seccomp.json"
+TEMPLATE = Path(__file__).parents[4] / "roles/qdrant/templates/seccomp.json.j2"
+
+
+def profile(io_uring: bool = False) -> str:
+    """The filter, as the role writes it."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters["bool"] = bool
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(qdrant_io_uring=io_uring)
+
+
 FOUND = {
     "Image": "sha256:1",
     "State": {"Running": True, "Pid": 7},
     "HostConfig": {
         "NetworkMode": "qdrant",
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges:true", "seccomp=" + json.dumps(json.loads(PROFILE.read_text(encoding="utf-8")))],
+        "SecurityOpt": ["no-new-privileges:true", "seccomp=" + json.dumps(json.loads(profile()))],
         "PortBindings": {"6333/tcp": [{"HostIp": "192.0.2.1", "HostPort": "6333"}], "6334/tcp": [{"HostIp": "", "HostPort": "6334"}]},
         "LogConfig": {"Type": "json-file", "Config": {}},
         "RestartPolicy": {"Name": ""},
@@ -36,29 +46,35 @@ def run(arguments):
     return 0, json.dumps([{"Name": "qdrant", "Internal": False, "Containers": {"x": {"Name": "qdrant"}}}]), ""
 
 
-def seen(**host):
-    found = copy.deepcopy(FOUND)
-    found["HostConfig"].update(host)
-    return _container.container(found, run, str(PROFILE), ["the-key-of-the-node"])
+@pytest.fixture
+def seen(tmp_path):
+    (tmp_path / "seccomp.json").write_text(profile(), encoding="utf-8")
+
+    def container(**host):
+        found = copy.deepcopy(FOUND)
+        found["HostConfig"].update(host)
+        return _container.container(found, run, str(tmp_path / "seccomp.json"), ["the-key-of-the-node"])
+
+    return container
 
 
-def test_a_container_as_the_engine_tells_it():
+def test_a_container_as_the_engine_tells_it(seen):
     container = seen()
     assert container["network"]["published"] == ["0.0.0.0:6334", "192.0.2.1:6333"]
     assert container["network"]["not_internal"] == ["qdrant"]
     assert container["no_new_privileges"] and container["secrets_in_inspect"]
-    assert container["seccomp"] == {"default": "SCMP_ACT_ERRNO", "dangerous": [], "executable_memory": [], "as_file": True}
+    assert container["seccomp"] == {"default": "SCMP_ACT_ERRNO", "dangerous": [], "io_uring": [], "executable_memory": [], "as_file": True}
     assert (container["log"]["limited"], container["health"]["checked"], container["restart"]) == (False, False, "no")
     assert container["mounts"] == [{"source": "/etc", "destination": "/host", "writable": False, "propagation": "rslave"}]
 
 
-def test_filters_that_are_not_ours():
+def test_filters_that_are_not_ours(seen):
     assert seen(SecurityOpt=[])["seccomp"]["default"] == "builtin"
     loose = seen(SecurityOpt=["seccomp=unconfined"])["seccomp"]
-    assert "ptrace" in loose["dangerous"] and not loose["as_file"]
-    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mmap", "bpf"], "action": "SCMP_ACT_ALLOW"}]}
-    own = seen(SecurityOpt=["seccomp=" + json.dumps(profile), "no-new-privileges"])
-    assert own["seccomp"] == {"default": "SCMP_ACT_ALLOW", "dangerous": ["bpf"], "executable_memory": ["mmap"], "as_file": False}
+    assert "ptrace" in loose["dangerous"] and loose["io_uring"] and not loose["as_file"]
+    foreign = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mmap", "bpf"], "action": "SCMP_ACT_ALLOW"}]}
+    own = seen(SecurityOpt=["seccomp=" + json.dumps(foreign), "no-new-privileges"])
+    assert own["seccomp"] == {"default": "SCMP_ACT_ALLOW", "dangerous": ["bpf"], "io_uring": [], "executable_memory": ["mmap"], "as_file": False}
     assert own["no_new_privileges"]
 
 
@@ -105,10 +121,10 @@ def test_the_engine_holds_the_ports_that_it_publishes():
 
 
 def test_our_filter_lets_nothing_through_that_leads_out():
-    profile = json.loads(PROFILE.read_text(encoding="utf-8"))
-    allowed = [name for rule in profile["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]]
-    assert profile["defaultAction"] == "SCMP_ACT_ERRNO" and not set(allowed) & set(_container.DANGEROUS)
-    unconditional = [name for rule in profile["syscalls"] if not rule.get("args") for name in rule["names"]]
+    ours = json.loads(profile())
+    allowed = [name for rule in ours["syscalls"] if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]]
+    assert ours["defaultAction"] == "SCMP_ACT_ERRNO" and not set(allowed) & set(_container.DANGEROUS)
+    unconditional = [name for rule in ours["syscalls"] if not rule.get("args") for name in rule["names"]]
     assert len(unconditional) == len(set(unconditional)) and not {"clone", "mmap", "mprotect", "socket"} & set(unconditional)
 
 

@@ -15,6 +15,7 @@ import os
 import socket
 import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from ansible_collections.hardened.qdrant.plugins.module_utils import _certificate, _node, _wire
@@ -374,3 +375,17 @@ def test_a_servers_settings_have_the_names_of_its_file():
         "storage.quotas.max_disk_usage_percent": 90,
     }
     assert web.shown({"app": {}}, None, None) == {"service.jwt_rbac": False, "cluster.enabled": False, "audit.enabled": False}
+
+
+def test_limits_of_a_group_are_the_lowest_around_a_process(tmp_path, monkeypatch):
+    service = tmp_path / "system.slice/qdrant.service"
+    service.mkdir(parents=True)
+    groups = "4:memory:/x\n0::/system.slice/qdrant.service\n"
+    monkeypatch.setattr(process, "read", lambda path: groups if path == "/proc/7/cgroup" else Path(path).read_text())
+    assert process.group_limits(7, str(tmp_path)) == {"enforced": [], "tasks": None, "memory": None}
+    (service / "pids.max").write_text("4096\n")
+    (service / "memory.max").write_text("max\n")
+    (service.parent / "memory.max").write_text("1073741824\n")
+    assert process.group_limits(7, str(tmp_path)) == {"enforced": ["tasks", "memory"], "tasks": 4096, "memory": 1 << 30}
+    (service.parent / "memory.max").write_text("max\n")
+    assert process.group_limits(7, str(tmp_path))["memory"] == process.UNLIMITED == process.limit("unlimited")
