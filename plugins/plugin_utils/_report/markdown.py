@@ -41,9 +41,8 @@ def render(report: Report) -> str:
             lines.append("| {} |".format(" | ".join(_cell(text or "–") for text in (row["who"], row["until"], *cells_of(row)))))
     rows = unclosed(report)
     if rows:
-        lines += ["", "## What no setting of Qdrant closes", "", "| what | who | also closed by |", "|---|---|---|"]
+        lines += ["", "## What no setting of Qdrant closes", "", "| what | who | closed by qdrant_proxy, and by |", "|---|---|---|"]
         lines += ["| {} |".format(" | ".join(_cell(text or "–") for text in (plain(row.what), plain(row.who), plain(row.besides)))) for row in rows]
-        lines += ["", "The role qdrant_proxy refuses all of it, but for the parts in qdrant_proxy_open."]
     if report.since:
         lines += ["", f"## What differs from {_cell(report.since)}", ""]
         lines += [f"* {_cell(drift_text(change))}" for change in report.drift] or ["Nothing."]
