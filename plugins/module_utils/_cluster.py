@@ -36,6 +36,17 @@ class NotThere(ClusterError):
     """The node has no such route: its version does not."""
 
 
+# The options of modules that ask a node with its own key, described by the fragment node_api.
+OPTIONS = {
+    "address": {"type": "str", "required": True},
+    "http_port": {"type": "int", "default": 6333},
+    "ca_path": {"type": "path", "default": "/etc/qdrant/tls/current/ca.crt"},
+    "unit": {"type": "str", "default": "qdrant.service"},
+    # The file's path is no secret.
+    "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
+}
+
+
 class Node:
     """The REST API of one node, over TLS and with a key unless the node has none, for some seconds from now: that many collections a node may invent."""
 

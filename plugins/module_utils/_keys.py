@@ -33,6 +33,12 @@ def load(path: str) -> dict[str, t.Any] | None:
     return service if isinstance(service, dict) else None
 
 
+def main_keys(unit: str, secrets_file: str) -> list[str]:
+    """Return the main keys that a node may take: the one that its process was started with, then that of its file, which the next start takes."""
+    services = [load(path) or {} for path in (running_file(unit), secrets_file)]
+    return list(dict.fromkeys(service["api_key"] for service in services if service.get("api_key")))
+
+
 def identify(service: dict[str, t.Any] | None, salt: str, wanted: dict[str, str]) -> dict[str, str | None] | None:
     """Return the name of each key of a node among the wanted ones, ``other`` for a key that is not wanted, None for no key.
 

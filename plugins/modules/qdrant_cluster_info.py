@@ -18,27 +18,8 @@ author:
 extends_documentation_fragment:
   - hardened.qdrant.attributes
   - hardened.qdrant.attributes.info
+  - hardened.qdrant.node_api
 options:
-  address:
-    description: The node's address, which its certificate must name.
-    type: str
-    required: true
-  http_port:
-    description: The port of the REST API.
-    type: int
-    default: 6333
-  ca_path:
-    description: The CAs that are trusted, a PEM file on the node.
-    type: path
-    default: /etc/qdrant/tls/current/ca.crt
-  unit:
-    description: The systemd unit of the node, whose own copy of the API key is used.
-    type: str
-    default: qdrant.service
-  secrets_file:
-    description: The file on the node that holds its API key, as M(hardened.qdrant.qdrant_files) writes it. Used where the unit has no copy.
-    type: path
-    default: /etc/qdrant/secrets.yaml
   expected_peers:
     description: How many nodes the cluster should have, this one included.
     type: int
@@ -119,12 +100,7 @@ PAUSE = 0.25  # seconds between two looks
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True},
-            "http_port": {"type": "int", "default": 6333},
-            "ca_path": {"type": "path", "default": "/etc/qdrant/tls/current/ca.crt"},
-            "unit": {"type": "str", "default": "qdrant.service"},
-            # The file's path is no secret.
-            "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
+            **_cluster.OPTIONS,
             "expected_peers": {"type": "int", "default": 1},
             "peers": {"type": "list", "elements": "str", "default": []},
             "settle": {"type": "int", "default": 0},
@@ -133,9 +109,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    # What the process was started with comes first; what the next start takes may be what peers have already.
-    services = [_keys.load(path) or {} for path in (_keys.running_file(params["unit"]), params["secrets_file"])]
-    keys = list(dict.fromkeys(service["api_key"] for service in services if service.get("api_key")))
+    # What the next start takes may be what peers have already.
+    keys = _keys.main_keys(params["unit"], params["secrets_file"])
     if not keys:
         module.fail_json(msg="There is no API key in {}. Is the node deployed?".format(params["secrets_file"]))
     tls = _wire.Tls(ca_file=params["ca_path"])

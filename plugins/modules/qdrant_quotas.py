@@ -17,27 +17,8 @@ author:
   - The hardened.qdrant authors (@hardened-qdrant)
 extends_documentation_fragment:
   - hardened.qdrant.attributes
+  - hardened.qdrant.node_api
 options:
-  address:
-    description: The node's address, which its certificate must name.
-    type: str
-    required: true
-  http_port:
-    description: The port of the REST API.
-    type: int
-    default: 6333
-  ca_path:
-    description: The CAs that are trusted, a PEM file on the node.
-    type: path
-    default: /etc/qdrant/tls/current/ca.crt
-  unit:
-    description: The systemd unit of the node, whose own copy of the API key is used.
-    type: str
-    default: qdrant.service
-  secrets_file:
-    description: The file on the node that holds its API key. Used where the unit has no copy.
-    type: path
-    default: /etc/qdrant/secrets.yaml
   quotas:
     description:
       - The wanted quotas by their names in C(storage.quotas), C(enabled), C(max_disk_usage_percent), C(max_resident_memory_percent) and
@@ -70,23 +51,16 @@ from ansible_collections.hardened.qdrant.plugins.module_utils import _cluster, _
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True},
-            "http_port": {"type": "int", "default": 6333},
-            "ca_path": {"type": "path", "default": "/etc/qdrant/tls/current/ca.crt"},
-            "unit": {"type": "str", "default": "qdrant.service"},
-            # The file's path is no secret.
-            "secrets_file": {"type": "path", "default": "/etc/qdrant/secrets.yaml", "no_log": False},
+            **_cluster.OPTIONS,
             "quotas": {"type": "dict", "required": True},
         },
         supports_check_mode=True,
     )
     params = module.params
-    # What the process was started with comes first; what the next start takes may be another key.
-    services = [_keys.load(path) or {} for path in (_keys.running_file(params["unit"]), params["secrets_file"])]
-    key = next((service["api_key"] for service in services if service.get("api_key")), None)
-    if not key:
+    keys = _keys.main_keys(params["unit"], params["secrets_file"])
+    if not keys:
         module.fail_json(msg="There is no API key in {}. Is the node deployed?".format(params["secrets_file"]))
-    node = _cluster.Node(_wire.Target(params["address"], params["http_port"]), _wire.Tls(ca_file=params["ca_path"]), key)
+    node = _cluster.Node(_wire.Target(params["address"], params["http_port"]), _wire.Tls(ca_file=params["ca_path"]), keys[0])
     wanted = _quotas.plain(params["quotas"])
     try:
         there = _quotas.read(node)

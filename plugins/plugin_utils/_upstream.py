@@ -44,6 +44,9 @@ ISSUER = "https://token.actions.githubusercontent.com"
 IDENTITY = "https://github.com/qdrant/qdrant/.github/workflows/docker-image.yml@refs/tags/v{}"
 
 
+Entry = t.TypeVar("Entry")
+
+
 class UpstreamError(Exception):
     """There is no answer that can be used; the message says of whom, why, and what to do."""
 
@@ -174,18 +177,17 @@ def _good(url: str, answer: Answer) -> bytes:
 
 def releases(client: Client, api: str) -> list[_releases.Release]:
     """Return upstream's releases, the newest first."""
-    url = f"{api}/releases?per_page=50"
-    try:
-        return _releases.parse_releases(_good(url, client.get(url, "application/vnd.github+json")))
-    except _releases.AnswerError as error:
-        raise UpstreamError(f"{host_of(url)} does not answer as GitHub's API does: {error}") from None
+    return _listed(client, f"{api}/releases?per_page=50", _releases.parse_releases)
 
 
 def advisories(client: Client, api: str) -> list[_weaknesses.Weakness]:
     """Return the weaknesses that upstream has published."""
-    url = f"{api}/security-advisories?state=published&per_page=100"
+    return _listed(client, f"{api}/security-advisories?state=published&per_page=100", _releases.parse_advisories)
+
+
+def _listed(client: Client, url: str, parse: t.Callable[[bytes], list[Entry]]) -> list[Entry]:
     try:
-        return _releases.parse_advisories(_good(url, client.get(url, "application/vnd.github+json")))
+        return parse(_good(url, client.get(url, "application/vnd.github+json")))
     except _releases.AnswerError as error:
         raise UpstreamError(f"{host_of(url)} does not answer as GitHub's API does: {error}") from None
 
