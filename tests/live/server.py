@@ -14,6 +14,8 @@ import subprocess
 from pathlib import Path
 
 TESTBED = Path(__file__).parents[1] / "testbed/testbed"
+# On a node, in a shell: settings that the server reads on top of those that a run writes.
+ON_TOP = "$(systemctl show --property=RootDirectory --value qdrant)/config/local.yaml"
 Version = tuple[int, ...]
 
 

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import pytest
+from server import ON_TOP
 from test_fail_closed import DROP_INS, drop_in
-
-ON_TOP = "/opt/qdrant/root/config/local.yaml"
 
 # How to make a server end, what the run must quote of it, and what it must advise.
 CAUSES = {

@@ -157,6 +157,21 @@ def wait_for_requests(load: Load, more: int = 5) -> None:
 
 
 # From 1.18 on nodes ask each other for keys, and the next test is the one for that.
+def was_cut_over(deployment, state, load: Load, old: dict[str, str], new: dict[str, str]) -> None:
+    """What was written is there, the old keys and tokens are dead on every node, the new ones live, and none of them leaked."""
+    wait_for_points(deployment, new["qdrant_api_key"], set(load.written))
+    for name in NAMES:
+        assert statuses(deployment, old[name]) == everywhere(deployment, 401, 16), name
+        assert statuses(deployment, new[name]) == everywhere(deployment, 200, 0), name
+    fresh = tokens(deployment)
+    for before, after in zip(state["tokens"], fresh):
+        assert statuses(deployment, before) == everywhere(deployment, 403, 7)
+        assert statuses(deployment, after) == everywhere(deployment, 200, 0) and _tokens.claims_of(after, new["qdrant_api_key"])
+    state.update(keys=new, tokens=fresh)
+    state["secret"] += fresh
+    assert leaks(deployment, state["secret"], state["outputs"]) == []
+
+
 @pytest.mark.until("1.18.0")
 def test_a_rolling_cut_over_under_load_fails_no_request_of_a_client_with_both_keys(deployment, state):
     old = dict(state["keys"])
@@ -178,18 +193,7 @@ def test_a_rolling_cut_over_under_load_fails_no_request_of_a_client_with_both_ke
     assert "this one goes on with the others" in output and "VERIFIED" in output
     assert "shop (" in output and "Tokens that the old key signed end with it" in output
 
-    # What was written is there, the old keys and tokens are dead on every node, and the new ones live.
-    wait_for_points(deployment, new["qdrant_api_key"], set(load.written))
-    for name in NAMES:
-        assert statuses(deployment, old[name]) == everywhere(deployment, 401, 16), name
-        assert statuses(deployment, new[name]) == everywhere(deployment, 200, 0), name
-    fresh = tokens(deployment)
-    for before, after in zip(state["tokens"], fresh):
-        assert statuses(deployment, before) == everywhere(deployment, 403, 7)
-        assert statuses(deployment, after) == everywhere(deployment, 200, 0) and _tokens.claims_of(after, new["qdrant_api_key"])
-    state.update(keys=new, tokens=fresh)
-    state["secret"] += fresh
-    assert leaks(deployment, state["secret"], state["outputs"]) == []
+    was_cut_over(deployment, state, load, old, new)
 
 
 @pytest.mark.since("1.18.0")
@@ -224,17 +228,7 @@ def test_a_cut_over_of_nodes_that_ask_each_other_for_keys_in_one_pass(deployment
     assert load.failed == []
     assert "CUT-OVER of qdrant_api_key, all nodes at once" in output and "all of them restart at once" in output and "VERIFIED" in output
     assert "shop (" in output and "Tokens that the old key signed end with it" in output
-    wait_for_points(deployment, new["qdrant_api_key"], set(load.written))
-    for name in NAMES:
-        assert statuses(deployment, old[name]) == everywhere(deployment, 401, 16), name
-        assert statuses(deployment, new[name]) == everywhere(deployment, 200, 0), name
-    fresh = tokens(deployment)
-    for before, after in zip(state["tokens"], fresh):
-        assert statuses(deployment, before) == everywhere(deployment, 403, 7)
-        assert statuses(deployment, after) == everywhere(deployment, 200, 0) and _tokens.claims_of(after, new["qdrant_api_key"])
-    state.update(keys=new, tokens=fresh)
-    state["secret"] += fresh
-    assert leaks(deployment, state["secret"], state["outputs"]) == []
+    was_cut_over(deployment, state, load, old, new)
 
 
 def test_afterwards_there_is_nothing_to_rotate(deployment, state):

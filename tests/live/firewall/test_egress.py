@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from server import since
+from server import ON_TOP, since
 
 # On the outsider: says "called" in a file as soon as anybody connects, and answers.
 TRAP = """
@@ -84,10 +84,10 @@ def refused(node) -> int:
 def allowed(node):
     """The node's server without the setting that refuses, where it has one."""
     if since("1.18.0"):
-        node.run("echo 'service: {enable_snapshot_url_recovery: true}' >/opt/qdrant/root/config/local.yaml; systemctl restart qdrant")
+        node.run(f"echo 'service: {{enable_snapshot_url_recovery: true}}' >{ON_TOP}; systemctl restart qdrant")
     yield
     if since("1.18.0"):
-        node.run("rm -f /opt/qdrant/root/config/local.yaml; systemctl restart qdrant")
+        node.run(f"rm -f {ON_TOP}; systemctl restart qdrant")
 
 
 @pytest.mark.since("1.18.0")
