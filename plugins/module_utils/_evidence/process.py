@@ -111,6 +111,11 @@ def listeners(pid: int) -> list[str]:
     return sorted(found)
 
 
+def data_as_seen(place: Place, root: str) -> tuple[str, ...]:
+    """Return the folders of data and snapshots as a process with this root sees them: one without a root of its own, by the host's own paths."""
+    return (*DATA_IN_ROOT, place.data_dir, place.snapshots_dir) if same_file(root, "/") else DATA_IN_ROOT
+
+
 def open_files(pid: int, allowed: t.Collection[str]) -> list[str]:
     """Return the regular files that a process has open outside of some folders, as paths in its own view.
 
@@ -218,7 +223,7 @@ def observe(place: Place, run: Run, secrets: t.Iterable[str]) -> Json:
         "exe": os.readlink("/proc/%d/exe" % pid),
         "exe_is_installed": is_installed(place, pid),
         "shared_namespaces": shared_namespaces(pid),
-        "open_files_elsewhere": open_files(pid, DATA_IN_ROOT),
+        "open_files_elsewhere": open_files(pid, data_as_seen(place, root)),
         "user": _node.name_of(pwd.getpwuid, uids[1]),
         "uids": uids,
         "gids": gids,

@@ -113,6 +113,12 @@ def test_files_that_a_process_has_open(tmp_path):
     ]
 
 
+def test_a_server_without_a_root_of_its_own_has_its_data_at_the_hosts_paths(tmp_path):
+    place = Place("u", "q", "/o", "/c", "/d", "/s", "192.0.2.1", 1, 2, 3)
+    assert process.data_as_seen(place, "/proc/self/root") == ("/qdrant/storage", "/qdrant/snapshots", "/d", "/s")
+    assert process.data_as_seen(place, str(tmp_path)) == ("/qdrant/storage", "/qdrant/snapshots")
+
+
 def test_settings_are_read_from_the_file_that_the_role_writes(tmp_path):
     text = "# comment\ncluster:\n  enabled: true\n  p2p:\n    port: 6335\nlog_level: INFO\ntls:\n  cert_ttl: null\n  key: '/k'\n"
     (tmp_path / "config.yaml").write_text(text)
