@@ -18,7 +18,8 @@ from conftest import ENVIRONMENT, PROJECT
 CASES = yaml.safe_load((Path(__file__).parent / "bad_inputs/cases.yml").read_text(encoding="utf-8"))
 
 # What any login, and any look at packages, leaves behind is no change of ours.
-UNINTERESTING = r"^/(proc|sys|run|dev|tmp|var/log|var/cache/apt|var/lib/systemd|var/tmp|home|root|opt/watch)(/|$)"
+# The audit log is of whoever asks meanwhile, verify among them.
+UNINTERESTING = r"^/(proc|sys|run|dev|tmp|var/log|var/cache/apt|var/lib/systemd|var/lib/qdrant/storage/audit|var/tmp|home|root|opt/watch)(/|$)"
 
 
 def snapshot(host) -> str:
